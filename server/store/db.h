@@ -1,0 +1,88 @@
+#pragma once
+/* Connections, queries and transactions; the engine is behind db_backend.h (SQLite now, made for
+ * PostgreSQL beside it). SQL lives in store/X.sql beside X.c: "-- name: FINDING_GET" heads each
+ * statement, and server/tools/statements.awk turns them into enum sql_id and their texts. Every
+ * statement is prepared at open, so a bad one fails at start. Parameters are $1, $2 … in order of
+ * first appearance.
+ * A struct db belongs to one thread. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/field.h"
+#include "base/ip.h"
+#include "gen/statements.h" /* enum sql_id */
+
+struct arena;
+struct db;
+
+enum db_mode {
+    DB_READ,  /* never writes, sees the last commit */
+    DB_WRITE, /* one per process: the writer's; makes the file when there is none */
+};
+
+/* "sqlite:FILE". Does not migrate: see migrate.h. ERR_NOT_FOUND, ERR_FULL (read-only file or full
+ * disk), ERR_CORRUPT, ERR_INVALID (of a newer version: says which) in one sentence with what to do. */
+NODISCARD enum err_code db_open(const char *url, enum db_mode mode, struct db **ret,
+                                struct err *err);
+void db_close(struct db *db);
+void db_closep(struct db **db);
+/* Queries that run longer fail with ERR_TIMEOUT; 0 = no deadline. In clock_mono_ms. */
+void db_deadline(struct db *db, int64_t mono_ms);
+
+enum param_type { PARAM_NULL, PARAM_INT, PARAM_REAL, PARAM_TEXT, PARAM_BLOB };
+struct param {
+    enum param_type type;
+    union {
+        int64_t integer;
+        double real;
+        const char *text;
+        struct blob blob;
+    };
+};
+#define P_INT(v) ((struct param){.type = PARAM_INT, .integer = (v)})
+#define P_REAL(v) ((struct param){.type = PARAM_REAL, .real = (v)})
+#define P_TEXT(v) db_param_text(v) /* NULL becomes null */
+#define P_BLOB(b, n) ((struct param){.type = PARAM_BLOB, .blob = {(b), (n)}})
+#define P_IP(ip_) ((struct param){.type = PARAM_BLOB, .blob = {(ip_)->bytes, 16}})
+#define P_NULL ((struct param){.type = PARAM_NULL})
+#define P_INT_OR_NULL(v) db_param_int(v)  /* FIELD_NULL_INT becomes null */
+#define P_REAL_OR_NULL(v) db_param_real(v) /* NAN becomes null */
+#define PARAMS(...) ((const struct param[]){__VA_ARGS__}), (sizeof((struct param[]){__VA_ARGS__}) / sizeof(struct param))
+#define NO_PARAMS NULL, 0
+struct param db_param_text(const char *text);
+struct param db_param_int(int64_t value);
+struct param db_param_real(double value);
+
+struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
+    struct db *db;
+    void *statement;
+    enum sql_id sql;
+    bool failed, ended;
+    struct err err;
+};
+NODISCARD enum err_code db_query(struct db *db, enum sql_id sql, const struct param *params,
+                                 size_t param_count, struct query *ret, struct err *err);
+/* Reads one row by its field table (columns are matched by name; a column without a field or the
+ * reverse is ERR_INTERNAL). False when there are no more rows or it failed: query_end tells. */
+bool query_next(struct query *query, const struct field *fields, struct arena *arena, void *row);
+NODISCARD enum err_code query_end(struct query *query, struct err *err);
+void query_done(struct query *query);
+/* Runs to the end; *ret_changes (or NULL) is the number of rows changed. */
+NODISCARD enum err_code db_exec(struct db *db, enum sql_id sql, const struct param *params,
+                                size_t param_count, int64_t *ret_changes, struct err *err);
+/* The first column of the single row, e.g. of INSERT … RETURNING id. ERR_NOT_FOUND without a row. */
+NODISCARD enum err_code db_int(struct db *db, enum sql_id sql, const struct param *params,
+                               size_t param_count, int64_t *ret, struct err *err);
+/* One row; ERR_NOT_FOUND when there is none. */
+NODISCARD enum err_code db_row(struct db *db, enum sql_id sql, const struct param *params,
+                               size_t param_count, const struct field *fields, struct arena *arena,
+                               void *row, struct err *err);
+
+struct tx { /* AUTO(tx_done) struct tx tx = {0}; rolls back unless committed */
+    struct db *db;
+    bool open;
+};
+NODISCARD enum err_code db_begin(struct db *db, struct tx *ret, struct err *err);
+NODISCARD enum err_code tx_commit(struct tx *tx, struct err *err);
+void tx_done(struct tx *tx);

@@ -1,0 +1,61 @@
+#pragma once
+/* Writing scored pairs: one batch is one transaction on the writer's thread: its observations,
+ * rollups, findings, changes and the ledger entry of its object, or nothing.
+ * The worker and POST /api/v1/scores both come through here. */
+#include "base/err.h"
+#include "base/ip.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct db;
+
+struct scored_pair {
+    const char *spec, *entity;
+    struct ip ip;
+    int64_t first_ms, last_ms;
+    uint64_t count;
+    double score;      /* finite */
+    double percentile; /* NAN = unknown */
+    bool flagged;
+    bool entity_known;
+    const char *account, *region; /* "" = unknown */
+    const char *explanation_json; /* what the model knows of the entity; kept when a finding is
+                                     made; NULL */
+};
+
+struct ingest_object { /* ledger entry */
+    const char *bucket, *key, *etag;
+    uint64_t size_bytes;
+    uint64_t rows, pairs, scored;
+    const char *unscored_json;      /* {"no_entity": 3, …} */
+    const char *error_code, *error; /* NULL when it went well */
+};
+
+struct ingest_batch {
+    const struct ingest_object *object; /* NULL for a POST */
+    const char *model_id;               /* registered (see model_row.h) */
+    const char *origin;                 /* "worker" or the actor of a POST: "token:soar" */
+    const char *idempotency_key;        /* NULL for objects; scoped to origin */
+    const char
+        *request_digest; /* of a POST's body: the same key with another one is ERR_CONFLICT */
+    const struct scored_pair *pairs;
+    size_t count;
+};
+
+struct ingest_result {
+    bool repeated; /* this object or key was stored before: nothing was written */
+    uint64_t observations, flagged;
+    uint64_t findings_new, findings_updated;
+};
+/* A writer_job: run it with writer_run(writer, ingest_job, &job). Re-running a failed object is
+ * allowed: a failed ledger entry is replaced by the outcome of the new try. */
+struct ingest_job {
+    const struct ingest_batch *batch;
+    struct ingest_result result;
+};
+enum err_code ingest_job(struct db *db, void *job, struct err *err);
+/* Has the object been stored already (not: failed)? On any connection. */
+NODISCARD enum err_code ingest_object_done(struct db *db, const char *bucket, const char *key,
+                                           const char *etag, bool *ret, struct err *err);

@@ -1,0 +1,23 @@
+#pragma once
+/* The one writer thread of a process. Jobs come through a bounded queue, are run in order, several
+ * in one transaction (each in a savepoint, so one that fails undoes only itself), and their callers
+ * return after the commit. A full queue answers ERR_BUSY at once. */
+#include "base/err.h"
+#include <stdint.h>
+
+struct db;
+struct writer;
+
+enum { WRITER_QUEUE_MAX = 256, WRITER_GROUP_MAX = 64 };
+
+typedef enum err_code writer_job(struct db *db, void *argument, struct err *err);
+
+NODISCARD enum err_code writer_start(const char *database_url, struct writer **ret,
+                                     struct err *err);
+/* Any thread but the writer's. Blocks until the job's transaction is committed or failed. */
+NODISCARD enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
+                                   struct err *err);
+void writer_stop(struct writer *writer); /* runs what is queued, then ends; frees */
+/* Told after every commit that made a change visible, on the writer's thread. */
+void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
+uint64_t writer_queue_depth(const struct writer *writer);
