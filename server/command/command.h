@@ -1,0 +1,34 @@
+#pragma once
+/* The subcommands. Each lives in a file of its name and takes argv from its own name on.
+ * Exit status: 0 done, 1 failed, 2 the command line is wrong. */
+#include "base/err.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct command {
+    const char *name; /* NULL ends the table */
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+int cmd_serve(int argc, char **argv);
+int cmd_work(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_score(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_pairs(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+
+/* Says the sentence on stderr ("pairwatch: …") when there is a failure; gives the exit status. */
+int command_exit(enum err_code code, const struct err *err);
+
+/* SIGINT and SIGTERM from now on only set the flag; a second one ends the process at once.
+ * SIGPIPE is ignored. Call before threads start. */
+void stop_catch(void);
+extern atomic_bool STOP_ASKED;
+/* Sleeps until a stop is asked for. */
+void stop_wait(void);
