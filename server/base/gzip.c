@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <string.h>
+#define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
 
 #include "base/str.h"
@@ -36,7 +37,7 @@ static void feed(z_stream *stream, const unsigned char **bytes, size_t *left)
 
     if (stream->avail_in > 0)
         return;
-    stream->next_in = (z_const Bytef *)*bytes;
+    stream->next_in = *bytes;
     stream->avail_in = (uInt)part;
     *bytes += part;
     *left -= part;
