@@ -1,0 +1,246 @@
+#include "base/json_scan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+
+struct scan {
+    const char *start, *at, *end;
+    int depth;
+    const char *fault; /* what is wrong at `at`; NULL so far */
+};
+
+static bool fail(struct scan *s, const char *fault)
+{
+    if (s->fault == NULL)
+        s->fault = fault;
+    return false;
+}
+
+static void skip_space(struct scan *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+        s->at++;
+}
+
+static bool next_is(struct scan *s, char c)
+{
+    if (s->at >= s->end || *s->at != c)
+        return false;
+    s->at++;
+    return true;
+}
+
+static bool scan_digits(struct scan *s)
+{
+    const char *start = s->at;
+
+    while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
+        s->at++;
+    return s->at > start || fail(s, "a digit is missing");
+}
+
+static bool scan_number(struct scan *s)
+{
+    (void)next_is(s, '-');
+    if (!next_is(s, '0') && !scan_digits(s))
+        return false;
+    if (next_is(s, '.') && !scan_digits(s))
+        return false;
+    if (next_is(s, 'e') || next_is(s, 'E')) {
+        if (!next_is(s, '+'))
+            (void)next_is(s, '-');
+        return scan_digits(s);
+    }
+    return true;
+}
+
+static bool scan_hex4(struct scan *s, uint32_t *ret)
+{
+    *ret = 0;
+    for (int i = 0; i < 4; i++, s->at++) {
+        char c = s->at < s->end ? *s->at : '\0';
+        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
+                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
+                                                : 16;
+
+        if (digit == 16)
+            return fail(s, "\\u needs four hexadecimal digits");
+        *ret = *ret * 16 + digit;
+    }
+    return true;
+}
+
+static bool scan_unicode(struct scan *s)
+{
+    uint32_t unit, second;
+
+    if (!scan_hex4(s, &unit))
+        return false;
+    if (unit == 0)
+        return fail(s, "\\u0000 is not allowed");
+    if (unit < 0xd800 || unit > 0xdfff)
+        return true;
+    if (unit > 0xdbff || !next_is(s, '\\') || !next_is(s, 'u') || !scan_hex4(s, &second) ||
+        second < 0xdc00 || second > 0xdfff)
+        return fail(s, "half a surrogate pair");
+    return true;
+}
+
+static bool scan_escape(struct scan *s)
+{
+    if (s->at >= s->end)
+        return fail(s, "the text is not closed");
+    if (next_is(s, 'u'))
+        return scan_unicode(s);
+    if (strchr("\"\\/bfnrt", *s->at) == NULL || *s->at == '\0')
+        return fail(s, "no such escape");
+    s->at++;
+    return true;
+}
+
+static bool scan_string(struct scan *s)
+{
+    const char *start = s->at;
+
+    while (s->at < s->end && *s->at != '"') {
+        if ((unsigned char)*s->at < 0x20)
+            return fail(s, "a control character inside text");
+        if (next_is(s, '\\')) {
+            if (!scan_escape(s))
+                return false;
+        } else {
+            s->at++;
+        }
+    }
+    if (s->at >= s->end)
+        return fail(s, "the text is not closed");
+    /* Escapes are ASCII, so the raw bytes are UTF-8 exactly when the text is. DEL is allowed by
+     * JSON; readers that mind use str_is_clean_utf8 on the value. */
+    for (const char *from = start; from < s->at;) {
+        const char *to = memchr(from, 0x7f, (size_t)(s->at - from));
+
+        to = to != NULL ? to : s->at;
+        if (!str_is_clean_utf8(from, (size_t)(to - from)))
+            return fail(s, "text that is not UTF-8");
+        from = to + 1;
+    }
+    s->at++;
+    return true;
+}
+
+static bool scan_word(struct scan *s, const char *word)
+{
+    size_t length = strlen(word);
+
+    if ((size_t)(s->end - s->at) < length || memcmp(s->at, word, length) != 0)
+        return fail(s, "no JSON value");
+    s->at += length;
+    return true;
+}
+
+static bool scan_value(struct scan *s);
+
+static bool scan_array(struct scan *s)
+{
+    skip_space(s);
+    if (next_is(s, ']'))
+        return true;
+    for (;;) {
+        if (!scan_value(s))
+            return false;
+        skip_space(s);
+        if (next_is(s, ']'))
+            return true;
+        if (!next_is(s, ','))
+            return fail(s, "expected , or ]");
+    }
+}
+
+static bool scan_object(struct scan *s)
+{
+    skip_space(s);
+    if (next_is(s, '}'))
+        return true;
+    for (;;) {
+        skip_space(s);
+        if (!next_is(s, '"'))
+            return fail(s, "expected a member name");
+        if (!scan_string(s))
+            return false;
+        skip_space(s);
+        if (!next_is(s, ':'))
+            return fail(s, "expected :");
+        if (!scan_value(s))
+            return false;
+        skip_space(s);
+        if (next_is(s, '}'))
+            return true;
+        if (!next_is(s, ','))
+            return fail(s, "expected , or }");
+    }
+}
+
+/* Recursion is bounded by JSON_DEPTH_MAX. */
+static bool scan_nested(struct scan *s, bool (*inside)(struct scan *))
+{
+    bool ok;
+
+    if (s->depth == JSON_DEPTH_MAX)
+        return fail(s, "nested too deeply");
+    s->depth++;
+    ok = inside(s);
+    s->depth--;
+    return ok;
+}
+
+static bool scan_value(struct scan *s)
+{
+    skip_space(s);
+    if (next_is(s, '{'))
+        return scan_nested(s, scan_object);
+    if (next_is(s, '['))
+        return scan_nested(s, scan_array);
+    if (next_is(s, '"'))
+        return scan_string(s);
+    if (s->at < s->end && (*s->at == '-' || (*s->at >= '0' && *s->at <= '9')))
+        return scan_number(s);
+    if (s->at < s->end && *s->at == 't')
+        return scan_word(s, "true");
+    if (s->at < s->end && *s->at == 'f')
+        return scan_word(s, "false");
+    return scan_word(s, "null");
+}
+
+static enum err_code report(const struct scan *s, struct err *err)
+{
+    size_t line = 1, column = 1;
+
+    for (const char *at = s->start; at < s->at; at++) {
+        column++;
+        if (*at == '\n') {
+            line++;
+            column = 1;
+        }
+    }
+    return err_set(err, ERR_INVALID, "not JSON at line %zu, column %zu: %s", line, column,
+                   s->fault);
+}
+
+enum err_code json_scan(const char *text, size_t length, struct err *err)
+{
+    struct scan s = {.start = text, .at = text, .end = text + length};
+
+    if (!scan_value(&s))
+        return report(&s, err);
+    skip_space(&s);
+    if (s.at != s.end) {
+        (void)fail(&s, "something follows the value");
+        return report(&s, err);
+    }
+    return ERR_NONE;
+}

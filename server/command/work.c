@@ -1,0 +1,142 @@
+/* pairwatch work: reads objects from a queue, scores their pairs, stores the results. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/str.h"
+#include "command/command.h"
+#include "worker/worker.h"
+
+struct work_options {
+    const char *queue, *scorer, *database, *spec_dir, *temp_dir;
+    struct conf_list specs;
+    bool once;
+    int64_t threads, object_bytes_max, since_ms, until_ms;
+};
+
+static const struct conf_setting SETTINGS[] = {
+    {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0, "dir:PATH",
+     "where notices come from: a folder laid out as Security Lake's bucket"},
+    {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), CONF_REQUIRED, 0, 0, "model:FILE",
+     "what scores the pairs: a file made by `pairwatch train`"},
+    {"database", CONF_TEXT, offsetof(struct work_options, database), 0, 0, 0, "sqlite:FILE",
+     "where results are kept; made when there is none"},
+    {"spec", CONF_LIST, offsetof(struct work_options, specs), 0, 0, 0, "NAME",
+     "pair specs to read; every one the model was trained on unless given"},
+    {"spec-dir", CONF_TEXT, offsetof(struct work_options, spec_dir), 0, 0, 0, "DIR",
+     "more pair specs, *.spec files"},
+    {"once", CONF_BOOL, offsetof(struct work_options, once), CONF_FLAG_ONLY, 0, 0, NULL,
+     "end when nothing is left instead of waiting for more"},
+    {"since", CONF_TIME, offsetof(struct work_options, since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out objects of days before (eventDay= in the key)"},
+    {"until", CONF_TIME, offsetof(struct work_options, until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out objects of this day and later"},
+    {"threads", CONF_INT, offsetof(struct work_options, threads), 0, 1, WORKER_THREADS_MAX, "N",
+     "objects read at the same time; the number of processors unless given"},
+    {"object-bytes-max", CONF_BYTES, offsetof(struct work_options, object_bytes_max), 0, 1024,
+     64.0 * 1024 * 1024 * 1024, "BYTES", "larger objects are marked failed"},
+    {"temp-dir", CONF_TEXT, offsetof(struct work_options, temp_dir), 0, 0, 0, "DIR",
+     "for what does not fit in memory"},
+    {NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+static const struct conf_command COMMAND = {
+    .name = "work",
+    .summary = "read objects, score their pairs, store the results",
+    .settings = SETTINGS,
+    .more = "Delivery is at least once and the store is idempotent on the object, so running it "
+            "again, also after a crash, changes nothing that was stored.\n",
+};
+
+static void print_unscored(const struct worker_totals *totals)
+{
+    for (int i = 0; i < UNSCORED__MAX; i++)
+        if (totals->unscored[i] > 0)
+            (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", UNSCORED_WORDS[i],
+                         totals->unscored[i]);
+    if (totals->unscored_no_model > 0)
+        (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", "no_model",
+                     totals->unscored_no_model);
+}
+
+static void print_totals(const struct worker_totals *totals)
+{
+    (void)printf("objects %" PRIu64 " (%" PRIu64 " failed), %" PRIu64 " stored before\n",
+                 totals->objects, totals->failed, totals->repeated);
+    (void)printf(
+        "rows %" PRIu64 ", pairs %" PRIu64 ", scored %" PRIu64 ", flagged %" PRIu64 " (%.3f %%)\n",
+        totals->rows, totals->pairs, totals->scored, totals->flagged,
+        totals->scored > 0 ? 100.0 * (double)totals->flagged / (double)totals->scored : 0.0);
+    print_unscored(totals);
+    (void)printf("findings %" PRIu64 " new, %" PRIu64 " seen again\n", totals->findings_new,
+                 totals->findings_updated);
+}
+
+static enum err_code model_path_of(const char *scorer, const char **ret, struct err *err)
+{
+    static const char PREFIX[] = "model:";
+
+    if (!str_starts(scorer, PREFIX) || scorer[sizeof PREFIX - 1] == '\0')
+        return err_set(err, ERR_USAGE, "--scorer must be model:FILE, not \"%s\"", scorer);
+    *ret = scorer + sizeof PREFIX - 1;
+    return ERR_NONE;
+}
+
+static enum err_code run(const struct work_options *options, struct err *err)
+{
+    const char *names[CONF_LIST_MAX + 1] = {NULL};
+    struct worker_totals totals = {0};
+    struct worker_options worker = {
+        .database_url = options->database,
+        .queue_url = options->queue,
+        .spec_dir = options->spec_dir,
+        .temp_dir = options->temp_dir,
+        .threads = (int)options->threads,
+        .once = options->once,
+        .since_ms = options->since_ms,
+        .until_ms = options->until_ms,
+        .object_bytes_max = (uint64_t)options->object_bytes_max,
+        .stop = &STOP_ASKED,
+    };
+    enum err_code code;
+
+    TRY(model_path_of(options->scorer, &worker.model_path, err));
+    for (size_t i = 0; i < options->specs.count; i++)
+        names[i] = options->specs.items[i];
+    worker.spec_names = options->specs.count > 0 ? names : NULL;
+
+    code = worker_run(&worker, &totals, err);
+    print_totals(&totals);
+    return code;
+}
+
+static int64_t default_threads(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (processors < 1)
+        return 1;
+    return processors < WORKER_THREADS_MAX ? processors : WORKER_THREADS_MAX;
+}
+
+int cmd_work(int argc, char **argv)
+{
+    struct work_options options = {
+        .database = "sqlite:pairwatch.db",
+        .threads = default_threads(),
+        .object_bytes_max = INT64_C(1) << 30,
+        .temp_dir = "/tmp",
+    };
+    struct conf_args args = {0};
+    struct err err = {0};
+    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+
+    if (code != ERR_NONE || args.help)
+        return command_exit(code, &err);
+    stop_catch();
+    return command_exit(run(&options, &err), &err);
+}

@@ -1,0 +1,248 @@
+/* One object: inspect, read, score, store. See worker.h for what fails an object and what stops
+ * the worker. */
+#include "worker/batch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "lake/notice.h"
+#include "lake/object.h"
+#include "lake/pairs.h"
+#include "model/model.h"
+#include "store/ingest.h"
+#include "store/writer.h"
+#include "worker/explain.h"
+
+enum { UNSCORED_JSON_BYTES_MAX = 1024 };
+/* A busy writer or database is waited for this long before the worker gives up. */
+enum { STORE_WAIT_MS = 120 * 1000, STORE_RETRY_FIRST_MS = 50, STORE_RETRY_LAST_MS = 2000 };
+
+/* What was scored of one object, and why the rest was not. */
+struct batch {
+    struct scored_pair *scored;
+    size_t count;
+    uint64_t unscored[UNSCORED__MAX];
+    uint64_t no_model;
+};
+
+const char *batch_model_spec(const struct model *model, const char *spec)
+{
+    struct model_calibration unused;
+
+    if (model_calibration(model, spec, &unused))
+        return spec;
+    return model_calibration(model, "", &unused) ? "" : NULL;
+}
+
+static bool is_the_objects_fault(enum err_code code)
+{
+    return code == ERR_CORRUPT || code == ERR_INVALID || code == ERR_TOO_LARGE ||
+           code == ERR_NOT_FOUND || code == ERR_IO || code == ERR_FORBIDDEN ||
+           code == ERR_MEDIA_TYPE || code == ERR_TIMEOUT;
+}
+
+static const char *unscored_json(const struct batch *batch, struct arena *arena)
+{
+    AUTO(str_done) struct str text = {0};
+    struct json_writer json;
+
+    str_init(&text, UNSCORED_JSON_BYTES_MAX);
+    json_writer_init(&json, &text);
+    json_object(&json, NULL);
+    for (int i = 0; i < UNSCORED__MAX; i++)
+        if (batch->unscored[i] > 0)
+            json_int(&json, UNSCORED_WORDS[i], (int64_t)batch->unscored[i]);
+    if (batch->no_model > 0)
+        json_int(&json, "no_model", (int64_t)batch->no_model);
+    json_end(&json);
+    return arena_strndup(arena, text.text, text.length);
+}
+
+/* The pairs that the model can judge, in the order they came; ret_from[i] is the pair behind it. */
+static size_t select_pairs(const struct model *model, const struct lake_result *lake,
+                           struct model_pair *ret, size_t *ret_from, struct batch *batch)
+{
+    const char *spec = NULL, *model_spec = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < lake->pair_count; i++) {
+        const struct lake_pair *pair = &lake->pairs[i];
+
+        if (pair->spec != spec) { /* pairs come ordered by spec */
+            spec = pair->spec;
+            model_spec = batch_model_spec(model, spec);
+        }
+        if (model_spec == NULL) {
+            batch->no_model += pair->count;
+            continue;
+        }
+        ret[count] = (struct model_pair){model_spec, pair->entity, pair->ip};
+        ret_from[count++] = i;
+    }
+    return count;
+}
+
+static struct scored_pair scored_of(const struct lake_pair *pair, const struct model_score *score)
+{
+    return (struct scored_pair){
+        .spec = pair->spec,
+        .entity = pair->entity,
+        .ip = pair->ip,
+        .first_ms = pair->first_ms,
+        .last_ms = pair->last_ms,
+        .count = pair->count,
+        .score = score->score,
+        .percentile = score->percentile,
+        .flagged = score->flagged,
+        .entity_known = score->entity_known,
+        .account = pair->account,
+        .region = pair->region,
+    };
+}
+
+static void score_pairs(const struct model *model, const struct lake_result *lake,
+                        struct arena *arena, struct batch *batch)
+{
+    size_t room = lake->pair_count > 0 ? lake->pair_count : 1;
+    struct model_pair *pairs = ARENA_ARRAY(arena, struct model_pair, room);
+    struct model_score *scores = ARENA_ARRAY(arena, struct model_score, room);
+    size_t *from = ARENA_ARRAY(arena, size_t, room);
+
+    batch->count = select_pairs(model, lake, pairs, from, batch);
+    batch->scored = ARENA_ARRAY(arena, struct scored_pair, room);
+    model_score_pairs(model, pairs, batch->count, scores);
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->scored[i] = scored_of(&lake->pairs[from[i]], &scores[i]);
+        if (scores[i].flagged)
+            batch->scored[i].explanation_json =
+                explain_pair(model, pairs[i].spec, pairs[i].entity, &scores[i], arena);
+    }
+}
+
+/* Waits for a busy store with a growing pause: a full queue is back-pressure, not a failure. */
+static enum err_code store_batch(const struct batch_context *context,
+                                 const struct ingest_batch *batch, struct ingest_result *ret,
+                                 struct err *err)
+{
+    struct ingest_job job = {.batch = batch};
+    int64_t give_up_ms = clock_mono_ms() + STORE_WAIT_MS;
+    int64_t pause_ms = STORE_RETRY_FIRST_MS;
+
+    for (;;) {
+        enum err_code code = writer_run(context->writer, ingest_job, &job, err);
+
+        if (code == ERR_NONE)
+            *ret = job.result;
+        if (code != ERR_BUSY || clock_mono_ms() >= give_up_ms)
+            return code;
+        if (atomic_load(context->stop))
+            return err_set(err, ERR_CANCELLED, "stopped while the database was busy");
+        clock_sleep_ms(pause_ms);
+        pause_ms = pause_ms * 2 < STORE_RETRY_LAST_MS ? pause_ms * 2 : STORE_RETRY_LAST_MS;
+    }
+}
+
+static void add_totals(const struct lake_result *lake, const struct batch *batch,
+                       const struct ingest_result *stored, struct worker_totals *totals)
+{
+    totals->objects++;
+    totals->rows += lake->rows;
+    totals->pairs += lake->pair_count;
+    totals->scored += batch->count;
+    for (int i = 0; i < UNSCORED__MAX; i++)
+        totals->unscored[i] += batch->unscored[i];
+    totals->unscored_no_model += batch->no_model;
+    totals->flagged += stored->flagged;
+    totals->findings_new += stored->findings_new;
+    totals->findings_updated += stored->findings_updated;
+}
+
+static enum err_code record_failure(const struct batch_context *context,
+                                    const struct notice *notice, const struct object_info *info,
+                                    const struct err *reason, struct worker_totals *totals,
+                                    struct err *err)
+{
+    struct ingest_object object = {
+        .bucket = notice->bucket,
+        .key = notice->key,
+        .etag = info->etag,
+        .size_bytes = info->size_bytes,
+        .unscored_json = "{}",
+        .error_code = err_word(reason->code),
+        .error = reason->text,
+    };
+    struct ingest_batch batch = {
+        .object = &object, .model_id = context->model_id, .origin = "worker"};
+    struct ingest_result stored = {0};
+
+    log_warn("object failed", "key=%s reason=%s", log_quote(notice->key), log_quote(reason->text));
+    totals->objects++;
+    totals->failed++;
+    return store_batch(context, &batch, &stored, err);
+}
+
+static enum err_code store_object(const struct batch_context *context, const struct notice *notice,
+                                  const struct object_info *info, const struct lake_result *lake,
+                                  struct arena *arena, struct worker_totals *totals,
+                                  struct err *err)
+{
+    struct batch batch = {0};
+    struct ingest_result stored = {0};
+    struct ingest_object object = {
+        .bucket = notice->bucket,
+        .key = notice->key,
+        .etag = info->etag,
+        .size_bytes = info->size_bytes,
+        .rows = lake->rows,
+        .pairs = lake->pair_count,
+    };
+    struct ingest_batch ingest = {
+        .object = &object, .model_id = context->model_id, .origin = "worker"};
+
+    for (size_t s = 0; s < lake->spec_count; s++)
+        for (int i = 0; i < UNSCORED__MAX; i++)
+            batch.unscored[i] += lake->specs[s].unscored[i];
+    score_pairs(context->model, lake, arena, &batch);
+    object.scored = batch.count;
+    object.unscored_json = unscored_json(&batch, arena);
+    ingest.pairs = batch.scored;
+    ingest.count = batch.count;
+
+    TRY(store_batch(context, &ingest, &stored, err));
+    if (stored.repeated) {
+        totals->repeated++;
+        return ERR_NONE;
+    }
+    add_totals(lake, &batch, &stored, totals);
+    return ERR_NONE;
+}
+
+enum err_code batch_run(const struct batch_context *context, const struct notice *notice,
+                        struct arena *arena, struct worker_totals *totals, struct err *err)
+{
+    struct object_info info = {.size_bytes = notice->size_bytes};
+    struct lake_result lake = {0};
+    struct err reason = {0};
+    bool done = false;
+    enum err_code code = object_inspect(notice->path, context->object_bytes_max, &info, &reason);
+
+    if (code == ERR_NONE) {
+        TRY(ingest_object_done(context->db, notice->bucket, notice->key, info.etag, &done, err));
+        if (done) {
+            totals->repeated++;
+            return ERR_NONE;
+        }
+        code = lake_read(context->lake, notice->path, arena, &lake, &reason);
+    }
+    if (code == ERR_NONE)
+        return store_object(context, notice, &info, &lake, arena, totals, err);
+    if (!is_the_objects_fault(code)) {
+        *err = reason;
+        return err_prefix(err, "reading %s", notice->key);
+    }
+    return record_failure(context, notice, &info, &reason, totals, err);
+}

@@ -1,0 +1,31 @@
+#pragma once
+/* One object on its way through the pipeline. Belongs to one worker thread. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "worker/worker.h"
+#include <stdint.h>
+
+struct db;
+struct lake;
+struct model;
+struct notice;
+struct writer;
+
+struct batch_context {
+    struct lake *lake;
+    const struct model *model;
+    struct db *db; /* reads */
+    struct writer *writer;
+    const char *model_id;
+    uint64_t object_bytes_max;
+    const atomic_bool *stop;
+};
+
+/* Adds to *totals. Fails only for what another object would meet as well; what is wrong with this
+ * one goes into its ledger entry. */
+NODISCARD enum err_code batch_run(const struct batch_context *context, const struct notice *notice,
+                                  struct arena *arena, struct worker_totals *totals,
+                                  struct err *err);
+/* The name under which the model knows the spec: the spec, "" for a model of bare pairs, or NULL.
+ */
+const char *batch_model_spec(const struct model *model, const char *spec);

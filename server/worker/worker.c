@@ -1,0 +1,245 @@
+/* Threads around batch_run: start, share the queue, stop on the first failure, add up. */
+#include "worker/worker.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "lake/notice.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/migrate.h"
+#include "store/writer.h"
+#include "worker/batch.h"
+#include "worker/register.h"
+
+/* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
+#define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
+enum { RECEIVE_MAX = 4, RECEIVE_WAIT_MS = 1000, NOTICE_ARENA_BYTES_MAX = 1 << 20 };
+
+struct worker {
+    const struct worker_options *options;
+    struct queue *queue;
+    struct model *model;
+    struct writer *writer;
+    char model_id[MODEL_ID_BYTES];
+    const char *spec_names[MODEL_SPECS_MAX + 1]; /* NULL-terminated; texts of options or model */
+
+    pthread_mutex_t lock; /* guards what follows, and queue_receive */
+    struct worker_totals totals;
+    struct err err; /* of the first thread that failed */
+    bool failed;
+    struct progress progress;
+};
+
+static bool should_end(struct worker *worker)
+{
+    bool failed;
+
+    (void)pthread_mutex_lock(&worker->lock);
+    failed = worker->failed;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return failed || atomic_load(worker->options->stop);
+}
+
+static void note_failure(struct worker *worker, const struct err *err)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    if (!worker->failed)
+        worker->err = *err;
+    worker->failed = true;
+    (void)pthread_mutex_unlock(&worker->lock);
+}
+
+static void add_totals(struct worker *worker, const struct worker_totals *add)
+{
+    struct worker_totals *sum = &worker->totals;
+
+    (void)pthread_mutex_lock(&worker->lock);
+    sum->objects += add->objects;
+    sum->failed += add->failed;
+    sum->repeated += add->repeated;
+    sum->rows += add->rows;
+    sum->pairs += add->pairs;
+    sum->scored += add->scored;
+    for (int i = 0; i < UNSCORED__MAX; i++)
+        sum->unscored[i] += add->unscored[i];
+    sum->unscored_no_model += add->unscored_no_model;
+    sum->flagged += add->flagged;
+    sum->findings_new += add->findings_new;
+    sum->findings_updated += add->findings_updated;
+    progress_add(&worker->progress, (long long)(add->objects + add->repeated));
+    (void)pthread_mutex_unlock(&worker->lock);
+}
+
+static enum err_code receive(struct worker *worker, struct arena *arena, struct notice *ret,
+                             size_t *ret_count, bool *ret_drained, struct err *err)
+{
+    enum err_code code;
+
+    (void)pthread_mutex_lock(&worker->lock);
+    code = queue_receive(worker->queue, RECEIVE_MAX, 0, arena, ret, ret_count, ret_drained, err);
+    (void)pthread_mutex_unlock(&worker->lock);
+    return code;
+}
+
+/* Takes what the queue gives and deals with it one by one; what is not dealt with goes back. */
+static enum err_code run_received(struct worker *worker, const struct batch_context *context,
+                                  const struct notice *notices, size_t count, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    enum err_code code = ERR_NONE;
+
+    arena_init(&arena, BATCH_ARENA_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct worker_totals totals = {0};
+        bool skip = code != ERR_NONE || should_end(worker);
+
+        if (!skip)
+            code = batch_run(context, &notices[i], &arena, &totals, err);
+        queue_done(worker->queue, &notices[i], skip || code != ERR_NONE);
+        add_totals(worker, &totals);
+        arena_reset(&arena);
+    }
+    return code;
+}
+
+static enum err_code run_thread(struct worker *worker, const struct batch_context *context,
+                                struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+
+    arena_init(&arena, NOTICE_ARENA_BYTES_MAX);
+    while (!should_end(worker)) {
+        struct notice notices[RECEIVE_MAX];
+        size_t count = 0;
+        bool drained = false;
+
+        TRY(receive(worker, &arena, notices, &count, &drained, err));
+        if (drained)
+            return ERR_NONE;
+        TRY(run_received(worker, context, notices, count, err));
+        arena_reset(&arena);
+        if (count == 0)
+            clock_sleep_ms(RECEIVE_WAIT_MS);
+    }
+    return ERR_NONE;
+}
+
+static enum err_code open_and_run(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = worker->options;
+    AUTO(lake_closep) struct lake *lake = NULL;
+    AUTO(db_closep) struct db *db = NULL;
+    struct lake_options lake_options = {
+        .spec_names = worker->spec_names,
+        .spec_dir = options->spec_dir,
+        .temp_dir = options->temp_dir,
+        .bucket_ms = HOUR_MS,
+        .object_bytes_max = options->object_bytes_max,
+    };
+    struct batch_context context = {
+        .model = worker->model,
+        .writer = worker->writer,
+        .model_id = worker->model_id,
+        .object_bytes_max = options->object_bytes_max,
+        .stop = options->stop,
+    };
+
+    TRY(lake_open(&lake_options, &lake, err));
+    TRY(db_open(options->database_url, DB_READ, &db, err));
+    context.lake = lake;
+    context.db = db;
+    return run_thread(worker, &context, err);
+}
+
+static void *thread_main(void *argument)
+{
+    struct worker *worker = argument;
+    struct err err = {0};
+
+    if (open_and_run(worker, &err) != ERR_NONE)
+        note_failure(worker, &err);
+    return NULL;
+}
+
+static enum err_code run_threads(struct worker *worker, struct err *err)
+{
+    pthread_t threads[WORKER_THREADS_MAX];
+    int started = 0;
+
+    progress_start(&worker->progress, "scoring", "objects", 0);
+    for (; started < worker->options->threads; started++)
+        if (pthread_create(&threads[started], NULL, thread_main, worker) != 0)
+            break;
+    if (started == 0)
+        return err_set(err, ERR_INTERNAL, "starting worker threads: none could be made");
+    for (int i = 0; i < started; i++)
+        (void)pthread_join(threads[i], NULL);
+    progress_end(&worker->progress);
+
+    if (worker->failed) {
+        *err = worker->err;
+        return err->code;
+    }
+    return ERR_NONE;
+}
+
+/* The specs asked for, or those the model was trained on. */
+static enum err_code choose_specs(struct worker *worker, const struct model_info *info,
+                                  struct err *err)
+{
+    const char *const *asked = worker->options->spec_names;
+    size_t count = 0;
+
+    for (; asked != NULL && asked[count] != NULL && count < MODEL_SPECS_MAX; count++)
+        worker->spec_names[count] = asked[count];
+    if (count > 0)
+        return ERR_NONE;
+    for (size_t i = 0; i < info->spec_count; i++)
+        if (info->specs[i][0] != '\0')
+            worker->spec_names[count++] = info->specs[i];
+    if (count == 0)
+        return err_set(err, ERR_USAGE, "the model was trained on bare pairs: say with --spec "
+                                       "which pairs to score");
+    return ERR_NONE;
+}
+
+static enum err_code open_shared(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = worker->options;
+    struct queue_options queue_options = {
+        .once = options->once,
+        .since_day_ms = options->since_ms,
+        .until_day_ms = options->until_ms,
+    };
+    struct model_info info;
+
+    TRY(model_load(options->model_path, &worker->model, err));
+    model_info(worker->model, &info);
+    (void)memcpy(worker->model_id, info.id, sizeof worker->model_id);
+    TRY(choose_specs(worker, &info, err));
+    TRY(queue_open(options->queue_url, &queue_options, &worker->queue, err));
+    TRY(migrate_run(options->database_url, err));
+    TRY(writer_start(options->database_url, &worker->writer, err));
+    return register_model(worker->writer, worker->model, worker->spec_names, err);
+}
+
+enum err_code worker_run(const struct worker_options *options, struct worker_totals *ret,
+                         struct err *err)
+{
+    struct worker worker = {.options = options, .lock = PTHREAD_MUTEX_INITIALIZER};
+    enum err_code code = open_shared(&worker, err);
+
+    if (code == ERR_NONE)
+        code = run_threads(&worker, err);
+    if (worker.writer != NULL)
+        writer_stop(worker.writer);
+    queue_close(worker.queue);
+    model_free(worker.model);
+    *ret = worker.totals;
+    return code;
+}

@@ -1,0 +1,40 @@
+#pragma once
+/* The pipeline: notices → objects → pairs → scores → store, on a few threads.
+ * Every thread owns a reader of objects, a read connection and an arena; all share the loaded model
+ * (immutable), the queue (one at a time, under a lock) and the writer. An object is one
+ * transaction: its observations, findings and ledger entry, or nothing. A bad object is recorded
+ * with its reason and never stops the others; what is wrong with the machine itself (no database,
+ * no libduckdb, a full disk) stops the worker. */
+#include "base/err.h"
+#include "lake/pairs.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { WORKER_THREADS_MAX = 32 };
+
+struct worker_options {
+    const char *database_url;
+    const char *queue_url;
+    const char *model_path;
+    const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */
+    const char *spec_dir;          /* or NULL */
+    const char *temp_dir;
+    int threads;                /* 1..WORKER_THREADS_MAX */
+    bool once;                  /* end when the queue is drained */
+    int64_t since_ms, until_ms; /* days to read, 0 = no bound */
+    uint64_t object_bytes_max;
+    const atomic_bool *stop; /* finish the objects in hand, then end */
+};
+
+struct worker_totals {
+    uint64_t objects, failed, repeated;
+    uint64_t rows, pairs, scored;
+    uint64_t unscored[UNSCORED__MAX];
+    uint64_t unscored_no_model; /* the model was not trained on the spec */
+    uint64_t flagged, findings_new, findings_updated;
+};
+
+/* Returns after the last thread ended; *ret holds what was done even when it failed. */
+NODISCARD enum err_code worker_run(const struct worker_options *options, struct worker_totals *ret,
+                                   struct err *err);
