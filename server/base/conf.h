@@ -1,6 +1,7 @@
 #pragma once
-/* Settings: one const table per command; flags over PAIRWATCH_* over pairwatch.conf
- * (key = value lines). An unknown key or flag is an error. --help prints from the table. */
+/* Settings: one const table per command; flags over PAIRWATCH_* over the file (key = value lines;
+ * --config FILE, PAIRWATCH_CONFIG or ./pairwatch.conf). An unknown key or flag is an error.
+ * --help prints from the table. */
 #include "base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,11 @@ struct conf_args {
     size_t positional_count;
     bool help; /* --help was given and printed: exit 0 */
 };
+
+/* Names of all commands' settings, NULL-terminated: in the file and the environment a name of
+ * another command is passed over, a name of none is an error. Before conf_read; kept, not copied.
+ */
+void conf_set_known(const char *const *names);
 
 /* argv[0] is the command's own name. Texts point into argv, environ and memory that lives as long
  * as the process. ERR_USAGE for the command line, ERR_INVALID for env and file. */

@@ -17,3 +17,5 @@ bool conf_list_add(struct conf_list *list, const char *item);
 /* "object-bytes-max" to "PAIRWATCH_OBJECT_BYTES_MAX". */
 enum { CONF_NAME_BYTES = 80 };
 void conf_env_name(const char *name, char ret[static CONF_NAME_BYTES]);
+/* The name of the setting that was probably meant, or NULL when none is near. */
+const char *conf_nearest(const struct conf_command *command, const char *name);
