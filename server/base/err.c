@@ -44,15 +44,17 @@ static void keep_to_one_line(char *text)
 
 enum err_code err_set(struct err *err, enum err_code code, const char *format, ...)
 {
+    char text[ERR_TEXT_BYTES]; /* the arguments may point into err->text */
     va_list args;
 
     if (err == NULL)
         return code;
     va_start(args, format);
-    (void)vsnprintf(err->text, sizeof err->text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    keep_to_one_line(err->text);
-    err->code = code;
+    keep_to_one_line(text);
+    *err = (struct err){.code = code};
+    (void)memcpy(err->text, text, sizeof text);
     return code;
 }
 

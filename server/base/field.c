@@ -1,3 +1,4 @@
+/* The only code that field tables share; reading and writing rows is their users' matter. */
 #include "base/field.h"
 
 #include <string.h>

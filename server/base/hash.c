@@ -8,8 +8,8 @@
 #include "base/crypto.h"
 #include "base/own.h"
 
-/* Odd constants with evenly spread bits: fractional parts of the golden ratio and of square roots.
- */
+/* 2^64 divided by the golden ratio, and the multipliers of SplitMix64's finalizer (Stafford's
+ * thirteenth variant). */
 #define HASH_A UINT64_C(0x9e3779b97f4a7c15)
 #define HASH_B UINT64_C(0xbf58476d1ce4e5b9)
 #define HASH_C UINT64_C(0x94d049bb133111eb)

@@ -181,24 +181,3 @@ size_t cidr_format(char ret[static CIDR_TEXT_BYTES], const struct cidr *cidr)
     return length +
            (size_t)snprintf(ret + length, CIDR_TEXT_BYTES - length, "/%d", cidr->prefix_length);
 }
-
-/* IANA special-purpose address registries (RFC 6890 and its updates), not globally reachable;
- * multicast beside them. */
-static const char *const NOT_GLOBAL[] = {
-    "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
-    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",
-    "::/128",        "::1/128",         "100::/64",       "2001::/23",      "2001:db8::/32",
-    "3fff::/20",     "5f00::/16",       "fc00::/7",       "fe80::/10",      "ff00::/8",
-};
-
-bool ip_is_global(const struct ip *ip)
-{
-    for (size_t i = 0; i < ARRAY_LEN(NOT_GLOBAL); i++) {
-        struct cidr cidr;
-
-        if (cidr_parse(NOT_GLOBAL[i], &cidr) && cidr_contains(&cidr, ip))
-            return false;
-    }
-    return true;
-}

@@ -57,7 +57,7 @@ void json_doc_freep(struct json_doc **doc);
 const struct json *json_root(const struct json_doc *doc);
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_ARRAY, JSON_OBJECT };
-enum json_type json_type(const struct json *node);
+enum json_type json_type(const struct json *node); /* JSON_NULL when node is NULL */
 /* The member's value or NULL; NULL too when node is NULL or no object. Case-sensitive. */
 const struct json *json_member(const struct json *node, const char *name);
 /* "a.b.c" through nested objects. */
@@ -69,7 +69,7 @@ const char *json_name(const struct json *child);           /* of an object's mem
 const char *json_text_of(const struct json *node);         /* NULL unless text */
 bool json_number_of(const struct json *node, double *ret); /* false unless a number */
 bool json_int_of(const struct json *node,
-                 int64_t *ret); /* false unless a whole number, |n| <= 2^53 */
+                 int64_t *ret); /* false unless a whole number, |n| < 2^53 */
 bool json_bool_of(const struct json *node, bool *ret);
 void json_print(const struct json *node, struct str *out); /* compact text */
 

@@ -8,8 +8,8 @@
 #include "base/json_scan.h"
 #include "base/str.h"
 
-#define JSON_EXACT_MAX 9007199254740992.0 /* 2^53 */
-enum { JSON_PATH_PART_BYTES_MAX = 128, JSON_DUPLICATES_CHECKED_MAX = 64 };
+#define JSON_EXACT_MAX 9007199254740991.0 /* 2^53 - 1: 2^53 may be 2^53 + 1, rounded */
+enum { JSON_PATH_PART_BYTES_MAX = 128, JSON_NAMES_ON_STACK = 64 };
 
 static const cJSON *inner(const struct json *node)
 {
@@ -21,20 +21,28 @@ static const struct json *outer(const cJSON *node)
     return (const struct json *)(const void *)node;
 }
 
-/* Lookups take the first of equal names; which one did the sender mean? Objects wider than the
- * limit are data, not requests: no table reads them. */
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Lookups take the first of equal names; which one did the sender mean? */
 static const char *duplicate_name(const cJSON *object)
 {
-    int width = 0;
+    const char *few[JSON_NAMES_ON_STACK];
+    AUTO(own_freep) const char **many = NULL;
+    const char **names = few, *twice = NULL;
+    size_t width = json_count(outer(object)), at = 0;
 
-    for (const cJSON *a = object->child; a != NULL; a = a->next) {
-        if (++width > JSON_DUPLICATES_CHECKED_MAX)
-            return NULL;
-        for (const cJSON *b = a->next; b != NULL; b = b->next)
-            if (strcmp(a->string, b->string) == 0)
-                return a->string;
-    }
-    return NULL;
+    if (width > JSON_NAMES_ON_STACK)
+        names = many = own_array(width, sizeof *many);
+    for (const cJSON *child = object->child; child != NULL; child = child->next)
+        names[at++] = child->string;
+    qsort(names, width, sizeof *names, compare_names);
+    for (size_t i = 1; i < width && twice == NULL; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            twice = names[i];
+    return twice;
 }
 
 static enum err_code refuse_duplicates(const cJSON *node, struct err *err)
@@ -86,6 +94,8 @@ const struct json *json_root(const struct json_doc *doc)
 
 enum json_type json_type(const struct json *node)
 {
+    if (node == NULL)
+        return JSON_NULL;
     switch (inner(node)->type & 0xff) {
     case cJSON_True:
     case cJSON_False:

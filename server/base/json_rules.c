@@ -11,7 +11,10 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum { FAULT_TEXT_BYTES = 256 };
+enum {
+    FAULT_TEXT_BYTES = 256,
+    FAULT_NAME_BYTES_MAX = 128, /* of a member's name; the rest of a longer one is left out */
+};
 
 void json_faults_init(struct json_faults *faults, struct arena *arena)
 {
@@ -54,21 +57,34 @@ struct reading {
     struct json_faults *faults;
 };
 
+/* Bytes of the name that are shown, cut between characters. */
+static size_t shown_length(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length <= FAULT_NAME_BYTES_MAX)
+        return length;
+    length = FAULT_NAME_BYTES_MAX;
+    while (length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80)
+        length--;
+    return length;
+}
+
 /* "~" and "/" inside a name are written ~0 and ~1 (RFC 6901 section 3). */
 static const char *pointer_to(struct arena *arena, const char *parent, const char *name)
 {
-    size_t length = strlen(parent) + 1;
-    char *pointer = arena_alloc(arena, length + 2 * strlen(name) + 1);
+    size_t length = strlen(parent), shown = shown_length(name);
+    char *pointer = arena_alloc(arena, length + 1 + 2 * shown + 1);
     char *at = pointer + length;
 
-    (void)memcpy(pointer, parent, length - 1);
-    pointer[length - 1] = '/';
-    for (; *name != '\0'; name++) {
-        if (*name == '~' || *name == '/') {
+    (void)memcpy(pointer, parent, length);
+    *at++ = '/';
+    for (size_t i = 0; i < shown; i++) {
+        if (name[i] == '~' || name[i] == '/') {
             *at++ = '~';
-            *at++ = *name == '~' ? '0' : '1';
+            *at++ = name[i] == '~' ? '0' : '1';
         } else {
-            *at++ = *name;
+            *at++ = name[i];
         }
     }
     *at = '\0';

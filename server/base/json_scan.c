@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "base/str.h"
 
+/* cJSON reads no more of a number and would misread the rest. */
+enum { JSON_NUMBER_BYTES_MAX = 63 };
+
 struct scan {
     const char *start, *at, *end;
     int depth;
@@ -43,7 +46,8 @@ static bool scan_digits(struct scan *s)
     return s->at > start || fail(s, "a digit is missing");
 }
 
-static bool scan_number(struct scan *s)
+/* The syntax; scan_number looks at the length. */
+static bool scan_number_syntax(struct scan *s)
 {
     (void)next_is(s, '-');
     if (!next_is(s, '0') && !scan_digits(s))
@@ -56,6 +60,15 @@ static bool scan_number(struct scan *s)
         return scan_digits(s);
     }
     return true;
+}
+
+static bool scan_number(struct scan *s)
+{
+    const char *start = s->at;
+
+    if (!scan_number_syntax(s))
+        return false;
+    return s->at - start <= JSON_NUMBER_BYTES_MAX || fail(s, "a number is too long");
 }
 
 static bool scan_hex4(struct scan *s, uint32_t *ret)

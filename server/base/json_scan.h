@@ -1,8 +1,8 @@
 #pragma once
 /* The strict half of reading JSON: RFC 8259 syntax, valid UTF-8, no NUL, no duplicate member names,
  * bounded nesting. cJSON accepts more than JSON, so nothing reaches it that did not pass here. */
-#include <stddef.h>
 #include "base/err.h"
+#include <stddef.h>
 
 /* ERR_INVALID with line and column (1-based, in bytes) of the first fault. */
 NODISCARD enum err_code json_scan(const char *text, size_t length, struct err *err);

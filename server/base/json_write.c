@@ -207,9 +207,16 @@ static void write_int(struct json_writer *w, const struct field *field, int64_t 
         json_int(w, field->name, value);
 }
 
+/* Null, too, for a number without a word: it may come from a row of a later version. */
 static void write_enum(struct json_writer *w, const struct field *field, int64_t value)
 {
-    json_text(w, field->name, value >= 0 ? field->words[value] : NULL);
+    const char *const *word = field->words;
+
+    while (value > 0 && *word != NULL) {
+        word++;
+        value--;
+    }
+    json_text(w, field->name, value == 0 ? *word : NULL);
 }
 
 static void write_field(struct json_writer *w, const struct field *field, const void *row)

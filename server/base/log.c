@@ -47,6 +47,14 @@ static size_t line_start(char *line, size_t size, enum log_level level, const ch
     return (size_t)length < size ? (size_t)length : size - 1;
 }
 
+/* What was not quoted cannot start a line of its own. */
+static void keep_to_one_line(char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)line[i] < 0x20)
+            line[i] = ' ';
+}
+
 void log_line(enum log_level level, const char *message, const char *format, ...)
 {
     char line[LOG_LINE_BYTES_MAX];
@@ -67,6 +75,7 @@ void log_line(enum log_level level, const char *message, const char *format, ...
             length +=
                 (size_t)added < sizeof line - 1 - length ? (size_t)added : sizeof line - 2 - length;
     }
+    keep_to_one_line(line, length);
     line[length++] = '\n';
     if (write(STDERR_FILENO, line, length) < 0)
         return; /* nowhere to say it */

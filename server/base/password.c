@@ -12,7 +12,7 @@ enum {
     SCRYPT_LOG2_N = 15,
     SCRYPT_R = 8,
     SCRYPT_P = 1,
-    SCRYPT_LOG2_N_MAX = 20, /* stored hashes ask for at most 1 GiB */
+    SCRYPT_LOG2_N_MAX = 18, /* with r = 16 a stored hash asks for 512 MiB at most */
     SCRYPT_R_MAX = 16,
     SCRYPT_P_MAX = 4,
     SALT_BYTES = 16,

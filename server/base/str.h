@@ -35,7 +35,8 @@ NODISCARD bool str_to_i64(const char *text, int64_t *ret);
 NODISCARD bool str_to_u64(const char *text, uint64_t *ret);
 NODISCARD bool str_to_double(const char *text, double *ret); /* finite decimal numbers only */
 NODISCARD bool str_to_bool(const char *text, bool *ret);     /* true false yes no on off 1 0 */
-/* Shortest decimal text that reads back as the same double ("0.1", "1e+300"); needs 32 bytes. */
+/* Decimal text that reads back as the same double, the shortest for all but subnormal ones
+ * ("0.1", "1e+300"); needs 32 bytes. */
 size_t str_from_double(char ret[static 32], double value);
 
 bool str_starts(const char *text, const char *prefix);
