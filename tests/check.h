@@ -6,8 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -24,9 +28,18 @@
 #define CHECK_CASE(name, condition)                                                                \
     check_case_((name), (condition) != 0, #condition, __FILE__, __LINE__)
 
-#define TEST(name) static void name(void **state_)
 /* cmocka hands every test a state; ours need none. */
-#define NO_STATE ((void)state_)
+#define TEST(name) static void name(UNUSED void **state)
+/* The call ends the program with SIGABRT: a child makes it, silently. */
+#define CHECK_ABORTS(call)                                                                         \
+    do {                                                                                           \
+        pid_t child_ = check_fork_();                                                              \
+        if (child_ == 0) {                                                                         \
+            (void)(call);                                                                          \
+            _exit(0);                                                                              \
+        }                                                                                          \
+        check_aborted_(child_, #call, __FILE__, __LINE__);                                         \
+    } while (0)
 
 static inline void check_code_(enum err_code got, enum err_code wanted, const struct err *err,
                                const char *call, const char *file, int line)
@@ -51,5 +64,29 @@ static inline void check_case_(const char *name, int holds, const char *conditio
     if (holds)
         return;
     print_error("case \"%s\": not %s\n", name, condition);
+    _fail(file, line);
+}
+
+static inline pid_t check_fork_(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY);
+
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)dup2(nowhere, STDERR_FILENO);
+    }
+    return child;
+}
+
+static inline void check_aborted_(pid_t child, const char *call, const char *file, int line)
+{
+    int status = 0;
+
+    if (child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+        WTERMSIG(status) == SIGABRT)
+        return;
+    print_error("%s did not abort (status %d)\n", call, status);
     _fail(file, line);
 }

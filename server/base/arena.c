@@ -132,6 +132,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     char *text;
     int length;
 
+    ASSERT(format != NULL); /* what UBSan's checks make gcc doubt */
     va_start(args, format);
     length = vsnprintf(NULL, 0, format, args);
     va_end(args);

@@ -58,21 +58,33 @@ enum err_code err_set(struct err *err, enum err_code code, const char *format, .
     return code;
 }
 
+/* Appends what fits. */
+static size_t append(char text[static ERR_TEXT_BYTES], size_t at, const char *more)
+{
+    size_t length = strlen(more);
+
+    if (length > ERR_TEXT_BYTES - 1 - at)
+        length = ERR_TEXT_BYTES - 1 - at;
+    (void)memcpy(text + at, more, length);
+    text[at + length] = '\0';
+    return at + length;
+}
+
 enum err_code err_prefix(struct err *err, const char *format, ...)
 {
-    char old[ERR_TEXT_BYTES];
+    char text[ERR_TEXT_BYTES];
     va_list args;
-    int length;
+    size_t length;
 
     if (err == NULL)
         return ERR_INTERNAL;
-    (void)memcpy(old, err->text, sizeof old);
     va_start(args, format);
-    length = vsnprintf(err->text, sizeof err->text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof err->text)
-        (void)snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", old);
-    keep_to_one_line(err->text);
+    length = append(text, strlen(text), ": ");
+    (void)append(text, length, err->text);
+    keep_to_one_line(text);
+    (void)memcpy(err->text, text, sizeof text);
     return err->code;
 }
 
