@@ -321,11 +321,12 @@ static bool look_ahead(const struct conf_command *command, int argc, char **argv
 
         if (!is_flag(argv[i]))
             continue;
+        if (flag.wants_value && i + 1 < argc && !str_starts(argv[i + 1], "--"))
+            flag.value = argv[++i];
         if (strcmp(flag.name, "help") == 0)
             return true;
         if (strcmp(flag.name, "config") == 0)
-            *ret_config = flag.value != NULL ? flag.value : i + 1 < argc ? argv[i + 1] : NULL;
-        i += flag.wants_value ? 1 : 0;
+            *ret_config = flag.value;
     }
     return false;
 }
@@ -337,9 +338,9 @@ static enum err_code unknown_flag(struct reading *reading, const char *word, con
 
     if (shown > CONF_NAME_BYTES)
         shown = CONF_NAME_BYTES;
-    return err_set(reading->err, ERR_USAGE, "%s has no flag %.*s; %s%s", reading->command->name,
+    return err_set(reading->err, ERR_USAGE, "%s has no flag %.*s; %s%s%s", reading->command->name,
                    (int)shown, word, near != NULL ? "did you mean --" : "see --help",
-                   near != NULL ? near : "");
+                   near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
 static enum err_code read_flag(struct reading *reading, const char *word, const struct flag *flag)
