@@ -41,11 +41,26 @@ struct request {
     const char *actor;         /* "user:ana", "token:soar", for the audit trail */
     const char *session_id;    /* set when a cookie session asks */
     struct json_faults faults; /* query and body readers add to it */
+    bool tls;                  /* the connection is TLS: cookies get Secure */
+    uint64_t query_read;       /* of the query readers: bit i = query[i] was asked for */
+    struct json_doc *body_doc; /* of body_json */
 };
 
+/* A zeroed request with empty lists and texts instead of NULLs, for the HTTP layer and for tests of
+ * handlers; those then set what they need. */
+void request_init(struct request *req, struct arena *arena);
+void request_done(struct request *req); /* frees the parsed body; the arena is the caller's */
+
 const char *request_header(const struct request *req,
-                           const char *name);                      /* NULL; case-insensitive */
-const char *request_cookie(struct request *req, const char *name); /* NULL */
+                           const char *name); /* NULL; case-insensitive */
+/* NULL when there is none or the name comes twice (somebody plants cookies). */
+const char *request_cookie(struct request *req, const char *name);
+/* Prefer: return=minimal (RFC 7240). */
+bool request_prefers_minimal(const struct request *req);
+/* The guard of a change: ERR_PRECONDITION_REQUIRED without If-Match, ERR_PRECONDITION unless it
+ * names etag, the current version's text as given to reply_etag. */
+NODISCARD enum err_code request_if_match(const struct request *req, const char *etag,
+                                         struct err *err);
 const char *path_text(const struct request *req,
                       const char *name); /* aborts when the route has none */
 NODISCARD enum err_code path_int(struct request *req, const char *name, int64_t *ret,
@@ -65,7 +80,9 @@ void query_bool(struct request *req, const char *name, bool *ret);
 void query_cidr(struct request *req, const char *name, struct cidr *ret, bool *ret_given);
 NODISCARD enum err_code query_end(struct request *req, struct err *err);
 
-/* Parses the body as JSON. ERR_MEDIA_TYPE unless content_type is one of the given
- * (NULL-terminated). */
+/* ERR_MEDIA_TYPE unless content_type is one of the given (NULL-terminated). */
+NODISCARD enum err_code body_type(const struct request *req, const char *const *content_types,
+                                  struct err *err);
+/* body_type, then parses the body as JSON; once a request. *ret lives as long as req. */
 NODISCARD enum err_code body_json(struct request *req, const char *const *content_types,
                                   const struct json **ret, struct err *err);

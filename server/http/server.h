@@ -1,8 +1,13 @@
 #pragma once
 /* libmicrohttpd ends here: an epoll thread pool that routes, reads bodies within limits, asks the
  * program who is calling, runs handlers and answers. Built-in answers: 404, 405 with Allow, 413,
- * 415, 400 for a malformed request, 401/403 by the route's role, problem+json for every error.
- * One log line a request (method, route template, status, ms, bytes, actor). */
+ * 415, 400 for a malformed request, 401/403 by the route's role, 304 for a known ETag, gzip either
+ * way, problem+json for every error. Only what is no HTTP at all is answered by MHD's own page.
+ *
+ * A body counts against its route's body_bytes_max as sent and again as inflated: a gzip body may
+ * not grow past what the route takes. An unsafe method of a cookie session needs X-CSRF-Token;
+ * one from another site (Sec-Fetch-Site) is refused whoever asks.
+ * The layer never logs: access_log is told of every request. */
 #include "base/err.h"
 #include "http/request.h"
 #include <stdbool.h>
@@ -35,13 +40,41 @@ struct http_metrics {       /* counters since start; read with http_server_metri
     uint64_t in_flight;
 };
 
+struct http_access { /* what there is to say of an answered request; gone after the call */
+    const char *method, *route; /* the route's template; "static" for web files, "-" for no route */
+    const char *remote, *actor, *id;
+    int status; /* 0: the client went away before the answer was sent */
+    uint64_t reply_bytes;
+    int64_t ms;
+    const char *error; /* the sentence of a request that failed, "" otherwise; 5xx ones are for the
+                          log only and were not sent */
+};
+
+enum {
+    HTTP_THREADS = 4,
+    HTTP_CONNECTIONS_MAX = 1000,
+    HTTP_IDLE_S_MAX = 30,           /* a connection on which no byte moves is closed after this */
+    HTTP_UPLOAD_S_MAX = 120,        /* from a request's head to the end of its body */
+    HTTP_HEAD_BYTES_MAX = 32 << 10, /* request line and headers, and what MHD keeps beside them */
+    HTTP_HEADERS_MAX = 100,
+};
+#define HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* request bodies held at once, inflated too */
+
 struct http_options {
-    const char *listen;                       /* "127.0.0.1:8080", "[::1]:8080"; port 0 picks one */
-    int threads;                              /* 4 unless set */
-    int connections_max;                      /* 1000 unless set */
+    const char *listen;         /* "127.0.0.1:8080", "[::1]:8080"; port 0 picks one */
+    const struct route *routes; /* ROUTES */
+    size_t route_count;         /* ROUTE_COUNT */
+    int threads;                /* 0: HTTP_THREADS */
+    int connections_max;        /* 0: HTTP_CONNECTIONS_MAX */
+    int idle_s_max;             /* 0: HTTP_IDLE_S_MAX */
+    int upload_s_max;           /* 0: HTTP_UPLOAD_S_MAX */
+    int64_t bodies_bytes_max;   /* 0: HTTP_BODIES_BYTES_MAX; a body that passes it gets 503 */
     const char *tls_cert_path, *tls_key_path; /* both or none */
     const char *web_dir; /* serve web files from here instead of the built-in ones; NULL */
     void *app;
+    /* Called on the request's thread when it is over; the program writes its log line. NULL: no
+     * log. */
+    void (*access_log)(void *app, const struct http_access *access);
     /* One per HTTP thread, made on its first request; freed at stop. */
     void *(*thread_context_new)(void *app);
     void (*thread_context_free)(void *context);
