@@ -79,7 +79,7 @@ static bool read_hash(struct arena *arena, const char *text, struct scrypt *ret)
 {
     const char *salt, *hash;
 
-    if (!str_equal(next_part(arena, &text), "scrypt") ||
+    if (str_ends(text, "$") || !str_equal(next_part(arena, &text), "scrypt") ||
         !read_number(next_part(arena, &text), SCRYPT_LOG2_N_MAX, &ret->log2_n) ||
         !read_number(next_part(arena, &text), SCRYPT_R_MAX, &ret->r) ||
         !read_number(next_part(arena, &text), SCRYPT_P_MAX, &ret->p))
