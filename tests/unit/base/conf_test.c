@@ -374,7 +374,7 @@ int main(void)
     (void)unlink("pairwatch.conf");
     (void)unlink("other.conf");
     (void)unlink("help");
-    (void)chdir("/");
-    (void)rmdir(directory);
+    if (chdir("/") != 0 || rmdir(directory) != 0)
+        return 1;
     return failed;
 }
