@@ -90,29 +90,21 @@ static void write_faults(struct json_writer *w, const struct json_faults *faults
     json_end(w);
 }
 
-static void write_body(struct reply *reply, const struct err *err, const struct json_faults *faults,
-                       const char *id)
+static void write_head(struct reply *reply, const char *word, const char *title, const char *detail)
 {
-    const struct problem *problem = problem_of(err->code);
     struct json_writer *w = &reply->json;
-    char type[64], detail[128];
+    char type[64];
 
-    (void)snprintf(type, sizeof type, "urn:pairwatch:problem:%s",
-                   problem->status == 500 ? "internal" : err_word(err->code));
-    (void)snprintf(detail, sizeof detail, "the server could not do this; its log says why under %s",
-                   id);
+    (void)snprintf(type, sizeof type, "urn:pairwatch:problem:%s", word);
     json_object(w, NULL);
     json_text(w, "type", type);
-    json_text(w, "title", problem->title);
+    json_text(w, "title", title);
     json_int(w, "status", reply->status);
-    json_text(w, "detail", problem->internal ? detail : err->text);
-    if (err->code == ERR_INVALID && faults != NULL && faults->count > 0)
-        write_faults(w, faults);
-    json_end(w);
+    json_text(w, "detail", detail);
 }
 
-void problem_write(struct reply *reply, const struct err *err, const struct json_faults *faults,
-                   const char *id)
+/* An empty reply that keeps the headers a refusal needs. */
+static void start_over(struct reply *reply, int status)
 {
     struct reply old = *reply;
 
@@ -121,11 +113,33 @@ void problem_write(struct reply *reply, const struct err *err, const struct json
     reply->header_count = old.header_count;
     reply_done(&old);
     keep_headers(reply);
-    reply->status = problem_status(err->code, faults);
+    reply->status = status;
     reply->content_type = "application/problem+json";
+}
+
+void problem_write(struct reply *reply, const struct err *err, const struct json_faults *faults,
+                   const char *id)
+{
+    const struct problem *problem = problem_of(err->code);
+    const char *word = problem->status == 500 ? err_word(ERR_INTERNAL) : err_word(err->code);
+    char hidden[128];
+
+    start_over(reply, problem_status(err->code, faults));
     if (reply->status == 401)
         reply_header(reply, "WWW-Authenticate", "Bearer realm=\"pairwatch\"");
     if ((err->code == ERR_BUSY || err->code == ERR_RATE) && !has_header(reply, "Retry-After"))
         reply_retry_after(reply, RETRY_AFTER_S);
-    write_body(reply, err, faults, id);
+    (void)snprintf(hidden, sizeof hidden, "the server could not do this; its log says why under %s",
+                   id);
+    write_head(reply, word, problem->title, problem->internal ? hidden : err->text);
+    if (err->code == ERR_INVALID && faults != NULL && faults->count > 0)
+        write_faults(&reply->json, faults);
+    json_end(&reply->json);
+}
+
+void problem_write_wrong_method(struct reply *reply, const struct err *err)
+{
+    start_over(reply, 405);
+    write_head(reply, "method_not_allowed", "Method not allowed", err->text);
+    json_end(&reply->json);
 }
