@@ -1,5 +1,5 @@
 # pairwatch. `make help` lists the targets; `make demo` and `make check` install what they need.
-# One non-recursive makefile; objects in build/PROFILE/, quiet unless V=1, -Werror unless WERROR=.
+# Objects in build/PROFILE/ (release, asan, tsan, clang), quiet unless V=1, -Werror unless WERROR=.
 
 VERSION  := 0.1.0
 PROFILE  ?= release
@@ -9,7 +9,10 @@ V        ?= 0
 Q        := $(if $(filter 1,$(V)),,@)
 B        := build/$(PROFILE)
 GEN      := build/gen
-CC       ?= gcc
+ifneq ($(filter default undefined,$(origin CC)),)
+CC       := $(if $(filter clang,$(PROFILE)),clang,gcc)
+endif
+JOBS     := -j$(shell nproc 2>/dev/null || echo 2)
 
 PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 zlib
 WERROR   ?= -Werror
@@ -18,11 +21,15 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 HARDEN   := -fstack-protector-strong -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now
 opt_release := -O2 -g -D_FORTIFY_SOURCE=2
+opt_clang   := $(opt_release)
 opt_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 opt_tsan    := -O1 -g -fsanitize=thread
+# Asked for once, and only when something is compiled: `make demo` begins without pkg-config.
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 CFLAGS_ALL   = -std=c11 -D_GNU_SOURCE -DPAIRWATCH_VERSION='"$(VERSION)"' -Iserver -Ibuild $(WARN) $(HARDEN) \
-               $(opt_$(PROFILE)) $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS) -MMD -MP
-LDLIBS_ALL   = $(shell pkg-config --libs $(PACKAGES)) -ldl -lm -lpthread
+               $(opt_$(PROFILE)) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP
+LDLIBS_ALL   = $(PKG_LIBS) -ldl -lm -lpthread
 
 LAYERS   := base model store http aws lake sink api worker command
 # What each layer may use, nearest first: the link order, and the proof of the layering.
@@ -39,29 +46,33 @@ USES_command := command worker api sink lake aws http store model base
 
 sources   = $(sort $(wildcard server/$(1)/*.c))
 objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
-GENERATED := $(GEN)/statements.h $(GEN)/statements.c $(GEN)/routes.h $(GEN)/routes.c $(GEN)/assets.S $(GEN)/openapi.json
 LIBS      := $(foreach l,$(LAYERS),$(B)/lib$(l).a)
 # With every archive in one group the linker resolves in any order; a layer's test gets only its own USES.
 link      = $(CC) $(CFLAGS_ALL) $(LDHARDEN) -o $@ $(1) -Wl,--start-group $(foreach l,$(2),$(B)/lib$(l).a) -Wl,--end-group $(LDLIBS_ALL) $(3)
 
 .PHONY: all
-all: $(B)/pairwatch
+all: $(B)/pairwatch build/lib/pairwatch/libduckdb.so ## build/release/pairwatch; PROFILE=asan, tsan, clang for the others
 
 $(B)/pairwatch: $(B)/server/main.o $(LIBS) $(B)/gen/assets.o
 	@echo "  LINK  $@"
 	$(Q)$(call link,$(B)/server/main.o $(B)/gen/assets.o,$(USES_command))
 
-$(B)/server/%.o: server/%.c | generated
+# Everything is compiled anew when the compiler or its flags change.
+$(B)/.flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(subst ','\'',$(CFLAGS_ALL))' >$@.$$$$ && \
+	    if cmp -s $@.$$$$ $@; then rm -f $@.$$$$; else mv $@.$$$$ $@; fi
+.PHONY: FORCE
+FORCE:
+
+$(B)/server/%.o: server/%.c $(B)/.flags | generated
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
-$(B)/gen/%.o: $(GEN)/%.c
+$(B)/gen/%.o: $(GEN)/%.c $(B)/.flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
-$(B)/gen/assets.o: $(GEN)/assets.S
-	@mkdir -p $(@D)
-	$(Q)$(CC) -c $< -o $@
 
 define layer_rule
 $(B)/lib$(1).a: $(call objects,$(1)) $(2)
@@ -71,19 +82,49 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l),$(if $(filter store,$(l)),$(B)/gen/statements.o)$(if $(filter api,$(l)),$(B)/gen/routes.o))))
 
 # ---- generated sources ----
+STATEMENTS := $(sort $(wildcard server/store/*.sql))
 .PHONY: generated
 generated: $(GEN)/statements.h $(GEN)/routes.h
-$(GEN)/statements.h $(GEN)/statements.c &: server/tools/statements.awk $(sort $(wildcard server/store/*.sql))
+$(GEN)/statements.h $(GEN)/statements.c &: server/tools/statements.awk $(STATEMENTS)
 	@mkdir -p $(GEN)
-	$(Q)awk -v dir=$(GEN) -f server/tools/statements.awk $(sort $(wildcard server/store/*.sql))
+	$(Q)LC_ALL=C awk -v dir=$(GEN) -f server/tools/statements.awk $(STATEMENTS)
 $(GEN)/routes.h $(GEN)/routes.c &: server/tools/routes.awk api/openapi.yaml
 	@mkdir -p $(GEN)
-	$(Q)awk -v dir=$(GEN) -f server/tools/routes.awk api/openapi.yaml
+	$(Q)LC_ALL=C awk -v dir=$(GEN) -f server/tools/routes.awk api/openapi.yaml
+$(GEN)/openapi.json: server/tools/openapi_json.awk api/openapi.yaml
+	@mkdir -p $(GEN)
+	$(Q)LC_ALL=C awk -f server/tools/openapi_json.awk api/openapi.yaml >$@.new && mv $@.new $@
+
+# ---- files built into the binary: each under its own path, or under NAME as NAME=FILE ----
+CHART := web/node_modules/chart.js/dist/chart.umd.js
+WEB_FILES := $(sort $(shell find web -path web/node_modules -prune -o -type f ! -name '.*' ! -name 'package*.json' ! -name '*.md' -print))
+ASSETS := $(WEB_FILES) web/vendor/chart.umd.js=$(CHART) api/openapi.json=$(GEN)/openapi.json \
+          $(sort $(wildcard migrations/*/*.sql server/lake/specs/*.spec))
+ASSET_FILES = $(foreach a,$(ASSETS),$(lastword $(subst =, ,$(a))))
+$(GEN)/assets.list: FORCE
+	@mkdir -p $(GEN)
+	@printf '%s\n' $(ASSETS) >$@.$$$$ && if cmp -s $@.$$$$ $@; then rm -f $@.$$$$; else mv $@.$$$$ $@; fi
+$(GEN)/assets.S: server/tools/assets.awk $(GEN)/assets.list $(ASSET_FILES)
+	$(Q)LC_ALL=C awk -f server/tools/assets.awk $(ASSETS) >$@.new && mv $@.new $@
+$(B)/gen/assets.o: $(GEN)/assets.S $(ASSET_FILES)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
+
+# ---- from npm, by lock file ----
+# Where the program looks for it, from build/release as from an installed bin/.
+DUCKDB = $(wildcard deploy/duckdb/node_modules/@duckdb/node-bindings-linux-*/libduckdb.so)
+build/lib/pairwatch/libduckdb.so: deploy/duckdb/package-lock.json
+	@test -n '$(DUCKDB)' || { echo 'libduckdb.so is not here yet: deploy/setup build gets it' >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(Q)ln -sf ../../../$(DUCKDB) $@
+$(CHART):
+	@echo 'Chart.js is not here yet: deploy/setup build gets it' >&2; exit 1
 
 # ---- tests: a unit test links its own layer and below, nothing else ----
 TEST_LIBS := -lcmocka
-unit_layers := base model store http lake api worker
 unit_tests = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/$(1)/*_test.c)))
+# Runs all of them, and fails when one has.
+run_each = status=0; for t in $(1); do echo "== $$t"; $$t || status=1; done; exit $$status
 define unit_rule
 $(B)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) $(B)/gen/assets.o
 	@mkdir -p $$(@D)
@@ -92,8 +133,79 @@ $(B)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) 
 	    -Wl,--start-group $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) -Wl,--end-group $$(LDLIBS_ALL) $(TEST_LIBS)
 .PHONY: unit-$(1)
 unit-$(1): $(call unit_tests,$(1))
-	$$(Q)set -e; for t in $$^; do echo "== $$$$t"; $$$$t; done
+	$$(Q)$$(call run_each,$$^)
 endef
-$(foreach l,$(unit_layers),$(eval $(call unit_rule,$(l))))
+$(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
+UNIT_TESTS := $(foreach l,$(LAYERS),$(call unit_tests,$(l)))
+
+.PHONY: unit
+unit: $(UNIT_TESTS) ## unit tests; unit-LAYER for those of one folder of server/
+	$(Q)$(call run_each,$(UNIT_TESTS))
+
+.PHONY: programs
+programs: all $(UNIT_TESTS) # the binary and the unit tests, built and not run
+
+.PHONY: demo
+demo: ## simulate a company, train, score, serve the dashboard on 127.0.0.1:PORT
+	@deploy/setup build
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@exec deploy/demo $(PORT)
+
+.PHONY: check
+check: ## everything CI runs; SECTIONS='lint unit …' for some of it
+	@deploy/setup check
+	@exec tests/all $(SECTIONS)
+
+.PHONY: test
+test: ## the fast part: lint and unit tests, under a minute
+	@deploy/setup check
+	@exec tests/all lint unit
+
+.PHONY: lint
+lint: ## house rules, include direction, format, shell scripts
+	$(Q)tests/lint/all
+
+.PHONY: asan
+asan: ## unit, lake and API tests under AddressSanitizer and UBSan
+	@exec tests/all unit-asan lake-asan api-asan
+
+.PHONY: tsan
+tsan: ## unit tests and the live server under ThreadSanitizer
+	@exec tests/all unit-tsan api-tsan
+
+.PHONY: bench
+bench: ## throughput and latency, as ratios against baselines of the same run
+	@deploy/setup check
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@exec tests/load/bench
+
+# ---- installing: one binary, and the library that reads Parquet ----
+BINDIR   ?= $(PREFIX)/bin
+LIBDIR   ?= $(PREFIX)/lib/pairwatch
+MANDIR   ?= $(PREFIX)/share/man/man1
+DOCDIR   ?= $(PREFIX)/share/doc/pairwatch
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+.PHONY: install
+install: all ## under DESTDIR/PREFIX; needs no compiler, node or npm to run
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)
+	install -m 755 build/release/pairwatch $(DESTDIR)$(BINDIR)/pairwatch
+	install -m 644 build/lib/pairwatch/libduckdb.so $(DESTDIR)$(LIBDIR)/libduckdb.so
+	install -m 644 deploy/pairwatch.1 $(DESTDIR)$(MANDIR)/pairwatch.1
+	install -m 644 README.md deploy/pairwatch.conf.example $(DESTDIR)$(DOCDIR)/
+	sed 's|@BINDIR@|$(BINDIR)|' deploy/pairwatch-serve.service >$(DESTDIR)$(UNITDIR)/pairwatch-serve.service
+	sed 's|@BINDIR@|$(BINDIR)|' deploy/pairwatch-work.service >$(DESTDIR)$(UNITDIR)/pairwatch-work.service
+.PHONY: uninstall
+uninstall: ## what install put there; settings and databases stay
+	rm -f $(DESTDIR)$(BINDIR)/pairwatch $(DESTDIR)$(MANDIR)/pairwatch.1 \
+	    $(DESTDIR)$(UNITDIR)/pairwatch-serve.service $(DESTDIR)$(UNITDIR)/pairwatch-work.service
+	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR)
+
+.PHONY: clean
+clean: ## removes build/; node_modules stay
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find build -name '*.d' 2>/dev/null)
