@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -235,7 +236,7 @@ static bool is_file_name(const struct uri *uri, const char *last)
 /* Segments were decoded: an entity's ARN may be among them. */
 static bool is_page(const struct uri *uri)
 {
-    if (uri->segment_count > URI_SEGMENTS_MAX || strcmp(uri->segments[0], "api") == 0)
+    if (uri->segment_count > URI_SEGMENTS_MAX || strcasecmp(uri->segments[0], "api") == 0)
         return false;
     if (uri->segment_count == 1 && uri->segments[0][0] == '\0')
         return true;
