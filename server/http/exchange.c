@@ -144,9 +144,9 @@ static enum MHD_Result answer(struct exchange *x, enum err_code code)
     return respond(x);
 }
 
-/* The first call. A refusal is told at once when the body is long or the client waits for a go
- * (Expect); a short body is read and dropped, so that the client is there to hear it and its
- * connection stays good. */
+/* The first call. A refusal is told at once when the head was not understood (who knows where the
+ * body ends), when the body is long or the client waits for a go (Expect); a short body is read and
+ * dropped, so that the client is there to hear it and its connection stays good. */
 static enum MHD_Result begin(struct exchange *x, const char *method, const char *version)
 {
     enum err_code code = read_head(x, method, version);
@@ -155,9 +155,9 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
     if (code == ERR_NONE)
         code = check_length(x);
     x->refused = code;
-    if (code == ERR_NONE || !x->body_expected)
+    if (code == ERR_NONE || (!x->body_expected && !x->close))
         return MHD_YES;
-    if (request_header(&x->request, "Expect") == NULL &&
+    if (!x->close && request_header(&x->request, "Expect") == NULL &&
         intake_body_length(x) <= EXCHANGE_DRAIN_BYTES_MAX)
         return MHD_YES;
     x->close = true;
