@@ -1,0 +1,53 @@
+#pragma once
+/* Bodies of POST /api/v1/scores: JSON, SageMaker's rows and predictions, NDJSON. All faults are
+ * added to req->faults with pointers into the body; a fault of an NDJSON line points to
+ * "/LINE/member", LINE counting from 0. Texts live in the arena given. */
+#include "base/err.h"
+#include "base/ip.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct json_faults;
+struct json;
+struct request;
+
+enum {
+    SCORES_ROWS_MAX = 100000,
+    SCORES_ENTITY_BYTES_MAX = 2048,
+    SCORES_DETECTOR_BYTES_MAX = 64,
+    SCORES_LINE_BYTES_MAX = 64 * 1024,
+    /* Strings are no longer than the body (32 MiB), each with up to 16 bytes of padding; rows. */
+    SCORES_ARENA_BYTES_MAX = 160 * 1024 * 1024,
+};
+
+struct score_row {
+    const char *entity, *spec, *account, *region; /* spec: the row's or the batch's */
+    struct ip ip;
+    int64_t time_ms, last_ms;
+    int64_t count;
+    double score;       /* finite; higher = more unusual */
+    double dot_product; /* as given, or NAN */
+    double percentile;  /* NAN = not given */
+};
+
+struct score_body {
+    const char *model, *detector, *spec; /* NULL = not given */
+    double threshold;                    /* NAN = not given */
+    int64_t time_ms;                     /* for rows without; FIELD_NULL_INT = not given */
+    struct score_row *rows;
+    size_t count;
+};
+
+NODISCARD enum err_code score_body_read(struct request *req, struct arena *arena,
+                                        struct score_body *ret, struct err *err);
+
+/* For the three readers. One row's object; what else must hold of a row; the batch's members. */
+void score_row_read(const struct json *node, const struct score_body *body, struct arena *arena,
+                    const char *pointer, struct json_faults *faults, struct score_row *ret);
+void score_row_check(struct score_row *row, const struct score_body *body, const char *pointer,
+                     struct json_faults *faults);
+void score_body_check(const struct score_body *body, const char *prefix,
+                      struct json_faults *faults);
+NODISCARD enum err_code score_lines_read(struct request *req, struct arena *arena,
+                                         struct score_body *ret, struct err *err);

@@ -1,0 +1,96 @@
+/* The NDJSON shape of POST /api/v1/scores: a line at a time, so no tree is larger than a line. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/names.h"
+#include "api/score_body.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "http/request.h"
+
+enum { LINE_POINTER_BYTES = 32, ROWS_FIRST = 64 };
+
+/* Rows double in the arena, so together they take at most twice the largest. */
+struct rows {
+    struct arena *arena;
+    struct score_row *items;
+    size_t count, capacity;
+};
+
+static struct score_row *rows_add(struct rows *rows)
+{
+    if (rows->count == rows->capacity) {
+        size_t capacity = rows->capacity > 0 ? 2 * rows->capacity : ROWS_FIRST;
+        struct score_row *items = ARENA_ARRAY(rows->arena, struct score_row, capacity);
+
+        if (rows->count > 0)
+            (void)memcpy(items, rows->items, rows->count * sizeof *items);
+        rows->items = items;
+        rows->capacity = capacity;
+    }
+    return &rows->items[rows->count++];
+}
+
+static void read_line(const char *line, size_t length, size_t index, const struct score_body *body,
+                      struct arena *arena, struct json_faults *faults, struct score_row *ret)
+{
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    char pointer[LINE_POINTER_BYTES];
+    struct err err = {0};
+
+    (void)snprintf(pointer, sizeof pointer, "/%zu", index);
+    if (length > SCORES_LINE_BYTES_MAX)
+        json_fault(faults, pointer, "is longer than %d bytes", SCORES_LINE_BYTES_MAX);
+    else if (json_parse(line, length, &doc, &err) != ERR_NONE)
+        json_fault(faults, pointer, "%s", err.text);
+    else
+        score_row_read(json_root(doc), body, arena, pointer, faults, ret);
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+            return false;
+    return true;
+}
+
+static enum err_code read_lines(struct request *req, struct arena *arena, struct score_body *body,
+                                struct err *err)
+{
+    struct rows rows = {.arena = arena};
+    const char *at = req->body, *end = req->body + req->body_length;
+
+    for (size_t index = 0; at < end; index++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline != NULL ? newline : end) - at);
+
+        if (!is_blank(at, length)) {
+            if (rows.count == SCORES_ROWS_MAX)
+                return err_set(err, ERR_TOO_LARGE, "the body holds more than %d rows",
+                               SCORES_ROWS_MAX);
+            read_line(at, length, index, body, arena, &req->faults, rows_add(&rows));
+        }
+        at = newline != NULL ? newline + 1 : end;
+    }
+    body->rows = rows.items;
+    body->count = rows.count;
+    if (rows.count == 0)
+        json_fault(&req->faults, "", "holds no score");
+    return ERR_NONE;
+}
+
+enum err_code score_lines_read(struct request *req, struct arena *arena, struct score_body *ret,
+                               struct err *err)
+{
+    query_text(req, "model", MODEL_ID_LENGTH_MAX, &ret->model);
+    query_text(req, "spec", SPEC_NAME_LENGTH_MAX, &ret->spec);
+    query_text(req, "detector", SCORES_DETECTOR_BYTES_MAX, &ret->detector);
+    query_real(req, "threshold", -HUGE_VAL, HUGE_VAL, &ret->threshold);
+    if (ret->model == NULL)
+        json_fault(&req->faults, "?model", "is missing");
+    score_body_check(ret, "?", &req->faults);
+    return read_lines(req, arena, ret, err);
+}

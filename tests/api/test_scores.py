@@ -1,0 +1,274 @@
+"""POST /api/v1/scores: three shapes, every fault, nothing stored when there is one."""
+import json
+import unittest
+
+from server import Server, batch, gzipped, score
+
+PATH = "/api/v1/scores"
+BAD_ROWS = [  # (what changes in a good row, where the fault is)
+    ({"score": None, "dot_product": None}, ""),
+    ({"score": 1.0, "dot_product": -1.0}, ""),
+    ({"score": "1"}, "/score"),
+    ({"score": True}, "/score"),
+    ({"ip": "300.1.1.1"}, "/ip"),
+    ({"ip": "10.0.0.1/8"}, "/ip"),
+    ({"ip": "fe80::1%eth0"}, "/ip"),
+    ({"ip": "192.0.2.07"}, "/ip"),
+    ({"ip": 7}, "/ip"),
+    ({"ip": None}, "/ip"),
+    ({"entity": ""}, "/entity"),
+    ({"entity": "x" * 10240}, "/entity"),
+    ({"entity": "a\u0000b"}, "/entity"),
+    ({"entity": "a\nb"}, "/entity"),
+    ({"entity": ["a"]}, "/entity"),
+    ({"entity": None}, "/entity"),
+    ({"time": "9999-01-01T00:00:00Z"}, "/time"),
+    ({"time": "2026-02-30T00:00:00Z"}, "/time"),
+    ({"time": "yesterday"}, "/time"),
+    ({"time": 1764000000}, "/time"),
+    ({"time": None}, "/time"),
+    ({"last_time": "2020-01-01T00:00:00Z"}, "/last_time"),
+    ({"percentile": 100.5}, "/percentile"),
+    ({"percentile": -1}, "/percentile"),
+    ({"count": 0}, "/count"),
+    ({"count": 1.5}, "/count"),
+    ({"count": 2e12}, "/count"),
+    ({"spec": "Not A Spec"}, "/spec"),
+    ({"account": "x" * 65}, "/account"),
+    ({"region": 5}, "/region"),
+    ({"surprise": 1}, "/surprise"),
+    ({"a/b~c": 1}, "/a~1b~0c"),
+]
+
+
+def changed(row, change):
+    merged = {**row, **change}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+class Scores(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().__enter__()
+        cls.ingest = cls.server.client("ingest")
+        cls.read = cls.server.client("read")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def seq(self):
+        return self.read.get("/api/v1/changes").value["last_seq"]
+
+    def refused(self, status, *pointers, **call):
+        before = self.seq()
+        reply = self.ingest.post(PATH, **call)
+        self.assertEqual(reply.status, status, reply.body)
+        got = [fault["pointer"] for fault in reply.value.get("errors", [])]
+        for pointer in pointers:
+            self.assertIn(pointer, got)
+        self.assertEqual(self.seq(), before, "something was stored")
+        return reply
+
+    def stored(self, **call):
+        reply = self.ingest.post(PATH, **call)
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.value
+
+    def test_a_score_above_the_threshold_becomes_a_finding(self):
+        value = self.stored(value=batch(score("i-json", score=0.9), score("i-low", score=0.1)))
+        self.assertEqual(
+            value,
+            {"observations": 2, "flagged": 1, "findings_new": 1, "findings_updated": 0,
+             "repeated": False},
+        )
+        found = self.read.get("/api/v1/findings?entity=i-json").value["findings"]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(
+            {k: found[0][k] for k in ("entity", "ip", "score", "status", "verdict", "spec")},
+            {"entity": "i-json", "ip": "192.0.2.7", "score": 0.9, "status": "new",
+             "verdict": None, "spec": "vpc-egress"},
+        )
+        self.assertEqual(self.read.get("/api/v1/findings?entity=i-low").value["findings"], [])
+
+    def test_a_pair_seen_again_adds_to_its_finding(self):
+        self.stored(value=batch(score("i-again", score=0.7, count=3)))
+        value = self.stored(
+            value=batch(score("i-again", score=0.8, count=4, time="2026-11-24T09:30:00.000Z"))
+        )
+        self.assertEqual((value["findings_new"], value["findings_updated"]), (0, 1))
+        (found,) = self.read.get("/api/v1/findings?entity=i-again").value["findings"]
+        self.assertEqual((found["sightings"], found["observations"]), (2, 7))
+        self.assertEqual((found["score"], found["last_seen"]), (0.8, "2026-11-24T09:30:00.000Z"))
+
+    def test_dot_product_is_the_negated_score(self):
+        self.stored(value=batch(score("i-dot", dot_product=-0.75)))
+        (found,) = self.read.get("/api/v1/findings?entity=i-dot").value["findings"]
+        self.assertEqual(found["score"], 0.75)
+
+    def test_an_ipv6_address_is_written_in_one_form(self):
+        self.stored(value=batch(score("i-v6", ip="2001:DB8:0::0001", score=0.9)))
+        (found,) = self.read.get("/api/v1/findings?ip=2001:db8::/64&entity=i-v6").value["findings"]
+        self.assertEqual(found["ip"], "2001:db8::1")
+
+    def test_lines(self):
+        lines = "\n".join(json.dumps(score(f"i-line{n}", score=0.9)) for n in range(3)) + "\n\n"
+        value = self.ingest.post(
+            PATH + "?model=outside-1&spec=vpc-egress&threshold=0.5", body=lines.encode(),
+            type="application/x-ndjson",
+        ).value
+        self.assertEqual((value["observations"], value["findings_new"]), (3, 3))
+
+    def test_a_fault_of_a_line_points_to_it(self):
+        lines = [json.dumps(score("i-ok")), "{", json.dumps(score("i-bad", ip="x")), "[]"]
+        before = self.seq()
+        reply = self.ingest.post(
+            PATH + "?model=outside-1&spec=vpc-egress&threshold=0.5",
+            body="\n".join(lines).encode(), type="application/x-ndjson",
+        )
+        self.assertIn(reply.status, (400, 422))
+        self.assertEqual([e["pointer"] for e in reply.value["errors"]], ["/1", "/2/ip", "/3"])
+        self.assertEqual(self.seq(), before)
+
+    def test_sagemaker_shape(self):
+        value = self.stored(value={
+            "model": "sm-1", "detector": "sagemaker", "spec": "vpc-egress", "threshold": 0.5,
+            "time": "2026-11-24T08:00:00Z",
+            "rows": [["i-sm", "192.0.2.1"], ["i-sm", "192.0.2.2", "2026-11-24T09:00:00+01:00"]],
+            "predictions": [{"dot_product": -0.9}, {"dot_product": 0.3, "extra": 1}],
+        })
+        self.assertEqual((value["observations"], value["flagged"]), (2, 1))
+
+    def test_sagemaker_faults(self):
+        good = {
+            "model": "sm-1", "spec": "vpc-egress", "threshold": 0.5,
+            "time": "2026-11-24T08:00:00Z", "rows": [["i-sm", "192.0.2.1"]],
+            "predictions": [{"dot_product": -0.9}],
+        }
+        for change, pointer in (
+            ({"predictions": [{"dot_product": 1}, {"dot_product": 2}]}, "/predictions"),
+            ({"predictions": [{}]}, "/predictions/0/dot_product"),
+            ({"predictions": [{"dot_product": "1"}]}, "/predictions/0/dot_product"),
+            ({"predictions": {}}, "/predictions"),
+            ({"rows": []}, "/rows"),
+            ({"rows": [["i-sm"]]}, "/rows/0"),
+            ({"rows": [["i-sm", "192.0.2.1", "never"]]}, "/rows/0/2"),
+            ({"rows": [["i-sm", "nowhere"]]}, "/rows/0/1"),
+            ({"rows": [[1, "192.0.2.1"]]}, "/rows/0/0"),
+            ({"time": None}, "/rows/0"),
+            ({"spec": None}, "/spec"),
+            ({"scores": []}, "/scores"),
+        ):
+            with self.subTest(pointer=pointer, change=change):
+                self.refused(422, pointer, value=changed(good, change))
+
+    def test_gzip(self):
+        value = self.stored(
+            body=gzipped(batch(score("i-gzip", score=0.9))),
+            headers={"Content-Encoding": "gzip"},
+        )
+        self.assertEqual(value["findings_new"], 1)
+
+    def test_damaged_gzip(self):
+        data = gzipped(batch(score("i-gzip2", score=0.9)))
+        for body in (data[:-9], data[:20] + b"\0" * 20, b"nothing of the kind", data + b"rubbish"):
+            with self.subTest(body=body[:8]):
+                self.refused(400, body=body, headers={"Content-Encoding": "gzip"})
+
+    def test_a_gzip_bomb_is_too_large(self):
+        import gzip
+        self.refused(413, body=gzip.compress(b" " * 40_000_000),
+                     headers={"Content-Encoding": "gzip"})
+
+    def test_an_unknown_encoding(self):
+        self.refused(415, value=batch(score()), headers={"Content-Encoding": "br"})
+
+    def test_every_fault_of_a_row(self):
+        for change, member in BAD_ROWS:
+            with self.subTest(change=str(change)[:60]):
+                row = changed(score("i-fault"), change)
+                self.refused(422, "/scores/1" + member, value=batch(score("i-fine"), row))
+
+    def test_the_first_twenty_faults(self):
+        reply = self.refused(422, value=batch(*[score(ip="x") for _ in range(50)]))
+        self.assertEqual([e["pointer"] for e in reply.value["errors"]],
+                         [f"/scores/{n}/ip" for n in range(20)])
+
+    def test_faults_of_the_batch(self):
+        good = batch(score("i-batch"))
+        for change, pointer in (
+            ({"model": None}, "/model"),
+            ({"model": "no spaces please"}, "/model"),
+            ({"threshold": "0.5"}, "/threshold"),
+            ({"scores": []}, "/scores"),
+            ({"scores": {}}, "/scores"),
+            ({"scores": None}, "/scores"),
+            ({"spec": "UPPER"}, "/spec"),
+            ({"spec": None}, "/scores/0/spec"),
+            ({"detector": ""}, "/detector"),
+            ({"more": 1}, "/more"),
+        ):
+            with self.subTest(pointer=pointer, change=change):
+                self.refused(422, pointer, value=changed(good, change))
+
+    def test_numbers_that_are_none(self):
+        for number in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "01", "1.", ".5", "0x1"):
+            with self.subTest(number=number):
+                body = json.dumps(batch(score(score=12345))).replace("12345", number)
+                reply = self.ingest.post(PATH, body=body.encode())
+                self.assertIn(reply.status, (400, 422), reply.body)
+
+    def test_bodies_that_are_no_json(self):
+        for body in (b"", b"{", b"[]", b"null", b"{}x", b'{"model":"a","model":"b"}', b"\xff\xfe",
+                     b"[" * 100000, b'"' + b"\xed\xa0\x80" + b'"'):
+            with self.subTest(body=body[:10]):
+                reply = self.ingest.post(PATH, body=body)
+                self.assertIn(reply.status, (400, 422), reply.body)
+
+    def test_a_threshold_is_needed_for_an_unknown_model(self):
+        value = batch(score("i-unknown"), model="never-seen")
+        del value["threshold"]
+        self.refused(422, "/threshold", value=value)
+        self.assertEqual(self.ingest.post(PATH, batch(score("i-un"), model="now-seen")).status, 200)
+        value = batch(score("i-known"), model="now-seen")
+        del value["threshold"]
+        self.assertEqual(self.ingest.post(PATH, value).status, 200)
+
+    def test_a_key_makes_a_request_happen_once(self):
+        value = batch(score("i-once", score=0.9))
+        key = {"Idempotency-Key": '"key-1"'}
+        first = self.stored(value=value, headers=key)
+        self.assertFalse(first["repeated"])
+        seq = self.seq()
+        again = self.stored(value=value, headers=key)
+        self.assertEqual(again, {**first, "repeated": True})
+        self.assertEqual(self.seq(), seq)
+        self.refused(409, value=batch(score("i-other", score=0.9)), headers=key)
+        other = self.server.admin.post(PATH, batch(score("i-other", score=0.9)), headers=key)
+        self.assertEqual(other.status, 200, "keys belong to their caller")
+
+    def test_a_key_of_bad_form(self):
+        for key in ("", "x" * 256, "a b\x7f", '"'):
+            with self.subTest(key=key):
+                self.refused(400, value=batch(score()), headers={"Idempotency-Key": key})
+
+    def test_too_many_rows(self):
+        body = b"\n".join([json.dumps(score()).encode()] * 100001)
+        self.refused_lines(413, body)
+
+    def refused_lines(self, status, body):
+        before = self.seq()
+        reply = self.ingest.post(PATH + "?model=outside-1&spec=vpc-egress&threshold=0.5",
+                                 body=body, type="application/x-ndjson")
+        self.assertEqual(reply.status, status, reply.body)
+        self.assertEqual(self.seq(), before)
+
+    def test_a_hundred_thousand_rows(self):
+        rows = [score(f"e{n % 500}", ip=f"198.51.{n // 256 % 256}.{n % 256}", score=0.1)
+                for n in range(100000)]
+        value = self.stored(body=gzipped(batch(*rows)), headers={"Content-Encoding": "gzip"})
+        self.assertEqual((value["observations"], value["flagged"]), (100000, 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
