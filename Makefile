@@ -165,6 +165,15 @@ test: ## the fast part: lint and unit tests, under a minute
 lint: ## house rules, include direction, format, shell scripts
 	$(Q)tests/lint/all
 
+TIDY := $(patsubst %.c,build/tidy/%.ok,server/main.c $(foreach l,$(LAYERS),$(call sources,$(l))))
+.PHONY: tidy
+tidy: $(TIDY) ## clang-tidy over what changed, by .clang-tidy
+build/tidy/%.ok: %.c .clang-tidy $(wildcard server/*/*.h) | generated
+	@mkdir -p $(@D)
+	@echo "  TIDY  $<"
+	$(Q)clang-tidy --quiet $< -- $(filter-out -MMD -MP,$(CFLAGS_ALL)) 2>$@.err || { cat $@.err; exit 1; }
+	@touch $@
+
 .PHONY: asan
 asan: ## unit, lake and API tests under AddressSanitizer and UBSan
 	@exec tests/all unit-asan lake-asan api-asan
