@@ -152,7 +152,7 @@ void query_cidr(struct request *req, const char *name, struct cidr *ret, bool *r
                    "is not an IP address or a CIDR range without host bits");
 }
 
-enum err_code query_end(struct request *req, struct err *err)
+enum err_code query_check(struct request *req, struct err *err)
 {
     for (size_t i = 0; req->query[i].name != NULL; i++)
         if ((req->query_read & UINT64_C(1) << i) == 0)

@@ -67,7 +67,7 @@ NODISCARD enum err_code path_int(struct request *req, const char *name, int64_t 
                                  struct err *err); /* ERR_NOT_FOUND when it is no number */
 
 /* Query parameters. Absent ones leave *ret alone. A bad value adds a fault with the pointer
- * "?name"; query_end adds one for every parameter no reader asked for and returns ERR_INVALID
+ * "?name"; query_check adds one for every parameter no reader asked for and returns ERR_INVALID
  * when there is any fault. */
 void query_text(struct request *req, const char *name, size_t length_max, const char **ret);
 void query_int(struct request *req, const char *name, int64_t min, int64_t max, int64_t *ret);
@@ -78,7 +78,7 @@ void query_enum(struct request *req, const char *name, const char *const *words,
 void query_enum_set(struct request *req, const char *name, const char *const *words, uint64_t *ret);
 void query_bool(struct request *req, const char *name, bool *ret);
 void query_cidr(struct request *req, const char *name, struct cidr *ret, bool *ret_given);
-NODISCARD enum err_code query_end(struct request *req, struct err *err);
+NODISCARD enum err_code query_check(struct request *req, struct err *err);
 
 /* ERR_MEDIA_TYPE unless content_type is one of the given (NULL-terminated). */
 NODISCARD enum err_code body_type(const struct request *req, const char *const *content_types,

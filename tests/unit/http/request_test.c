@@ -50,7 +50,7 @@ TEST(good_parameters_are_read)
     query_bool(&req, "yes", &yes);
     query_cidr(&req, "net", &net, &given);
     query_int(&req, "absent", 0, 1, &absent);
-    CHECK_OK(query_end(&req, &err));
+    CHECK_OK(query_check(&req, &err));
     CHECK_STR(text, "abc");
     CHECK(number == -5 && fabs(real - 2.5) < 1e-12 && time == INT64_C(1767323045000));
     CHECK(colour == 2 && set == 5 && yes && given && net.prefix_length == 8 && absent == 42);
@@ -81,7 +81,7 @@ TEST(every_bad_parameter_is_a_fault)
     query_enum_set(&req, "set", COLOURS, &set);
     query_bool(&req, "yes", &yes);
     query_cidr(&req, "net", &net, &given);
-    CHECK_ERR(ERR_INVALID, query_end(&req, &err));
+    CHECK_ERR(ERR_INVALID, query_check(&req, &err));
     assert_int_equal(req.faults.total, 11);
     for (size_t i = 0; i < req.faults.count; i++) {
         CHECK(req.faults.items[i].pointer[0] == '?');
