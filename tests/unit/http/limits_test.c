@@ -1,6 +1,6 @@
 /* What a client may not do: bodies, heads and waits beyond their limits, and bytes that are no
  * HTTP. */
-#include "unit/http/live.h"
+#include "live.h"
 
 #include "base/gzip.h"
 #include "base/hash.h"

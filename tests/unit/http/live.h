@@ -63,7 +63,7 @@ static enum err_code live_query(struct request *req, struct reply *reply, struct
     int64_t limit = 50;
 
     query_int(req, "limit", 1, 500, &limit);
-    TRY(query_end(req, err));
+    TRY(query_check(req, err));
     json_object(&reply->json, NULL);
     json_int(&reply->json, "limit", limit);
     json_end(&reply->json);
@@ -412,7 +412,7 @@ static inline void client_take_chunks(struct client *client, struct answer *ret)
             break;
         }
         head = (size_t)(line - client->in.text) + 2;
-        length = (size_t)strtoul(client->in.text, NULL, 16);
+        assert_int_equal(sscanf(client->in.text, "%zx", &length), 1);
         while (client->in.length < head + length + 2 && client_more(client)) {
         }
         if (client->in.length < head + length + 2) {
@@ -451,9 +451,12 @@ static inline void client_take(struct client *client, bool head_only, struct ans
         ret->body = own_strdup("");
     else if (strcasecmp(answer_header(ret, "Transfer-Encoding"), "chunked") == 0)
         client_take_chunks(client, ret);
-    else
-        client_take_counted(client, ret,
-                            (size_t)strtoul(answer_header(ret, "Content-Length"), NULL, 10));
+    else {
+        uint64_t counted = 0;
+
+        assert_true(str_to_u64(answer_header(ret, "Content-Length"), &counted));
+        client_take_counted(client, ret, (size_t)counted);
+    }
 }
 
 /* One request on a connection of its own. */

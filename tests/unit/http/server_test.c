@@ -1,5 +1,5 @@
 /* The running server: what a client sees of routes, limits, answers. */
-#include "unit/http/live.h"
+#include "live.h"
 
 #include "base/gzip.h"
 

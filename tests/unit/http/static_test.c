@@ -1,5 +1,5 @@
 /* Web files from a folder and from the binary; what is no file of theirs is not served. */
-#include "unit/http/live.h"
+#include "live.h"
 
 #include "base/asset.h"
 #include "http/static.h"
