@@ -63,8 +63,8 @@ struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
 };
 NODISCARD enum err_code db_query(struct db *db, enum sql_id sql, const struct param *params,
                                  size_t param_count, struct query *ret, struct err *err);
-/* Reads one row by its field table (columns are matched by name; a column without a field or the
- * reverse is ERR_INTERNAL). False when there are no more rows or it failed: query_end tells. */
+/* Reads one row by its field table (the columns carry the fields' names in their order; anything else
+ * is ERR_INTERNAL). False when there are no more rows or it failed: query_end tells. */
 bool query_next(struct query *query, const struct field *fields, struct arena *arena, void *row);
 NODISCARD enum err_code query_end(struct query *query, struct err *err);
 void query_done(struct query *query);
@@ -86,3 +86,9 @@ struct tx { /* AUTO(tx_done) struct tx tx = {0}; rolls back unless committed */
 NODISCARD enum err_code db_begin(struct db *db, struct tx *ret, struct err *err);
 NODISCARD enum err_code tx_commit(struct tx *tx, struct err *err);
 void tx_done(struct tx *tx);
+/* Inside a transaction: what follows can be undone alone. One level. */
+NODISCARD enum err_code db_savepoint(struct db *db, struct err *err);
+NODISCARD enum err_code db_savepoint_end(struct db *db, bool keep, struct err *err);
+
+/* For tests of failure: the n-th step from now fails; 0 = never again. */
+void db_fail_after(struct db *db, int64_t steps);

@@ -1,0 +1,52 @@
+#pragma once
+/* Every visible change: the feed of pollers, the history of a finding, the audit trail. seq is
+ * given inside the writing transaction, so it is commit-ordered and without gaps; a row's hash is
+ * SHA-256 over the hash before it and the row's own content. */
+#include <stdint.h>
+#include "base/err.h"
+#include "base/field.h"
+
+struct arena;
+struct db;
+
+enum change_kind {
+    CHANGE_FINDING_CREATED,
+    CHANGE_FINDING_SIGHTED,
+    CHANGE_FINDING_UPDATED,
+    CHANGE_NOTE_ADDED,
+    CHANGE_MODEL_REGISTERED,
+    CHANGE_USER_CREATED,
+    CHANGE_USER_UPDATED,
+    CHANGE_TOKEN_CREATED,
+    CHANGE_TOKEN_REVOKED,
+};
+extern const char *const CHANGE_KIND_WORDS[];
+
+struct change {
+    int64_t seq, time, kind;
+    const char *actor;
+    int64_t finding; /* FIELD_NULL_INT when it is about none */
+    const char *body; /* JSON object */
+};
+extern const struct field CHANGE_FIELDS[];
+
+struct change_list {
+    struct change *items;
+    size_t count;
+};
+enum { CHANGE_LIST_MAX = 1000 };
+
+/* Oldest first after a seq; at most limit. */
+NODISCARD enum err_code change_list(struct db *db, struct arena *arena, int64_t after_seq,
+                                    int64_t limit, struct change_list *ret, struct err *err);
+/* Of one finding, oldest first; the newest CHANGE_LIST_MAX when there are more. */
+NODISCARD enum err_code change_history(struct db *db, struct arena *arena, int64_t finding_id,
+                                       struct change_list *ret, struct err *err);
+NODISCARD enum err_code change_last_seq(struct db *db, int64_t *ret, struct err *err);
+/* ERR_CORRUPT names the first row whose hash does not follow from the rows before. */
+NODISCARD enum err_code change_verify(struct db *db, struct err *err);
+
+/* Inside a writer's job: appends a row; *ret_seq may be NULL. */
+NODISCARD enum err_code change_add(struct db *db, enum change_kind kind, const char *actor,
+                                   int64_t finding_id, const char *body, int64_t *ret_seq,
+                                   struct err *err);

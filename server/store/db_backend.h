@@ -1,0 +1,50 @@
+#pragma once
+/* What an engine provides; db.c builds the rest on it. Private to store/.
+ * Errors come back as codes with a sentence; a handle belongs to one thread. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "store/db.h"
+
+enum db_step { DB_STEP_ROW, DB_STEP_END, DB_STEP_ERROR };
+
+struct db_backend {
+    const char *scheme;         /* "sqlite": the url is scheme:rest */
+    const char *migrations_dir; /* of the asset names: "migrations/sqlite/" */
+    const char *begin_write;    /* the statement that opens a writing transaction */
+    enum err_code (*open)(const char *rest, enum db_mode mode, void **ret, struct err *err);
+    void (*close)(void *handle);
+    void (*deadline)(void *handle, int64_t mono_ms);
+    /* Runs several statements without parameters: migrations and pragmas. */
+    enum err_code (*script)(void *handle, const char *sql, struct err *err);
+
+    enum err_code (*prepare)(void *handle, const char *name, const char *sql, void **ret,
+                             struct err *err);
+    void (*finalize)(void *statement);
+    enum err_code (*bind)(void *handle, void *statement, const struct param *params, size_t count,
+                          struct err *err);
+    enum db_step (*step)(void *handle, void *statement, struct err *err);
+    void (*reset)(void *statement);
+    int64_t (*changes)(void *handle);
+
+    int (*column_count)(void *statement);
+    const char *(*column_name)(void *statement, int column);
+    bool (*column_is_null)(void *statement, int column);
+    int64_t (*column_int)(void *statement, int column);
+    double (*column_real)(void *statement, int column);
+    /* Valid until the next step; both forms of one column only after each other. */
+    const char *(*column_text)(void *statement, int column);
+    struct blob (*column_blob)(void *statement, int column);
+};
+extern const struct db_backend DB_SQLITE;
+
+/* The backend of a url and the rest after "scheme:"; ERR_INVALID names the schemes there are. */
+NODISCARD enum err_code db_backend_of(const char *url, const struct db_backend **ret,
+                                      const char **ret_rest, struct err *err);
+
+/* For migrate.c: a connection without prepared statements. */
+NODISCARD enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret,
+                                     struct err *err);
+const struct db_backend *db_backend(const struct db *db);
+void *db_handle(const struct db *db);
+NODISCARD enum err_code db_script(struct db *db, const char *sql, struct err *err);

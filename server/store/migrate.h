@@ -1,0 +1,12 @@
+#pragma once
+/* Numbered migrations, built into the binary under migrations/ENGINE/NNNN_name.sql, applied in
+ * order, one transaction each, with the SHA-256 of their text recorded. A database that an altered
+ * or an unknown (newer) migration has made is refused. */
+#include "base/err.h"
+
+struct db;
+
+/* Makes the database when there is none and brings it to this version. */
+NODISCARD enum err_code migrate_run(const char *url, struct err *err);
+/* ERR_INVALID when the database is older (run `pairwatch migrate`), newer or altered. */
+NODISCARD enum err_code migrate_check(struct db *db, struct err *err);

@@ -1,0 +1,48 @@
+#pragma once
+/* Models whose scores are stored. An outside detector's model has thresholds and no calibration. */
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/field.h"
+
+struct arena;
+struct db;
+
+enum { MODEL_ROW_QUANTILES = 1001 };
+
+struct model_spec_row {
+    const char *spec;
+    double threshold;
+    int64_t sample_size;
+    const float *quantiles; /* MODEL_ROW_QUANTILES, ascending; NULL = none */
+};
+struct model_row {
+    const char *id, *detector;
+    const char *info; /* JSON object */
+    int64_t registered, last_used;
+    const struct model_spec_row *specs;
+    size_t spec_count;
+};
+struct model_row_list {
+    struct model_row *items;
+    size_t count;
+};
+enum { MODEL_ROWS_MAX = 1000 };
+
+/* Last used first. */
+NODISCARD enum err_code model_row_list(struct db *db, struct arena *arena,
+                                       struct model_row_list *ret, struct err *err);
+/* ERR_NOT_FOUND when it is not registered. */
+NODISCARD enum err_code model_row_get(struct db *db, struct arena *arena, const char *id,
+                                      struct model_row *ret, struct err *err);
+/* Where a score stands among the quantiles of the spec, 0..100; NAN without them. */
+double model_row_percentile(const struct model_spec_row *spec, double score);
+const struct model_spec_row *model_row_spec(const struct model_row *model, const char *spec);
+
+struct model_register_job { /* a writer_job: model_register_job_run */
+    const char *actor;
+    struct model_row model; /* registered and last_used are ignored */
+    int64_t now_ms;
+};
+/* A model already registered gains the specs it lacks; nothing else of it changes. */
+enum err_code model_register_job_run(struct db *db, void *job, struct err *err);

@@ -1,0 +1,34 @@
+#pragma once
+/* The ledger of objects: what was read and how it ended. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/field.h"
+
+struct arena;
+struct db;
+
+struct object_row {
+    int64_t id;
+    const char *bucket, *key, *etag;
+    int64_t size_bytes, rows, pairs, scored;
+    const char *unscored; /* JSON object */
+    const char *error_code, *error; /* NULL when it was stored */
+    int64_t attempts, finished;
+};
+extern const struct field OBJECT_FIELDS[];
+struct object_page {
+    struct object_row *items;
+    size_t count;
+    bool more;
+};
+enum object_state { OBJECT_ANY = -1, OBJECT_STORED, OBJECT_FAILED };
+/* Newest first, with ids below before_id (INT64_MAX for the first page). */
+NODISCARD enum err_code object_list(struct db *db, struct arena *arena, enum object_state state,
+                                    int64_t before_id, size_t limit, struct object_page *ret,
+                                    struct err *err);
+struct object_counts {
+    int64_t stored, failed;
+};
+NODISCARD enum err_code object_count(struct db *db, struct object_counts *ret, struct err *err);
