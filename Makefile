@@ -176,11 +176,11 @@ build/tidy/%.ok: %.c .clang-tidy $(wildcard server/*/*.h) | generated
 
 .PHONY: asan
 asan: ## unit, lake and API tests under AddressSanitizer and UBSan
-	@exec tests/all unit-asan lake-asan api-asan
+	@exec tests/all unit_asan lake_asan api_asan
 
 .PHONY: tsan
 tsan: ## unit tests and the live server under ThreadSanitizer
-	@exec tests/all unit-tsan api-tsan
+	@exec tests/all unit_tsan api_tsan
 
 .PHONY: bench
 bench: ## throughput and latency, as ratios against baselines of the same run
