@@ -15,9 +15,24 @@ enum { CONTENT_TYPE_BYTES_MAX = 128, REMOTE_BYTES = 80 };
 struct collecting {
     struct exchange *x;
     struct name_value *items;
-    size_t count;
+    size_t count, bytes;
     bool broken;
 };
+
+/* tchar of RFC 9110: a name with a blank before its colon is read in two ways by two servers. */
+static bool is_token(const char *text, size_t length)
+{
+    static const char MARKS[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!letter && (c == '\0' || strchr(MARKS, c) == NULL))
+            return false;
+    }
+    return length > 0;
+}
 
 static bool is_clean(const char *text, size_t length)
 {
@@ -34,7 +49,7 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
     struct name_value *item = &collecting->items[collecting->count];
 
     (void)kind;
-    if (collecting->count == HTTP_HEADERS_MAX || !is_clean(name, name_length) ||
+    if (collecting->count == HTTP_HEADERS_MAX || !is_token(name, name_length) ||
         (value != NULL && !is_clean(value, value_length))) {
         collecting->broken = true;
         return MHD_NO;
@@ -42,6 +57,7 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
     item->name = arena_strndup(&collecting->x->arena, name, name_length);
     item->value = value != NULL ? arena_strndup(&collecting->x->arena, value, value_length) : "";
     collecting->count++;
+    collecting->bytes += name_length + value_length;
     return MHD_YES;
 }
 
@@ -56,8 +72,11 @@ static enum err_code read_headers(struct exchange *x)
     x->request.headers = collecting.items;
     if (collecting.broken)
         return err_set(&x->err, ERR_INVALID,
-                       "the headers are more than %d or hold a control character",
+                       "the headers are more than %d or hold a character that may not be there",
                        HTTP_HEADERS_MAX);
+    if (collecting.bytes + strlen(x->target) > HTTP_HEAD_BYTES_MAX)
+        return err_set(&x->err, ERR_TOO_LARGE, "the request's head is larger than %d bytes",
+                       HTTP_HEAD_BYTES_MAX);
     return ERR_NONE;
 }
 
@@ -78,6 +97,8 @@ static enum err_code check_framing(struct exchange *x, const char *version)
 
     if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
         return err_set(&x->err, ERR_INVALID, "the version is not HTTP/1.1: %.20s", version);
+    if (strcmp(version, "HTTP/1.1") == 0 && count_of(x, "Host") == 0)
+        return err_set(&x->err, ERR_INVALID, "the Host header is missing");
     if (count_of(x, "Host") > 1 || count_of(x, "Content-Length") > 1 ||
         count_of(x, "Transfer-Encoding") > 1 || count_of(x, "Content-Type") > 1 ||
         count_of(x, "Authorization") > 1)

@@ -184,10 +184,8 @@ static struct MHD_Response *file_response(struct exchange *x)
     if (file->gzip_bytes != NULL)
         reply_header(&x->reply, "Vary", "Accept-Encoding");
     reply_etag(&x->reply, "%s%s", file->etag, gzip ? "-gzip" : "");
-    if (is_known(x, header_of(&x->reply, "ETag"))) {
+    if (is_known(x, header_of(&x->reply, "ETag")))
         x->reply.status = 304;
-        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    }
     if (gzip)
         reply_header(&x->reply, "Content-Encoding", "gzip");
     x->sent_bytes = length;
@@ -196,6 +194,8 @@ static struct MHD_Response *file_response(struct exchange *x)
                                                                : MHD_RESPMEM_PERSISTENT);
 }
 
+/* A 304 gets the body it stands for: MHD does not send it, and counts it in Content-Length, which
+ * must be that of the 200 (RFC 9110 section 8.6). */
 static struct MHD_Response *make_response(struct exchange *x)
 {
     struct reply *reply = &x->reply;
@@ -205,7 +205,7 @@ static struct MHD_Response *make_response(struct exchange *x)
         return file_response(x);
     if (is_read(x) && reply->status == 200 && etag != NULL && is_known(x, etag))
         reply->status = 304;
-    if (reply->status == 304 || reply->status == 204)
+    if (reply->status == 204)
         str_clear(&reply->body);
     else if (reply->stream.next != NULL)
         return stream_response(x);
@@ -243,7 +243,7 @@ enum MHD_Result respond(struct exchange *x)
     if (response == NULL || !add_headers(x, response))
         return MHD_NO;
     x->status = x->reply.status;
-    if (strcmp(x->request.method, "HEAD") == 0)
+    if (x->status == 304 || strcmp(x->request.method, "HEAD") == 0)
         x->sent_bytes = 0;
     return MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
 }

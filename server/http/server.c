@@ -19,6 +19,7 @@ enum {
     STOP_MS_MAX = 10 * 1000, /* running requests are waited for so long */
     STOP_POLL_MS = 5,
     FILES_BESIDE_CONNECTIONS = 256,
+    MHD_BYTES_BESIDE_HEAD = 12 << 10, /* its tables and the head of the answer */
 };
 static const char TLS_PRIORITIES[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
@@ -107,7 +108,8 @@ static enum err_code tls_read(const struct http_options *options, struct tls *re
     return read_text(options->tls_key_path, &ret->key, err);
 }
 
-/* MHD owns the socket once it runs. */
+/* MHD owns the socket once it runs. It is left at its usual strictness: what that lets through is
+ * refused by intake.c, with a problem for an answer instead of MHD's page. */
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct tls *tls, int fd)
 {
     const struct http_options *options = &server->options;
@@ -121,8 +123,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
         {MHD_OPTION_THREAD_POOL_SIZE, options->threads, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, options->connections_max, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s_max, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_BYTES_MAX, NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_BYTES_MAX + MHD_BYTES_BESIDE_HEAD, NULL},
         {server->tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->cert.text},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key.text},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},

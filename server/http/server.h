@@ -55,7 +55,7 @@ enum {
     HTTP_CONNECTIONS_MAX = 1000,
     HTTP_IDLE_S_MAX = 30,           /* a connection on which no byte moves is closed after this */
     HTTP_UPLOAD_S_MAX = 120,        /* from a request's head to the end of its body */
-    HTTP_HEAD_BYTES_MAX = 32 << 10, /* request line and headers, and what MHD keeps beside them */
+    HTTP_HEAD_BYTES_MAX = 24 << 10, /* the target, names and values of headers */
     HTTP_HEADERS_MAX = 100,
 };
 #define HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* request bodies held at once, inflated too */

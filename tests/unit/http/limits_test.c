@@ -240,6 +240,8 @@ TEST(heads_that_could_be_read_in_two_ways_are_refused)
         "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: identity\r\n",
         "Host: other\r\n",
+        "Content-Length : 5\r\n",
+        "X(y): 5\r\n",
         "X-Bad: a\x01\r\n",
     };
     struct live live;
@@ -263,10 +265,35 @@ TEST(heads_that_could_be_read_in_two_ways_are_refused)
     live_stop(&live);
 }
 
+TEST(a_request_names_its_host)
+{
+    AUTO(answer_done) struct answer new_, old;
+    struct live live;
+
+    live_start(&live);
+    live_ask(&live, "GET /api/item/7 HTTP/1.1\r\n\r\n", &new_);
+    CHECK(new_.status == 400);
+    CHECK_HAS(new_.body, "the Host header is missing");
+    live_ask(&live, "GET /api/item/7 HTTP/1.0\r\n\r\n", &old);
+    CHECK(old.status == 200);
+    live_stop(&live);
+}
+
+static void ask_with_header(const struct live *live, size_t length, struct answer *ret)
+{
+    AUTO(str_done) struct str head = {.bytes_max = LIVE_BYTES_MAX};
+
+    str_add(&head, "GET /api/item/7 HTTP/1.1\r\nHost: t\r\nX-Long: ");
+    for (size_t i = 0; i < length; i++)
+        str_add_char(&head, 'x');
+    str_add(&head, "\r\n\r\n");
+    live_ask(live, head.text, ret);
+}
+
 TEST(heads_are_bounded)
 {
     AUTO(str_done) struct str head = {.bytes_max = LIVE_BYTES_MAX};
-    AUTO(answer_done) struct answer many, big, line;
+    AUTO(answer_done) struct answer many, fits, over, big, line;
     struct live live;
 
     live_start(&live);
@@ -276,6 +303,11 @@ TEST(heads_are_bounded)
     str_add(&head, "\r\n");
     live_ask(&live, head.text, &many);
     CHECK(many.status == 400);
+    ask_with_header(&live, HTTP_HEAD_BYTES_MAX - 100, &fits);
+    CHECK(fits.status == 200);
+    ask_with_header(&live, HTTP_HEAD_BYTES_MAX, &over);
+    CHECK(over.status == 413);
+    CHECK_HAS(over.body, "head is larger than");
     str_clear(&head);
     str_add(&head, "GET /api/item/7 HTTP/1.1\r\nHost: t\r\nX-Long: ");
     for (int i = 0; i < 20000; i++)
@@ -444,6 +476,7 @@ int main(void)
         cmocka_unit_test(gzip_bodies_are_inflated_within_the_cap),
         cmocka_unit_test(all_bodies_together_are_bounded),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused),
+        cmocka_unit_test(a_request_names_its_host),
         cmocka_unit_test(heads_are_bounded),
         cmocka_unit_test(silent_clients_are_let_go),
         cmocka_unit_test(an_upload_by_drops_is_let_go),

@@ -248,11 +248,30 @@ TEST(known_tags_are_304)
     live_get(&live, "GET /api/item/7", "If-None-Match: \"v1\", W/\"v7\"\r\n", &known);
     CHECK(known.status == 304);
     CHECK_STR(answer_header(&known, "ETag"), "\"v7\"");
+    CHECK_STR(answer_header(&known, "Content-Length"), "8"); /* of the 200 */
     live_get(&live, "GET /api/item/7", "If-None-Match: \"v8\"\r\n", &other);
     CHECK(other.status == 200);
     live_get(&live, "DELETE /api/item/7",
              "Authorization: Bearer triage\r\nIf-None-Match: \"v7\"\r\n", &unsafe);
     CHECK(unsafe.status == 200);
+    live_stop(&live);
+}
+
+TEST(a_304_has_no_body)
+{
+    AUTO(answer_done) struct answer known, next;
+    struct client client;
+    struct live live;
+
+    live_start(&live);
+    client_open(&client, live.port);
+    client_say(&client, "GET /api/item/7 HTTP/1.1\r\nHost: t\r\nIf-None-Match: *\r\n\r\n"
+                        "GET /api/query HTTP/1.1\r\nHost: t\r\n\r\n");
+    client_take(&client, false, &known);
+    CHECK(known.status == 304);
+    client_take(&client, false, &next);
+    CHECK_STR(next.body, "{\"limit\":50}");
+    client_close(&client);
     live_stop(&live);
 }
 
@@ -391,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_session_changes_things_with_its_token),
         cmocka_unit_test(path_parameters_are_decoded),
         cmocka_unit_test(known_tags_are_304),
+        cmocka_unit_test(a_304_has_no_body),
         cmocka_unit_test(large_json_is_compressed_when_asked),
         cmocka_unit_test(exports_are_streamed),
         cmocka_unit_test(counts_and_logs_every_request),
