@@ -9,7 +9,7 @@ enum err_code get_contract(struct request *req, struct reply *reply, struct err 
 {
     const struct asset *contract = asset_find("api/openapi.json");
 
-    TRY(query_end(req, err));
+    TRY(query_check(req, err));
     if (contract == NULL)
         return err_set(err, ERR_INTERNAL, "api/openapi.json was not built in");
     str_add_bytes(&reply->body, contract->bytes, contract->length);

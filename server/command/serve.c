@@ -1,0 +1,142 @@
+/* pairwatch serve: the REST API and the dashboard. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/app.h"
+#include "base/conf.h"
+#include "base/crypto.h"
+#include "base/str.h"
+#include "command/access.h"
+#include "command/command.h"
+#include "http/server.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/migrate.h"
+#include "store/writer.h"
+
+struct serve_options {
+    const char *listen, *database, *web_dir, *model, *tls_cert, *tls_key, *admin_password_file;
+    int64_t threads, connections;
+};
+
+#define SERVE(member) offsetof(struct serve_options, member)
+static const struct conf_setting SETTINGS[] = {
+    {"listen", CONF_TEXT, SERVE(listen), 0, 0, 0, "HOST:PORT",
+     "address to answer on; port 0 picks a free one"},
+    {"database", CONF_TEXT, SERVE(database), 0, 0, 0, "sqlite:FILE",
+     "where results are kept; made when there is none"},
+    {"model", CONF_TEXT, SERVE(model), 0, 0, 0, "FILE",
+     "register this model, so that posted scores of it get threshold and percentile"},
+    {"web-dir", CONF_TEXT, SERVE(web_dir), 0, 0, 0, "DIR",
+     "serve the dashboard from a folder instead of the built-in files"},
+    {"tls-cert", CONF_TEXT, SERVE(tls_cert), 0, 0, 0, "FILE",
+     "certificate chain in PEM; with --tls-key the server speaks https"},
+    {"tls-key", CONF_TEXT, SERVE(tls_key), 0, 0, 0, "FILE", "its private key in PEM"},
+    {"admin-password-file", CONF_TEXT, SERVE(admin_password_file), 0, 0, 0, "FILE",
+     "the first line is the first administrator's password; used when there is no user yet"},
+    {"threads", CONF_INT, SERVE(threads), 0, 1, 64, "N", "requests answered at the same time"},
+    {"connections", CONF_INT, SERVE(connections), 0, 10, 100000, "N", "open connections at most"},
+    {NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+static const struct conf_command COMMAND = {
+    .name = "serve",
+    .summary = "the REST API and the dashboard",
+    .settings = SETTINGS,
+    .more = "The first start makes the user \"admin\" and prints its one-time password once, on "
+            "standard output.\nSIGINT and SIGTERM finish the requests that run and end.\n",
+};
+
+struct serving { /* in the order of making; ended in the reverse */
+    struct writer *writer;
+    struct app app;
+    struct http_server *server;
+};
+
+static void serving_done(struct serving *serving)
+{
+    if (serving->server != NULL)
+        http_server_stop(serving->server);
+    app_done(&serving->app);
+    if (serving->writer != NULL)
+        writer_stop(serving->writer);
+}
+
+static enum err_code start_http(const struct serve_options *options, struct serving *serving,
+                                struct err *err)
+{
+    struct http_options http = {
+        .listen = options->listen,
+        .routes = ROUTES,
+        .route_count = ROUTE_COUNT,
+        .threads = (int)options->threads,
+        .connections_max = (int)options->connections,
+        .tls_cert_path = options->tls_cert,
+        .tls_key_path = options->tls_key,
+        .web_dir = options->web_dir,
+        .app = &serving->app,
+        .access_log = app_access_log,
+        .thread_context_new = app_thread_new,
+        .thread_context_free = app_thread_free,
+        .authenticate = app_authenticate,
+    };
+
+    TRY(http_server_start(&http, &serving->server, err));
+    atomic_store(&serving->app.server, serving->server);
+    return ERR_NONE;
+}
+
+static void print_address(const struct serve_options *options, const struct serving *serving)
+{
+    int host = (int)(strrchr(options->listen, ':') - options->listen);
+
+    (void)printf("pairwatch serves %s://%.*s:%d\n", options->tls_cert != NULL ? "https" : "http",
+                 host, options->listen, http_server_port(serving->server));
+    (void)fflush(stdout);
+}
+
+static enum err_code run(const struct serve_options *options, struct err *err)
+{
+    AUTO(serving_done) struct serving serving = {NULL};
+
+    TRY(migrate_run(options->database, err));
+    TRY(writer_start(options->database, &serving.writer, err));
+    TRY(app_init(&serving.app, options->database, serving.writer, err));
+    TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
+    if (options->model != NULL)
+        TRY(access_register_model(serving.writer, options->model, err));
+    TRY(start_http(options, &serving, err));
+    print_address(options, &serving);
+    stop_wait();
+    return ERR_NONE;
+}
+
+static enum err_code check(const struct serve_options *options, struct err *err)
+{
+    if (strrchr(options->listen, ':') == NULL)
+        return err_set(err, ERR_USAGE, "--listen must be HOST:PORT, not \"%s\"", options->listen);
+    if ((options->tls_cert == NULL) != (options->tls_key == NULL))
+        return err_set(err, ERR_USAGE, "--tls-cert and --tls-key belong together");
+    return ERR_NONE;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct serve_options options = {
+        .listen = "127.0.0.1:8080",
+        .database = "sqlite:pairwatch.db",
+        .threads = HTTP_THREADS,
+        .connections = HTTP_CONNECTIONS_MAX,
+    };
+    struct conf_args args = {0};
+    struct err err = {0};
+    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+
+    if (code == ERR_NONE && !args.help)
+        code = check(&options, &err);
+    if (code != ERR_NONE || args.help)
+        return command_exit(code, &err);
+    stop_catch();
+    return command_exit(run(&options, &err), &err);
+}
