@@ -307,5 +307,5 @@ enum err_code score_body_read(struct request *req, struct arena *arena, struct s
         TRY(score_lines_read(req, arena, ret, err));
     else
         TRY(read_json_body(req, arena, ret, err));
-    return json_faults_check(&req->faults, err);
+    return query_check(req, err);
 }

@@ -1,0 +1,36 @@
+/* Periods of charts: given, or all there is. */
+#include "api/period.h"
+
+#include "base/clock.h"
+#include "base/field.h"
+#include "store/rollup.h"
+
+void period_read(struct request *req, int64_t *ret_since_ms, int64_t *ret_until_ms)
+{
+    *ret_since_ms = *ret_until_ms = FIELD_NULL_INT;
+    query_time(req, "since", ret_since_ms);
+    query_time(req, "until", ret_until_ms);
+    if (*ret_since_ms != FIELD_NULL_INT && *ret_until_ms != FIELD_NULL_INT &&
+        *ret_since_ms >= *ret_until_ms)
+        json_fault(&req->faults, "?until", "is not after since");
+}
+
+enum err_code period_complete(struct db *db, int64_t *since_ms, int64_t *until_ms, struct err *err)
+{
+    int64_t first_ms, last_ms;
+
+    TRY(rollup_range(db, &first_ms, &last_ms, err));
+    if (first_ms == FIELD_NULL_INT) {
+        int64_t hour_ms = clock_now_ms() / HOUR_MS * HOUR_MS;
+
+        first_ms = hour_ms - DAY_MS;
+        last_ms = hour_ms;
+    }
+    if (*until_ms == FIELD_NULL_INT)
+        *until_ms = last_ms + HOUR_MS;
+    if (*since_ms == FIELD_NULL_INT)
+        *since_ms = first_ms < *until_ms ? first_ms : *until_ms - HOUR_MS;
+    if (*until_ms <= *since_ms) /* all data lies before what was asked for */
+        *until_ms = *since_ms + HOUR_MS;
+    return ERR_NONE;
+}

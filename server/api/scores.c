@@ -1,0 +1,246 @@
+/* POST /api/v1/scores: what an outside worker scored, all of it or nothing. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/app.h"
+#include "api/score_body.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/str.h"
+#include "gen/routes.h"
+#include "store/ingest.h"
+#include "store/model_row.h"
+#include "store/writer.h"
+
+enum { KEY_LENGTH_MAX = 255, SPECS_MAX = 256 };
+
+/* Thresholds of the batch's specs: the registered ones, then those this batch brings. */
+struct specs {
+    struct model_spec_row items[SPECS_MAX];
+    size_t count, registered;
+};
+
+static const struct model_spec_row *spec_find(const struct specs *specs, const char *name)
+{
+    for (size_t i = 0; i < specs->count; i++)
+        if (strcmp(specs->items[i].spec, name) == 0)
+            return &specs->items[i];
+    return NULL;
+}
+
+static enum err_code spec_add(struct specs *specs, const struct model_spec_row *row,
+                              struct err *err)
+{
+    if (specs->count == SPECS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a model has at most %d specs", SPECS_MAX);
+    specs->items[specs->count++] = *row;
+    return ERR_NONE;
+}
+
+/* A model that is registered keeps its detector and its thresholds. */
+static enum err_code load_specs(struct request *req, const struct score_body *body,
+                                const char *threshold_pointer, struct specs *ret, struct err *err)
+{
+    struct model_row model;
+    struct db *db;
+    enum err_code code;
+
+    ret->count = ret->registered = 0;
+    TRY(app_db(req, &db, err));
+    code = model_row_get(db, req->arena, body->model, &model, err);
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    for (size_t i = 0; i < model.spec_count; i++) {
+        const struct model_spec_row *row = &model.specs[i];
+
+        TRY(spec_add(ret, row, err));
+        ret->registered++;
+        if (!isnan(body->threshold) && body->threshold != row->threshold &&
+            str_equal(body->spec, row->spec))
+            json_fault(&req->faults, threshold_pointer,
+                       "is not the registered %.17g: another threshold needs another model id",
+                       row->threshold);
+    }
+    return ERR_NONE;
+}
+
+/* Every spec of the rows has a threshold afterwards, or there is a fault. */
+static enum err_code complete_specs(struct request *req, const struct score_body *body,
+                                    const char *threshold_pointer, struct specs *specs,
+                                    struct err *err)
+{
+    const char *last = NULL; /* rows come in runs of one spec */
+
+    for (size_t i = 0; i < body->count; i++) {
+        const char *name = body->rows[i].spec;
+
+        if ((last != NULL && strcmp(last, name) == 0) || spec_find(specs, name) != NULL) {
+            last = name;
+            continue;
+        }
+        if (isnan(body->threshold)) {
+            json_fault(&req->faults, threshold_pointer,
+                       "is missing: the model is not registered for %.64s", name);
+            return ERR_NONE;
+        }
+        TRY(spec_add(specs, &(struct model_spec_row){.spec = name, .threshold = body->threshold},
+                     err));
+    }
+    return ERR_NONE;
+}
+
+/* One transaction: a model is registered only together with its first scores. */
+struct scores_job {
+    struct model_register_job model;
+    struct ingest_job ingest;
+};
+
+static enum err_code scores_job_run(struct db *db, void *argument, struct err *err)
+{
+    struct scores_job *job = argument;
+
+    if (job->model.model.spec_count > 0)
+        TRY(model_register_job_run(db, &job->model, err));
+    return ingest_job(db, &job->ingest, err);
+}
+
+static struct model_register_job new_specs(const struct request *req, const struct score_body *body,
+                                           const struct specs *specs)
+{
+    return (struct model_register_job){
+        .actor = req->actor,
+        .now_ms = clock_now_ms(),
+        .model =
+            {
+                .id = body->model,
+                .detector = body->detector != NULL ? body->detector : "outside",
+                .info = "{}",
+                .specs = specs->items + specs->registered,
+                .spec_count = specs->count - specs->registered,
+            },
+    };
+}
+
+static struct scored_pair *make_pairs(struct arena *arena, const struct score_body *body,
+                                      const struct specs *specs)
+{
+    struct scored_pair *pairs = ARENA_ARRAY(arena, struct scored_pair, body->count);
+
+    for (size_t i = 0; i < body->count; i++) {
+        const struct score_row *row = &body->rows[i];
+        const struct model_spec_row *spec = spec_find(specs, row->spec);
+        bool given = !isnan(row->percentile);
+
+        pairs[i] = (struct scored_pair){
+            .spec = row->spec,
+            .entity = row->entity,
+            .ip = row->ip,
+            .first_ms = row->time_ms,
+            .last_ms = row->last_ms,
+            .count = (uint64_t)row->count,
+            .score = row->score,
+            .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
+            .flagged = row->score > spec->threshold,
+            .entity_known = true, /* nothing is known of it, so nothing is claimed */
+            .account = row->account,
+            .region = row->region,
+        };
+    }
+    return pairs;
+}
+
+/* The caller's key without quotes; NULL when there is none. */
+static enum err_code read_key(struct request *req, const char **ret, struct err *err)
+{
+    const char *header = request_header(req, "Idempotency-Key");
+    size_t length = header != NULL ? strlen(header) : 0;
+
+    *ret = NULL;
+    if (header == NULL)
+        return ERR_NONE;
+    if (length >= 2 && header[0] == '"' && header[length - 1] == '"') {
+        header++;
+        length -= 2;
+    }
+    for (size_t i = 0; i < length; i++)
+        if (header[i] <= ' ' || header[i] > '~' || header[i] == '"')
+            length = KEY_LENGTH_MAX + 1;
+    if (length == 0 || length > KEY_LENGTH_MAX)
+        return err_set(err, ERR_INVALID, "Idempotency-Key must be 1 to %d visible ASCII characters",
+                       KEY_LENGTH_MAX);
+    *ret = arena_strndup(req->arena, header, length);
+    return ERR_NONE;
+}
+
+/* Over all that decides what is stored: media type, parameters, body. */
+static const char *digest_of(struct request *req)
+{
+    struct sha256 *sha = sha256_new();
+    uint8_t digest[SHA256_BYTES];
+    char *hex = arena_alloc(req->arena, SHA256_HEX_BYTES);
+
+    sha256_add(sha, req->content_type, strlen(req->content_type) + 1);
+    for (const struct name_value *at = req->query; at->name != NULL; at++) {
+        sha256_add(sha, at->name, strlen(at->name) + 1);
+        sha256_add(sha, at->value, strlen(at->value) + 1);
+    }
+    sha256_add(sha, req->body, req->body_length);
+    sha256_end(sha, digest);
+    hex_encode(digest, sizeof digest, hex);
+    return hex;
+}
+
+static void write_receipt(struct json_writer *w, const struct ingest_result *result)
+{
+    json_object(w, NULL);
+    json_int(w, "observations", (int64_t)result->observations);
+    json_int(w, "flagged", (int64_t)result->flagged);
+    json_int(w, "findings_new", (int64_t)result->findings_new);
+    json_int(w, "findings_updated", (int64_t)result->findings_updated);
+    json_bool(w, "repeated", result->repeated);
+    json_end(w);
+}
+
+static enum err_code store_scores(struct request *req, struct arena *arena,
+                                  const struct score_body *body, const char *key,
+                                  struct ingest_result *ret, struct err *err)
+{
+    const char *pointer =
+        str_equal(req->content_type, "application/x-ndjson") ? "?threshold" : "/threshold";
+    struct specs *specs = ARENA_NEW(arena, struct specs);
+    struct ingest_batch batch = {
+        .model_id = body->model,
+        .origin = req->actor,
+        .idempotency_key = key,
+        .request_digest = digest_of(req),
+        .count = body->count,
+    };
+    struct scores_job job = {.ingest = {.batch = &batch}};
+
+    TRY(load_specs(req, body, pointer, specs, err));
+    TRY(complete_specs(req, body, pointer, specs, err));
+    TRY(json_faults_check(&req->faults, err));
+    job.model = new_specs(req, body, specs);
+    batch.pairs = make_pairs(arena, body, specs);
+    TRY(writer_run(app_of(req)->writer, scores_job_run, &job, err));
+    *ret = job.ingest.result;
+    return ERR_NONE;
+}
+
+enum err_code create_scores(struct request *req, struct reply *reply, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {NULL};
+    struct ingest_result result;
+    struct score_body body;
+    const char *key;
+
+    arena_init(&arena, SCORES_ARENA_BYTES_MAX);
+    TRY(read_key(req, &key, err));
+    TRY(score_body_read(req, &arena, &body, err));
+    TRY(store_scores(req, &arena, &body, key, &result, err));
+    write_receipt(&reply->json, &result);
+    return ERR_NONE;
+}

@@ -1,0 +1,229 @@
+/* Users, tokens and models from the command line. */
+#include "command/access.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "api/names.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/migrate.h"
+#include "store/model_row.h"
+#include "store/user.h"
+
+enum {
+    ONE_TIME_BYTES = 15, /* 20 letters */
+    ACCESS_ARENA_BYTES_MAX = 1 << 20,
+    MODEL_INFO_BYTES_MAX = 1 << 20,
+};
+
+/* Without its line end; ERR_INVALID when there is none or it is too long. */
+static enum err_code read_line(FILE *in, const char *what, char ret[static ACCESS_PASSWORD_BYTES],
+                               struct err *err)
+{
+    size_t length;
+
+    if (fgets(ret, ACCESS_PASSWORD_BYTES, in) == NULL)
+        return err_set(err, ERR_INVALID, "%s holds no password", what);
+    length = strlen(ret);
+    if (length > 0 && ret[length - 1] == '\n')
+        ret[--length] = '\0';
+    else if (length == ACCESS_PASSWORD_BYTES - 1 && fgetc(in) != EOF)
+        return err_set(err, ERR_INVALID, "a password has at most %d bytes",
+                       ACCESS_PASSWORD_BYTES - 1);
+    if (length > 0 && ret[length - 1] == '\r')
+        ret[--length] = '\0';
+    if (length < ACCESS_PASSWORD_MIN || !str_is_clean_utf8(ret, length))
+        return err_set(err, ERR_INVALID, "a password has %d to %d bytes of UTF-8",
+                       ACCESS_PASSWORD_MIN, ACCESS_PASSWORD_BYTES - 1);
+    return ERR_NONE;
+}
+
+static enum err_code ask(char ret[static ACCESS_PASSWORD_BYTES], struct err *err)
+{
+    struct termios shown, hidden;
+    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
+    enum err_code code;
+
+    if (terminal) {
+        (void)fprintf(stderr, "password: ");
+        hidden = shown;
+        hidden.c_lflag &= (tcflag_t)~ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    }
+    code = read_line(stdin, "standard input", ret, err);
+    if (terminal) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        (void)fputc('\n', stderr);
+    }
+    return code;
+}
+
+enum err_code access_password(const char *path, char ret[static ACCESS_PASSWORD_BYTES],
+                              struct err *err)
+{
+    enum err_code code;
+    FILE *in;
+
+    if (path == NULL)
+        return ask(ret, err);
+    in = fopen(path, "re");
+    if (in == NULL)
+        return err_errno(err, ERR_IO, "opening the password file %s", path);
+    code = read_line(in, path, ret, err);
+    (void)fclose(in);
+    return code;
+}
+
+enum err_code access_name(const char *name, struct err *err)
+{
+    if (name_is_valid(name))
+        return ERR_NONE;
+    return err_set(err, ERR_USAGE, "a name is a-z, 0-9, dot, _ and - (at most %d), not \"%.80s\"",
+                   ACCESS_NAME_MAX, name);
+}
+
+enum err_code access_role(const char *word, int first, int *ret, struct err *err)
+{
+    AUTO(str_done) struct str words = {.bytes_max = 200};
+
+    for (int i = first; USER_ROLE_WORDS[i] != NULL; i++) {
+        if (word != NULL && strcmp(word, USER_ROLE_WORDS[i]) == 0) {
+            *ret = i;
+            return ERR_NONE;
+        }
+        str_addf(&words, "%s%s", i > first ? ", " : "", USER_ROLE_WORDS[i]);
+    }
+    return err_set(err, ERR_USAGE, "--role is one of %s", words.text);
+}
+
+static void writer_stopp(struct writer **writer)
+{
+    if (*writer != NULL)
+        writer_stop(*writer);
+}
+
+enum err_code access_write(const char *database, writer_job *job, void *argument, struct err *err)
+{
+    AUTO(writer_stopp) struct writer *writer = NULL;
+
+    TRY(migrate_run(database, err));
+    TRY(writer_start(database, &writer, err));
+    return writer_run(writer, job, argument, err);
+}
+
+static enum err_code count_users(const char *database, int64_t *ret, struct err *err)
+{
+    AUTO(db_closep) struct db *db = NULL;
+
+    TRY(db_open(database, DB_READ, &db, err));
+    return user_count(db, ret, err);
+}
+
+/* A password nobody knew before; the caller prints it once. */
+static void make_password(char ret[static ACCESS_PASSWORD_BYTES])
+{
+    AUTO(arena_done) struct arena arena = {NULL};
+    uint8_t bytes[ONE_TIME_BYTES];
+
+    arena_init(&arena, ACCESS_ARENA_BYTES_MAX);
+    random_bytes(bytes, sizeof bytes);
+    (void)snprintf(ret, ACCESS_PASSWORD_BYTES, "%s", base64url_encode(&arena, bytes, sizeof bytes));
+}
+
+enum err_code access_first_admin(struct writer *writer, const char *database,
+                                 const char *password_file, struct err *err)
+{
+    char password[ACCESS_PASSWORD_BYTES], hash[PASSWORD_HASH_BYTES];
+    struct user_create_job job = {
+        .actor = ACCESS_ACTOR,
+        .now_ms = clock_now_ms(),
+        .name = "admin",
+        .password_hash = hash,
+        .must_change_password = password_file == NULL,
+        .only_first = true,
+    };
+    int64_t users;
+    int role;
+
+    TRY(count_users(database, &users, err));
+    if (users > 0)
+        return ERR_NONE;
+    if (password_file != NULL)
+        TRY(access_password(password_file, password, err));
+    else
+        make_password(password);
+    TRY(password_hash(password, hash, err));
+    TRY(access_role("admin", 0, &role, err));
+    job.role = role;
+    TRY(writer_run(writer, user_create_job_run, &job, err));
+    if (password_file == NULL)
+        (void)printf("first start: sign in as admin with the one-time password %s\n", password);
+    (void)fflush(stdout);
+    return ERR_NONE;
+}
+
+/* {"hyperparameters": …, "metrics": …, "training_pairs": …, "entities": …} */
+static const char *info_json(struct arena *arena, const struct model_info *info)
+{
+    AUTO(str_done) struct str out = {.bytes_max = MODEL_INFO_BYTES_MAX};
+    struct json_writer w;
+
+    json_writer_init(&w, &out);
+    json_object(&w, NULL);
+    json_raw(&w, "hyperparameters", info->hyperparameters_json);
+    json_raw(&w, "metrics", info->metrics_json);
+    json_int(&w, "training_pairs", (int64_t)info->training_pairs);
+    json_int(&w, "entities", (int64_t)info->entities);
+    json_time(&w, "trained_until",
+              info->trained_until_ms > 0 ? info->trained_until_ms : FIELD_NULL_INT);
+    json_end(&w);
+    return out.failed ? "{}" : arena_strdup(arena, out.text);
+}
+
+static size_t spec_rows(const struct model *model, const struct model_info *info,
+                        struct model_spec_row ret[static MODEL_SPECS_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < info->spec_count; i++) {
+        struct model_calibration calibration;
+
+        if (model_calibration(model, info->specs[i], &calibration))
+            ret[count++] = (struct model_spec_row){
+                .spec = info->specs[i],
+                .threshold = calibration.threshold,
+                .sample_size = (int64_t)calibration.sample_size,
+                .quantiles = calibration.quantiles,
+            };
+    }
+    return count;
+}
+
+enum err_code access_register_model(struct writer *writer, const char *path, struct err *err)
+{
+    AUTO(model_freep) struct model *model = NULL;
+    AUTO(arena_done) struct arena arena = {NULL};
+    struct model_spec_row specs[MODEL_SPECS_MAX];
+    struct model_register_job job = {.actor = ACCESS_ACTOR, .now_ms = clock_now_ms()};
+    struct model_info info;
+
+    arena_init(&arena, 2 * MODEL_INFO_BYTES_MAX);
+    TRY(model_load(path, &model, err));
+    model_info(model, &info);
+    job.model = (struct model_row){
+        .id = info.id,
+        .detector = info.detector,
+        .info = info_json(&arena, &info),
+        .specs = specs,
+        .spec_count = spec_rows(model, &info, specs),
+    };
+    return writer_run(writer, model_register_job_run, &job, err);
+}
