@@ -16,8 +16,7 @@ enum { PAGE_DEFAULT = 50, PAGE_MAX = 500, ENTITY_BYTES_MAX = 2048, Q_BYTES_MAX =
 #define SCORE_MAX 1.7976931348623157e308
 
 static const char *const SORT_WORDS[] = {"time", "score", NULL};
-/* FINDING_VERDICT_WORDS in their order, and "none" behind them (tests/unit/api holds them
- * together). */
+/* FINDING_VERDICT_WORDS in their order, and "none" behind them. */
 static const char *const VERDICT_OR_NONE[] = {
     "true_positive",      "false_positive", "benign",
     "suspicious",         "duplicate",      "test",

@@ -200,8 +200,10 @@ static enum err_code check_current(struct request *req, struct reply *reply, con
     TRY(take_attempt(req, reply, name, err));
     TRY(user_by_name(req->thread_context, req->arena, name, &user, err));
     code = password_check(app_of(req), password, user.password_hash, err);
-    if (code == ERR_UNAUTHORIZED)
-        return err_set(err, ERR_FORBIDDEN, "the current password is wrong");
+    if (code == ERR_UNAUTHORIZED) {
+        json_fault(&req->faults, "/current", "is not the current password");
+        return json_faults_check(&req->faults, err);
+    }
     TRY(code);
     limiter_forgive(app_of(req)->sign_ins, req->remote, name);
     return ERR_NONE;

@@ -254,6 +254,8 @@ class Triage(Base):
                 reply = self.patch(found, {member: word})
                 self.assertEqual(reply.value["finding"][member], word)
                 found = reply.value["finding"]
+                listed = self.read.get(f"{FINDINGS}?{member}={word}&entity=words").value
+                self.assertEqual([f["id"] for f in listed["findings"]], [found["id"]])
 
     def test_a_change_of_nothing_leaves_no_trace(self):
         found = self.finding("noop")
@@ -373,7 +375,6 @@ class Triage(Base):
             got = [f["entity"] for f in self.read.get(f"{FINDINGS}?{query}").value["findings"]]
             self.assertEqual(got, ["filtered"], query)
         self.assertEqual(self.read.get(f"{FINDINGS}?tag=phis").value["findings"], [])
-
 
 
 
