@@ -232,7 +232,7 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
 
 enum err_code create_scores(struct request *req, struct reply *reply, struct err *err)
 {
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct ingest_result result;
     struct score_body body;
     const char *key;

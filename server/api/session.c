@@ -110,7 +110,7 @@ static enum err_code start_session(struct request *req, struct reply *reply,
 
 enum err_code create_session(struct request *req, struct reply *reply, struct err *err)
 {
-    struct sign_in sign_in = {NULL};
+    struct sign_in sign_in = {.name = NULL};
     struct caller caller;
     struct user user;
     const struct json *root;
@@ -211,7 +211,7 @@ static enum err_code check_current(struct request *req, struct reply *reply, con
 
 enum err_code change_password(struct request *req, struct reply *reply, struct err *err)
 {
-    struct password_change change = {NULL};
+    struct password_change change = {.new_ = NULL};
     char hash[PASSWORD_HASH_BYTES];
     uint8_t digest[SHA256_BYTES];
     struct session_row session;

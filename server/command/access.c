@@ -130,7 +130,7 @@ static enum err_code count_users(const char *database, int64_t *ret, struct err 
 /* A password nobody knew before; the caller prints it once. */
 static void make_password(char ret[static ACCESS_PASSWORD_BYTES])
 {
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     uint8_t bytes[ONE_TIME_BYTES];
 
     arena_init(&arena, ACCESS_ARENA_BYTES_MAX);
@@ -210,7 +210,7 @@ static size_t spec_rows(const struct model *model, const struct model_info *info
 enum err_code access_register_model(struct writer *writer, const char *path, struct err *err)
 {
     AUTO(model_freep) struct model *model = NULL;
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct model_spec_row specs[MODEL_SPECS_MAX];
     struct model_register_job job = {.actor = ACCESS_ACTOR, .now_ms = clock_now_ms()};
     struct model_info info;

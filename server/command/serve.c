@@ -98,7 +98,7 @@ static void print_address(const struct serve_options *options, const struct serv
 
 static enum err_code run(const struct serve_options *options, struct err *err)
 {
-    AUTO(serving_done) struct serving serving = {NULL};
+    AUTO(serving_done) struct serving serving = {.writer = NULL};
 
     TRY(migrate_run(options->database, err));
     TRY(writer_start(options->database, &serving.writer, err));

@@ -43,7 +43,7 @@ static const struct conf_command COMMAND = {
 
 static enum err_code create(const struct token_options *options, const char *name, struct err *err)
 {
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct token_create_job job = {.actor = ACCESS_ACTOR, .now_ms = clock_now_ms(), .name = name};
     const char *secret;
     int role;
@@ -79,7 +79,7 @@ static void print_token(const struct token *token)
 static enum err_code list(const struct token_options *options, const char *name, struct err *err)
 {
     AUTO(db_closep) struct db *db = NULL;
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct token_list tokens;
 
     (void)name;

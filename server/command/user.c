@@ -117,7 +117,7 @@ static enum err_code enable(const struct user_options *options, const char *name
 static enum err_code list(const struct user_options *options, const char *name, struct err *err)
 {
     AUTO(db_closep) struct db *db = NULL;
-    AUTO(arena_done) struct arena arena = {NULL};
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct user_list users;
     char last[TIME_TEXT_BYTES];
 
