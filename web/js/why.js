@@ -1,0 +1,109 @@
+/** Why a finding is one, and what happened to it, in sentences made from numbers. Pure. */
+import * as format from './format.js';
+import { networkOf, parseIp, parseNetwork, sharedBits } from './ip.js';
+import { STATUS_LABEL, VERDICT_LABEL, actorName, deed } from './words.js';
+
+/** The tail of a long name, as people tell entities apart. */
+export function shortName(entity) {
+  if (entity.length <= 40) return entity;
+  const tail = entity.split('/').at(-1);
+  return tail.length >= 3 && tail.length <= 40 ? `…/${tail}` : `…${entity.slice(-32)}`;
+}
+
+/** "has never talked to 203.0.113.0/24 before" */
+function newness(finding, explanation) {
+  const ip = parseIp(finding.ip);
+  const done = deed(finding.spec).replace(/^was /, 'been ');
+  if (!finding.entity_known) return 'was not there when the model was trained';
+  if (!explanation || !ip) return `has not usually ${done} ${finding.ip}`;
+  const all = ip.bytes.length * 8;
+  const bits = explanation.known_bits;
+  if (bits >= all) return `has ${done} ${finding.ip} before, but not often enough to be usual`;
+  const named = ip.v4 ? 24 : 48;
+  return `has never ${done} ${networkOf(ip, bits < named ? named : bits + 1)} before`;
+}
+
+/** How near the address is to what the entity uses. */
+function nearness(finding, explanation) {
+  if (!finding.entity_known || !explanation) return null;
+  const ip = parseIp(finding.ip);
+  if (!ip || explanation.known_bits >= ip.bytes.length * 8) return null;
+  const bits = explanation.known_bits;
+  if (bits === 0) return 'no usual address shares its first bit';
+  return `the nearest address it usually uses shares ${format.plural(bits, 'bit')} (${networkOf(ip, bits)})`;
+}
+
+function rank(finding) {
+  const score = `its score of ${format.score(finding.score)}`;
+  if (finding.percentile == null) return `${score} is above the threshold`;
+  const odds = format.odds(finding.percentile);
+  return `${score} is above ${format.percentile(finding.percentile)} % of the calibration sample${odds ? `, ${odds}` : ''}`;
+}
+
+const upper = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** @param detail a Finding @returns {{head: string, rest: string[]}} head follows the entity's name */
+export function reasons({ finding, explanation }) {
+  const rest = [nearness(finding, explanation), rank(finding)].filter(Boolean);
+  return { head: `${newness(finding, explanation)}.`, rest: rest.map((text) => `${upper(text)}.`) };
+}
+
+/** The entity's usual networks beside this address, with the bits they share. */
+export function compared({ finding, explanation }) {
+  const ip = parseIp(finding.ip);
+  return (explanation?.networks ?? []).map((row) => {
+    const network = parseNetwork(row.network);
+    const shared = ip && network ? Math.min(sharedBits(ip, network), network.bits) : 0;
+    return { ...row, shared, within: Boolean(network && shared === network.bits && ip.v4 === network.v4) };
+  });
+}
+
+const VALUE = {
+  status: (v) => STATUS_LABEL[v]?.toLowerCase() ?? String(v),
+  verdict: (v) => (v ? VERDICT_LABEL[v]?.toLowerCase() ?? String(v) : 'none'),
+  assignee: (v) => v ?? 'nobody',
+  tags: (v) => (v?.length ? v.join(', ') : 'none'),
+};
+
+function tagStep(old, now) {
+  const added = now.filter((tag) => !old.includes(tag)), gone = old.filter((tag) => !now.includes(tag));
+  return [added.length && `added ${added.join(', ')}`, gone.length && `removed ${gone.join(', ')}`].filter(Boolean).join(' and ');
+}
+
+function memberSentence([name, value]) {
+  if (!(name in VALUE) || value === null || typeof value !== 'object' || !('new' in value)) return null;
+  if (name === 'tags') return tagStep(value.old ?? [], value.new ?? []);
+  if (name === 'assignee') return value.new ? `assigned it to ${value.new}` : 'unassigned it';
+  if (name === 'verdict' && !value.new) return 'took the verdict away';
+  return `set ${name} to ${VALUE[name](value.new)}`;
+}
+
+const SENTENCES = {
+  finding_created: () => 'first crossed the threshold',
+  finding_sighted: (body, times) => (times > 1 ? `was sighted again, ${times} times` : 'was sighted again'),
+  note_added: () => 'added a note',
+  finding_updated: (body) => Object.entries(body).map(memberSentence).filter(Boolean).join(', ') || 'changed it',
+};
+
+/**
+ * History as sentences, newest first; a row of sightings becomes one.
+ * @returns {{time, actor, text}[]}
+ */
+export function story(changes) {
+  const out = [];
+  for (const change of changes) {
+    const last = out.at(-1);
+    const repeats = last && change.kind === 'finding_sighted' && last.kind === 'finding_sighted';
+    if (repeats) out.pop();
+    const times = repeats ? last.times + 1 : 1;
+    const body = change.body ?? {};
+    const reopened = change.kind === 'finding_sighted' && memberSentence(['status', body.status ?? null]);
+    const made = change.kind === 'finding_created' || change.kind === 'finding_sighted';
+    const text = (SENTENCES[change.kind] ?? (() => change.kind.replaceAll('_', ' ')))(body, times);
+    out.push({
+      kind: reopened ? 'finding_reopened' : change.kind, times, time: change.time,
+      actor: made ? 'The pair' : actorName(change.actor), text: reopened ? `${text} and is open again` : text,
+    });
+  }
+  return out.reverse();
+}
