@@ -200,10 +200,8 @@ static enum err_code check_current(struct request *req, struct reply *reply, con
     TRY(take_attempt(req, reply, name, err));
     TRY(user_by_name(req->thread_context, req->arena, name, &user, err));
     code = password_check(app_of(req), password, user.password_hash, err);
-    if (code == ERR_UNAUTHORIZED) {
-        json_fault(&req->faults, "/current", "is not the current password");
-        return json_faults_check(&req->faults, err);
-    }
+    if (code == ERR_UNAUTHORIZED) /* a 401 would say that the session is over */
+        return err_set(err, ERR_FORBIDDEN, "the current password is wrong");
     TRY(code);
     limiter_forgive(app_of(req)->sign_ins, req->remote, name);
     return ERR_NONE;

@@ -144,7 +144,7 @@ class Access(unittest.TestCase):
         vera = self.server.sign_in("vera", LONG)
         change = {"current": LONG, "new": LONG + " staple"}
         self.assertEqual(vera.call("PUT", "/api/v1/session/password",
-                                   {**change, "current": "wrong"}).status, 422)
+                                   {**change, "current": "wrong"}).status, 403)
         self.assertEqual(vera.call("PUT", "/api/v1/session/password",
                                    {**change, "new": "short"}).status, 422)
         self.assertEqual(vera.call("PUT", "/api/v1/session/password", change).status, 204)
