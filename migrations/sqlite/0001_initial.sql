@@ -68,6 +68,7 @@ CREATE TABLE finding (
     spec_id          INTEGER NOT NULL REFERENCES spec (id),
     entity_id        INTEGER NOT NULL REFERENCES entity (id),
     ip               BLOB NOT NULL,
+    ip_text          TEXT NOT NULL,    -- for searching
     model_id         INTEGER NOT NULL REFERENCES model (id),
     status           INTEGER NOT NULL, -- index into FINDING_STATUS_WORDS
     verdict          INTEGER,          -- index into FINDING_VERDICT_WORDS
@@ -75,6 +76,7 @@ CREATE TABLE finding (
     tags             TEXT NOT NULL,    -- JSON array, sorted
     score            REAL NOT NULL,    -- of the highest sighting
     percentile       REAL,
+    rank             REAL NOT NULL,    -- the percentile, -1 when unknown: what "by score" sorts by
     entity_known     INTEGER NOT NULL,
     first_seen_ms    INTEGER NOT NULL,
     last_seen_ms     INTEGER NOT NULL,
@@ -90,9 +92,7 @@ CREATE TABLE finding (
     UNIQUE (spec_id, entity_id, ip)
 ) STRICT;
 CREATE INDEX finding_by_time ON finding (last_seen_ms, id);
-CREATE INDEX finding_by_score ON finding (score, id);
-CREATE INDEX finding_open_by_time ON finding (last_seen_ms, id) WHERE status < 2;
-CREATE INDEX finding_open_by_score ON finding (score, id) WHERE status < 2;
+CREATE INDEX finding_by_score ON finding (rank, score, id);
 CREATE INDEX finding_by_entity ON finding (entity_id);
 CREATE INDEX finding_by_ip ON finding (ip);
 

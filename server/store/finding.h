@@ -65,6 +65,9 @@ NODISCARD enum err_code finding_list(struct db *db, struct arena *arena,
 NODISCARD enum err_code finding_get(struct db *db, struct arena *arena, int64_t id,
                                     struct finding *ret, struct err *err);
 
+/* ERR_NOT_FOUND says which. */
+NODISCARD enum err_code finding_check(struct db *db, int64_t id, struct err *err);
+
 struct finding_why { /* beside the finding itself */
     double threshold; /* of its model and spec; NAN = unknown */
     const char *detector;

@@ -1,0 +1,109 @@
+-- name: FINDING_BY_ID
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
+       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE f.id = $1;
+
+-- name: FINDING_LIST_BY_TIME
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
+       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE (f.last_seen_ms, f.id) < ($1, $2)
+   AND ((1 << f.status) & $3) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $4) <> 0
+   AND ($5 IS NULL OR s.name = $5)
+   AND ($6 IS NULL OR e.uid = $6)
+   AND ($7 IS NULL OR substr(e.uid, 1, length($7)) = $7)
+   AND ($8 IS NULL OR f.ip BETWEEN $8 AND $9)
+   AND ($10 IS NULL OR f.score >= $10)
+   AND ($11 IS NULL OR f.percentile >= $11)
+   AND ($12 IS NULL OR f.last_seen_ms >= $12)
+   AND ($13 IS NULL OR f.last_seen_ms < $13)
+   AND ($14 IS NULL OR COALESCE(f.assignee, '') = $14)
+   AND ($15 IS NULL OR f.tags LIKE $15 ESCAPE '\')
+   AND ($16 IS NULL OR e.uid LIKE $16 ESCAPE '\' OR f.tags LIKE $16 ESCAPE '\'
+        OR f.account LIKE $16 ESCAPE '\' OR f.ip_text LIKE $16 ESCAPE '\')
+ ORDER BY f.last_seen_ms DESC, f.id DESC LIMIT $17;
+
+-- name: FINDING_LIST_BY_SCORE
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
+       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE (f.rank, f.score, f.id) < ($1, $2, $3)
+   AND ((1 << f.status) & $4) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $5) <> 0
+   AND ($6 IS NULL OR s.name = $6)
+   AND ($7 IS NULL OR e.uid = $7)
+   AND ($8 IS NULL OR substr(e.uid, 1, length($8)) = $8)
+   AND ($9 IS NULL OR f.ip BETWEEN $9 AND $10)
+   AND ($11 IS NULL OR f.score >= $11)
+   AND ($12 IS NULL OR f.percentile >= $12)
+   AND ($13 IS NULL OR f.last_seen_ms >= $13)
+   AND ($14 IS NULL OR f.last_seen_ms < $14)
+   AND ($15 IS NULL OR COALESCE(f.assignee, '') = $15)
+   AND ($16 IS NULL OR f.tags LIKE $16 ESCAPE '\')
+   AND ($17 IS NULL OR e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'
+        OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\')
+ ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $18;
+
+-- name: FINDING_WHY
+SELECT ms.threshold, m.detector, f.explanation
+  FROM finding f JOIN model m ON m.id = f.model_id
+  LEFT JOIN model_spec ms ON ms.model_id = f.model_id AND ms.spec_id = f.spec_id
+ WHERE f.id = $1;
+
+-- name: FINDING_EXISTS
+SELECT id FROM finding WHERE id = $1;
+
+-- name: FINDING_COUNT
+SELECT COUNT(*) FILTER (WHERE status = 0) AS new_, COUNT(*) FILTER (WHERE status = 1) AS in_progress,
+       COUNT(*) FILTER (WHERE status = 2) AS suppressed, COUNT(*) FILTER (WHERE status = 3) AS resolved
+  FROM finding;
+
+-- name: FINDING_TRIAGE
+-- mode: write
+UPDATE finding SET status = $1, verdict = $2, assignee = $3, tags = $4, version = version + 1,
+       updated_ms = $5, seq = $6
+ WHERE id = $7;
+
+-- name: FINDING_FIND
+-- mode: write
+SELECT id, status, verdict, score, version FROM finding
+ WHERE spec_id = $1 AND entity_id = $2 AND ip = $3;
+
+-- name: FINDING_INSERT
+-- mode: write
+INSERT INTO finding (uid, spec_id, entity_id, ip, ip_text, model_id, status, verdict, assignee,
+       tags, score, percentile, rank, entity_known, first_seen_ms, last_seen_ms, sightings,
+       observations, account, region, explanation, version, created_ms, updated_ms, seq)
+VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, '[]', $7, $8, $9, $10, $11, $12, $13, $14, $15,
+       $16, $17, 1, $18, $18, 0)
+RETURNING id;
+
+-- name: FINDING_SIGHTED
+-- mode: write
+UPDATE finding SET status = $1,
+       first_seen_ms = CASE WHEN first_seen_ms < $2 THEN first_seen_ms ELSE $2 END,
+       last_seen_ms = CASE WHEN last_seen_ms > $3 THEN last_seen_ms ELSE $3 END,
+       sightings = sightings + $4,
+       observations = observations + $5, version = version + 1, updated_ms = $6, seq = $7
+ WHERE id = $8;
+
+-- name: FINDING_HIGHER
+-- mode: write
+UPDATE finding SET score = $1, percentile = $2, rank = $3, model_id = $4, entity_known = $5,
+       explanation = COALESCE($6, explanation)
+ WHERE id = $7;
+
+-- name: FINDING_SEQ
+-- mode: write
+UPDATE finding SET seq = $1 WHERE id = $2;
