@@ -1,0 +1,24 @@
+#include "store/access_body.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/str.h"
+
+enum { ACCESS_BODY_BYTES_MAX = 1024 };
+
+const char *access_body(struct arena *arena, const char *name, const char *member,
+                        const char *value)
+{
+    AUTO(str_done) struct str text = {0};
+    struct json_writer json;
+
+    str_init(&text, ACCESS_BODY_BYTES_MAX);
+    json_writer_init(&json, &text);
+    json_object(&json, NULL);
+    json_text(&json, "name", name);
+    if (member != NULL)
+        json_text(&json, member, value);
+    json_end(&json);
+    ASSERT(!text.failed);
+    return arena_strndup(arena, text.text, text.length);
+}

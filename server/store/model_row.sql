@@ -1,0 +1,45 @@
+-- name: MODEL_LIST
+SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used
+  FROM model ORDER BY COALESCE(last_used_ms, 0) DESC, model.id DESC LIMIT $1;
+
+-- name: MODEL_GET
+SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used
+  FROM model WHERE uid = $1;
+
+-- name: MODEL_SPECS
+SELECT s.name AS spec, ms.threshold, ms.sample_size, ms.quantiles
+  FROM model_spec ms JOIN model m ON m.id = ms.model_id JOIN spec s ON s.id = ms.spec_id
+ WHERE m.uid = $1 ORDER BY s.name;
+
+-- name: MODEL_ID
+SELECT id FROM model WHERE uid = $1;
+
+-- name: MODEL_INSERT
+-- mode: write
+INSERT INTO model (uid, detector, info, registered_ms) VALUES ($1, $2, $3, $4) RETURNING id;
+
+-- name: MODEL_USED
+-- mode: write
+UPDATE model SET last_used_ms = $1 WHERE id = $2 AND COALESCE(last_used_ms, 0) < $1;
+
+-- name: MODEL_SPEC_INSERT
+-- mode: write
+INSERT INTO model_spec (model_id, spec_id, threshold, sample_size, quantiles)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (model_id, spec_id) DO NOTHING;
+
+-- name: SPEC_ID
+SELECT id FROM spec WHERE name = $1;
+
+-- name: SPEC_INSERT
+-- mode: write
+INSERT INTO spec (name) VALUES ($1) RETURNING id;
+
+-- name: SPEC_LIST
+SELECT name FROM spec ORDER BY name LIMIT $1;
+
+-- name: ENTITY_ID
+SELECT id FROM entity WHERE uid = $1;
+
+-- name: ENTITY_INSERT
+-- mode: write
+INSERT INTO entity (uid) VALUES ($1) RETURNING id;

@@ -1,0 +1,36 @@
+-- name: OBJECT_LIST
+SELECT id, bucket, key, etag, size_bytes, rows, pairs, scored, unscored, error_code, error,
+       attempts, finished_ms AS finished
+  FROM object
+ WHERE id < $1 AND ($2 < 0 OR ($2 = 0 AND error_code IS NULL) OR ($2 = 1 AND error_code IS NOT NULL))
+ ORDER BY id DESC LIMIT $3;
+
+-- name: OBJECT_COUNT
+SELECT COUNT(*) FILTER (WHERE error_code IS NULL) AS stored,
+       COUNT(*) FILTER (WHERE error_code IS NOT NULL) AS failed
+  FROM object;
+
+-- name: OBJECT_DONE
+SELECT id FROM object WHERE bucket = $1 AND key = $2 AND etag = $3 AND error_code IS NULL;
+
+-- name: OBJECT_PUT
+-- mode: write
+INSERT INTO object (bucket, key, etag, size_bytes, rows, pairs, scored, unscored, error_code,
+       error, attempts, finished_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11)
+ON CONFLICT (bucket, key, etag) DO UPDATE
+   SET size_bytes = excluded.size_bytes, rows = excluded.rows, pairs = excluded.pairs,
+       scored = excluded.scored, unscored = excluded.unscored, error_code = excluded.error_code,
+       error = excluded.error, attempts = object.attempts + 1, finished_ms = excluded.finished_ms
+RETURNING id;
+
+-- name: REQUEST_GET
+SELECT digest, result FROM request WHERE origin = $1 AND key = $2;
+
+-- name: REQUEST_PUT
+-- mode: write
+INSERT INTO request (origin, key, digest, result, created_ms) VALUES ($1, $2, $3, $4, $5);
+
+-- name: REQUEST_PURGE
+-- mode: write
+DELETE FROM request WHERE created_ms < $1;
