@@ -2,9 +2,9 @@
 /* Every visible change: the feed of pollers, the history of a finding, the audit trail. seq is
  * given inside the writing transaction, so it is commit-ordered and without gaps; a row's hash is
  * SHA-256 over the hash before it and the row's own content. */
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
+#include <stdint.h>
 
 struct arena;
 struct db;
@@ -25,7 +25,7 @@ extern const char *const CHANGE_KIND_WORDS[];
 struct change {
     int64_t seq, time, kind;
     const char *actor;
-    int64_t finding; /* FIELD_NULL_INT when it is about none */
+    int64_t finding;  /* FIELD_NULL_INT when it is about none */
     const char *body; /* JSON object */
 };
 extern const struct field CHANGE_FIELDS[];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "store/db_backend.h"
 #include "store/migrate.h"
@@ -290,8 +291,8 @@ enum err_code db_exec(struct db *db, enum sql_id sql, const struct param *params
     return ERR_NONE;
 }
 
-enum err_code db_int(struct db *db, enum sql_id sql, const struct param *params,
-                     size_t param_count, int64_t *ret, struct err *err)
+enum err_code db_int(struct db *db, enum sql_id sql, const struct param *params, size_t param_count,
+                     int64_t *ret, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
 
@@ -309,9 +310,8 @@ enum err_code db_int(struct db *db, enum sql_id sql, const struct param *params,
     return step(db, q.statement, err) == DB_STEP_ERROR ? err->code : ERR_NONE;
 }
 
-enum err_code db_row(struct db *db, enum sql_id sql, const struct param *params,
-                     size_t param_count, const struct field *fields, struct arena *arena,
-                     void *row, struct err *err)
+enum err_code db_row(struct db *db, enum sql_id sql, const struct param *params, size_t param_count,
+                     const struct field *fields, struct arena *arena, void *row, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
     bool found;
@@ -344,7 +344,8 @@ void tx_done(struct tx *tx)
 {
     if (!tx->open)
         return;
-    (void)db_script(tx->db, "ROLLBACK", NULL); /* fails only when the engine did so already */
+    if (db_script(tx->db, "ROLLBACK", NULL) != ERR_NONE)
+        log_debug("the transaction was rolled back already", "%s", "by=engine");
     tx->open = false;
     tx->db->in_transaction = false;
 }

@@ -5,13 +5,13 @@
  * statement is prepared at open, so a bad one fails at start. Parameters are $1, $2 … in order of
  * first appearance.
  * A struct db belongs to one thread. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
 #include "base/ip.h"
 #include "gen/statements.h" /* enum sql_id */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct db;
@@ -22,7 +22,8 @@ enum db_mode {
 };
 
 /* "sqlite:FILE". Does not migrate: see migrate.h. ERR_NOT_FOUND, ERR_FULL (read-only file or full
- * disk), ERR_CORRUPT, ERR_INVALID (of a newer version: says which) in one sentence with what to do. */
+ * disk), ERR_CORRUPT, ERR_INVALID (of a newer version: says which) in one sentence with what to do.
+ */
 NODISCARD enum err_code db_open(const char *url, enum db_mode mode, struct db **ret,
                                 struct err *err);
 void db_close(struct db *db);
@@ -40,15 +41,17 @@ struct param {
         struct blob blob;
     };
 };
-#define P_INT(v) ((struct param){.type = PARAM_INT, .integer = (v)})
-#define P_REAL(v) ((struct param){.type = PARAM_REAL, .real = (v)})
-#define P_TEXT(v) db_param_text(v) /* NULL becomes null */
-#define P_BLOB(b, n) ((struct param){.type = PARAM_BLOB, .blob = {(b), (n)}})
-#define P_IP(ip_) ((struct param){.type = PARAM_BLOB, .blob = {(ip_)->bytes, 16}})
-#define P_NULL ((struct param){.type = PARAM_NULL})
-#define P_INT_OR_NULL(v) db_param_int(v)  /* FIELD_NULL_INT becomes null */
+#define P_INT(v)          ((struct param){.type = PARAM_INT, .integer = (v)})
+#define P_REAL(v)         ((struct param){.type = PARAM_REAL, .real = (v)})
+#define P_TEXT(v)         db_param_text(v) /* NULL becomes null */
+#define P_BLOB(b, n)      ((struct param){.type = PARAM_BLOB, .blob = {(b), (n)}})
+#define P_IP(ip_)         ((struct param){.type = PARAM_BLOB, .blob = {(ip_)->bytes, 16}})
+#define P_NULL            ((struct param){.type = PARAM_NULL})
+#define P_INT_OR_NULL(v)  db_param_int(v)  /* FIELD_NULL_INT becomes null */
 #define P_REAL_OR_NULL(v) db_param_real(v) /* NAN becomes null */
-#define PARAMS(...) ((const struct param[]){__VA_ARGS__}), (sizeof((struct param[]){__VA_ARGS__}) / sizeof(struct param))
+#define PARAMS(...)                                                                                \
+    ((const struct param[]){__VA_ARGS__}),                                                         \
+        (sizeof((struct param[]){__VA_ARGS__}) / sizeof(struct param))
 #define NO_PARAMS NULL, 0
 struct param db_param_text(const char *text);
 struct param db_param_int(int64_t value);
@@ -63,15 +66,16 @@ struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
 };
 NODISCARD enum err_code db_query(struct db *db, enum sql_id sql, const struct param *params,
                                  size_t param_count, struct query *ret, struct err *err);
-/* Reads one row by its field table (the columns carry the fields' names in their order; anything else
- * is ERR_INTERNAL). False when there are no more rows or it failed: query_end tells. */
+/* Reads one row by its field table (the columns carry the fields' names in their order; anything
+ * else is ERR_INTERNAL). False when there are no more rows or it failed: query_end tells. */
 bool query_next(struct query *query, const struct field *fields, struct arena *arena, void *row);
 NODISCARD enum err_code query_end(struct query *query, struct err *err);
 void query_done(struct query *query);
 /* Runs to the end; *ret_changes (or NULL) is the number of rows changed. */
 NODISCARD enum err_code db_exec(struct db *db, enum sql_id sql, const struct param *params,
                                 size_t param_count, int64_t *ret_changes, struct err *err);
-/* The first column of the single row, e.g. of INSERT … RETURNING id. ERR_NOT_FOUND without a row. */
+/* The first column of the single row, e.g. of INSERT … RETURNING id. ERR_NOT_FOUND without a row.
+ */
 NODISCARD enum err_code db_int(struct db *db, enum sql_id sql, const struct param *params,
                                size_t param_count, int64_t *ret, struct err *err);
 /* One row; ERR_NOT_FOUND when there is none. */

@@ -1,10 +1,10 @@
 #pragma once
 /* What an engine provides; db.c builds the rest on it. Private to store/.
  * Errors come back as codes with a sentence; a handle belongs to one thread. */
-#include <stdbool.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "store/db.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 enum db_step { DB_STEP_ROW, DB_STEP_END, DB_STEP_ERROR };
 

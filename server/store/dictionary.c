@@ -2,8 +2,8 @@
 
 #include "store/db.h"
 
-static enum err_code find_or_add(struct db *db, enum sql_id find, enum sql_id add,
-                                 const char *name, int64_t *ret, struct err *err)
+static enum err_code find_or_add(struct db *db, enum sql_id find, enum sql_id add, const char *name,
+                                 int64_t *ret, struct err *err)
 {
     enum err_code code = db_int(db, find, PARAMS(P_TEXT(name)), ret, err);
 

@@ -1,8 +1,8 @@
 #pragma once
 /* Names to the small integers the large tables hold; a name that is new gets one. Inside a
  * writer's job. */
-#include <stdint.h>
 #include "base/err.h"
+#include <stdint.h>
 
 struct db;
 

@@ -17,8 +17,16 @@ enum {
 
 const char *const FINDING_STATUS_WORDS[] = {"new", "in_progress", "suppressed", "resolved", NULL};
 const char *const FINDING_VERDICT_WORDS[] = {
-    "true_positive", "false_positive",    "benign",     "suspicious",    "duplicate",
-    "test",          "insufficient_data", "disregard",  "security_risk", "managed_externally",
+    "true_positive",
+    "false_positive",
+    "benign",
+    "suspicious",
+    "duplicate",
+    "test",
+    "insufficient_data",
+    "disregard",
+    "security_risk",
+    "managed_externally",
     NULL,
 };
 
@@ -81,7 +89,8 @@ static const struct field WHY_FIELDS[] = {
 enum err_code finding_why(struct db *db, struct arena *arena, int64_t id, struct finding_why *ret,
                           struct err *err)
 {
-    enum err_code code = db_row(db, SQL_FINDING_WHY, PARAMS(P_INT(id)), WHY_FIELDS, arena, ret, err);
+    enum err_code code =
+        db_row(db, SQL_FINDING_WHY, PARAMS(P_INT(id)), WHY_FIELDS, arena, ret, err);
 
     if (code == ERR_NOT_FOUND)
         return err_set(err, code, "there is no finding %" PRId64, id);

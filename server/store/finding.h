@@ -2,12 +2,12 @@
 /* Findings and their triage. Texts of returned structs live in the arena given.
  * Recurrence: a new sighting of a finding that is resolved without verdict or as true_positive or
  * suspicious opens it again (status new); one resolved otherwise only counts on. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
 #include "base/ip.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct db;
@@ -20,9 +20,9 @@ struct finding {
     int64_t id;
     const char *uid, *spec, *entity;
     struct ip ip;
-    int64_t status, verdict; /* verdict -1 = none */
-    const char *assignee;    /* NULL = nobody */
-    const char *tags;        /* JSON array, sorted */
+    int64_t status, verdict;  /* verdict -1 = none */
+    const char *assignee;     /* NULL = nobody */
+    const char *tags;         /* JSON array, sorted */
     double score, percentile; /* of the highest sighting; percentile NAN = unknown */
     int64_t entity_known;
     int64_t first_seen, last_seen;
@@ -59,8 +59,8 @@ struct finding_page {
 };
 
 NODISCARD enum err_code finding_list(struct db *db, struct arena *arena,
-                                     const struct finding_filter *filter,
-                                     struct finding_page *ret, struct err *err);
+                                     const struct finding_filter *filter, struct finding_page *ret,
+                                     struct err *err);
 /* ERR_NOT_FOUND says which. */
 NODISCARD enum err_code finding_get(struct db *db, struct arena *arena, int64_t id,
                                     struct finding *ret, struct err *err);
@@ -68,7 +68,7 @@ NODISCARD enum err_code finding_get(struct db *db, struct arena *arena, int64_t 
 /* ERR_NOT_FOUND says which. */
 NODISCARD enum err_code finding_check(struct db *db, int64_t id, struct err *err);
 
-struct finding_why { /* beside the finding itself */
+struct finding_why {  /* beside the finding itself */
     double threshold; /* of its model and spec; NAN = unknown */
     const char *detector;
     const char *explanation; /* JSON object or NULL */
@@ -99,7 +99,7 @@ struct finding_patch_job { /* a writer_job: finding_patch_job_run */
         enum finding_outcome outcome; /* filled in */
         struct finding after;         /* filled in unless NOT_FOUND: the finding as it is now */
         struct finding before;        /* filled in when CHANGED */
-    } *items;
+    } * items;
     size_t count;
 };
 /* Each item on its own: a lost race is an outcome, not an error. A patch that changes nothing is

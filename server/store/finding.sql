@@ -77,7 +77,7 @@ UPDATE finding SET status = $1, verdict = $2, assignee = $3, tags = $4, version 
 
 -- name: FINDING_FIND
 -- mode: write
-SELECT id, status, verdict, score, version FROM finding
+SELECT id, status, verdict, score, model_id FROM finding
  WHERE spec_id = $1 AND entity_id = $2 AND ip = $3;
 
 -- name: FINDING_INSERT

@@ -74,7 +74,8 @@ static enum err_code write_patch(struct db *db, const struct finding_patch_job *
 
     TRY(change_add(db, CHANGE_FINDING_UPDATED, job->actor, after->id, body, &seq, err));
     return db_exec(db, SQL_FINDING_TRIAGE,
-                   PARAMS(P_INT(after->status), after->verdict >= 0 ? P_INT(after->verdict) : P_NULL,
+                   PARAMS(P_INT(after->status),
+                          after->verdict >= 0 ? P_INT(after->verdict) : P_NULL,
                           P_TEXT(after->assignee), P_TEXT(after->tags), P_INT(job->now_ms),
                           P_INT(seq), P_INT(after->id)),
                    NULL, err);

@@ -133,10 +133,9 @@ static enum err_code record(struct db *db, const struct asset *asset, struct err
 
     sha256_hex(asset->bytes, asset->length, checksum);
     TRY(backend->prepare(db_handle(db), "schema_migration", ADD, &statement, err));
-    code = backend->bind(db_handle(db), statement,
-                         PARAMS(P_TEXT(short_name(db, asset)), P_TEXT(checksum),
-                                P_INT(clock_now_ms())),
-                         err);
+    code = backend->bind(
+        db_handle(db), statement,
+        PARAMS(P_TEXT(short_name(db, asset)), P_TEXT(checksum), P_INT(clock_now_ms())), err);
     if (code == ERR_NONE && backend->step(db_handle(db), statement, err) == DB_STEP_ERROR)
         code = err->code;
     backend->finalize(statement);

@@ -156,8 +156,8 @@ const struct model_spec_row *model_row_spec(const struct model_row *model, const
     return NULL;
 }
 
-static enum err_code insert_model(struct db *db, const struct model_register_job *job,
-                                  int64_t *ret, struct err *err)
+static enum err_code insert_model(struct db *db, const struct model_register_job *job, int64_t *ret,
+                                  struct err *err)
 {
     AUTO(str_done) struct str body = {0};
     struct json_writer json;
@@ -186,11 +186,11 @@ static enum err_code insert_spec(struct db *db, int64_t model_id, const struct m
     if (row->quantiles != NULL)
         encode_quantiles(row->quantiles, quantiles);
     TRY(dictionary_spec(db, row->spec, &spec_id, err));
-    return db_exec(
-        db, SQL_MODEL_SPEC_INSERT,
-        PARAMS(P_INT(model_id), P_INT(spec_id), P_REAL(row->threshold), P_INT(row->sample_size),
-               row->quantiles != NULL ? P_BLOB(quantiles, sizeof quantiles) : P_NULL),
-        NULL, err);
+    return db_exec(db, SQL_MODEL_SPEC_INSERT,
+                   PARAMS(P_INT(model_id), P_INT(spec_id), P_REAL(row->threshold),
+                          P_INT(row->sample_size),
+                          row->quantiles != NULL ? P_BLOB(quantiles, sizeof quantiles) : P_NULL),
+                   NULL, err);
 }
 
 enum err_code model_register_job_run(struct db *db, void *job_, struct err *err)

@@ -1,9 +1,9 @@
 #pragma once
 /* Models whose scores are stored. An outside detector's model has thresholds and no calibration. */
-#include <stddef.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct db;

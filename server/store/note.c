@@ -51,13 +51,12 @@ enum err_code note_add_job(struct db *db, void *job_, struct err *err)
     TRY(finding_check(db, job->finding_id, err));
     TRY(db_int(db, SQL_NOTE_COUNT, PARAMS(P_INT(job->finding_id)), &count, err));
     if (count >= NOTES_MAX)
-        return err_set(err, ERR_CONFLICT, "the finding has %d notes, as many as it may",
-                       NOTES_MAX);
+        return err_set(err, ERR_CONFLICT, "the finding has %d notes, as many as it may", NOTES_MAX);
     job->note = (struct note){.author = job->author, .time = job->now_ms, .text = job->text};
-    TRY(db_int(db, SQL_NOTE_INSERT,
-               PARAMS(P_INT(job->finding_id), P_TEXT(job->author), P_INT(job->now_ms),
-                      P_TEXT(job->text)),
-               &job->note.id, err));
+    TRY(db_int(
+        db, SQL_NOTE_INSERT,
+        PARAMS(P_INT(job->finding_id), P_TEXT(job->author), P_INT(job->now_ms), P_TEXT(job->text)),
+        &job->note.id, err));
     TRY(change_add(db, CHANGE_NOTE_ADDED, job->author, job->finding_id,
                    body_of(job->arena, &job->note), &seq, err));
     return db_exec(db, SQL_FINDING_SEQ, PARAMS(P_INT(seq), P_INT(job->finding_id)), NULL, err);

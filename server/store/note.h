@@ -1,8 +1,8 @@
 #pragma once
 /* Notes of findings: plain text, added and never changed. */
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
+#include <stdint.h>
 
 struct arena;
 struct db;

@@ -21,8 +21,7 @@ const struct field OBJECT_FIELDS[] = {
 };
 
 enum err_code object_list(struct db *db, struct arena *arena, enum object_state state,
-                          int64_t before_id, size_t limit, struct object_page *ret,
-                          struct err *err)
+                          int64_t before_id, size_t limit, struct object_page *ret, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
     size_t room = limit + 1;

@@ -1,10 +1,10 @@
 #pragma once
 /* The ledger of objects: what was read and how it ended. */
+#include "base/err.h"
+#include "base/field.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/err.h"
-#include "base/field.h"
 
 struct arena;
 struct db;
@@ -13,7 +13,7 @@ struct object_row {
     int64_t id;
     const char *bucket, *key, *etag;
     int64_t size_bytes, rows, pairs, scored;
-    const char *unscored; /* JSON object */
+    const char *unscored;           /* JSON object */
     const char *error_code, *error; /* NULL when it was stored */
     int64_t attempts, finished;
 };

@@ -1,10 +1,10 @@
 #pragma once
 /* Sightings of findings: the flagged observations, which alone are indexed. */
+#include "base/err.h"
+#include "base/field.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/err.h"
-#include "base/field.h"
 
 struct arena;
 struct db;

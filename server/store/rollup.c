@@ -107,10 +107,10 @@ static void add_hour(struct rollup *to, const struct hour_row *hour)
 static enum err_code start_series(struct db *db, const struct rollup_filter *f, struct query *ret,
                                   struct err *err)
 {
-    return db_query(db, SQL_ROLLUP_SERIES,
-                    PARAMS(P_INT(f->since_ms), P_INT(f->until_ms), P_TEXT(f->spec),
-                           P_TEXT(f->model)),
-                    ret, err);
+    return db_query(
+        db, SQL_ROLLUP_SERIES,
+        PARAMS(P_INT(f->since_ms), P_INT(f->until_ms), P_TEXT(f->spec), P_TEXT(f->model)), ret,
+        err);
 }
 
 static enum err_code read_series(struct query *q, int64_t bucket_ms, struct rollup_list *ret,

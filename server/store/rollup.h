@@ -1,8 +1,8 @@
 #pragma once
 /* Counts by hour, spec and model, with a histogram of scores: what the charts read. */
+#include "base/err.h"
 #include <stddef.h>
 #include <stdint.h>
-#include "base/err.h"
 
 struct arena;
 struct db;

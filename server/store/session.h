@@ -1,8 +1,8 @@
 #pragma once
 /* Cookie sessions. Only the SHA-256 of a cookie's secret is stored. */
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
+#include <stdint.h>
 
 struct arena;
 struct db;

@@ -127,8 +127,8 @@ static enum err_code read_specs(struct db *db, struct arena *arena, struct summa
     return query_end(&q, err);
 }
 
-enum err_code summary_get(struct db *db, struct arena *arena, const char *spec,
-                          struct summary *ret, struct err *err)
+enum err_code summary_get(struct db *db, struct arena *arena, const char *spec, struct summary *ret,
+                          struct err *err)
 {
     struct object_counts objects;
     int64_t now_ms;

@@ -1,10 +1,10 @@
 #pragma once
 /* The state of the queue at a glance. Ages and the last 24 hours are measured from the newest
  * observation, so that a lake read late reads the same. */
-#include <stddef.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "base/ip.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct db;

@@ -23,8 +23,8 @@ const struct field TOKEN_FIELDS[] = {
 enum err_code token_by_digest(struct db *db, struct arena *arena, const uint8_t digest[32],
                               int64_t now_ms, struct token *ret, struct err *err)
 {
-    return db_row(db, SQL_TOKEN_BY_DIGEST, PARAMS(P_BLOB(digest, 32), P_INT(now_ms)),
-                  TOKEN_FIELDS, arena, ret, err);
+    return db_row(db, SQL_TOKEN_BY_DIGEST, PARAMS(P_BLOB(digest, 32), P_INT(now_ms)), TOKEN_FIELDS,
+                  arena, ret, err);
 }
 
 enum err_code token_list(struct db *db, struct arena *arena, struct token_list *ret,
@@ -46,11 +46,11 @@ enum err_code token_create_job_run(struct db *db, void *job_, struct err *err)
     enum err_code code;
 
     arena_init(&arena, TOKEN_ARENA_BYTES);
-    code = db_int(db, SQL_TOKEN_INSERT,
-                  PARAMS(P_TEXT(job->name), P_INT(job->role), P_TEXT(job->prefix),
-                         P_BLOB(job->digest, 32), P_INT(job->now_ms),
-                         P_INT_OR_NULL(job->expires_ms)),
-                  &job->id, err);
+    code =
+        db_int(db, SQL_TOKEN_INSERT,
+               PARAMS(P_TEXT(job->name), P_INT(job->role), P_TEXT(job->prefix),
+                      P_BLOB(job->digest, 32), P_INT(job->now_ms), P_INT_OR_NULL(job->expires_ms)),
+               &job->id, err);
     if (code == ERR_CONFLICT)
         return err_set(err, code, "there is or was a token \"%.64s\": names are used once",
                        job->name);

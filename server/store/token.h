@@ -1,9 +1,9 @@
 #pragma once
 /* API tokens. Only the SHA-256 of a secret is stored. */
-#include <stddef.h>
-#include <stdint.h>
 #include "base/err.h"
 #include "base/field.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct db;
@@ -25,8 +25,8 @@ enum { TOKENS_MAX = 10000, TOKEN_USED_EVERY_MS = 60000 };
 
 /* ERR_NOT_FOUND when there is none, it was revoked or has expired. */
 NODISCARD enum err_code token_by_digest(struct db *db, struct arena *arena,
-                                        const uint8_t digest[32], int64_t now_ms,
-                                        struct token *ret, struct err *err);
+                                        const uint8_t digest[32], int64_t now_ms, struct token *ret,
+                                        struct err *err);
 /* Newest first. */
 NODISCARD enum err_code token_list(struct db *db, struct arena *arena, struct token_list *ret,
                                    struct err *err);

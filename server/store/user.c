@@ -96,8 +96,7 @@ static enum err_code check_last_admin(struct db *db, const struct user *before,
                &others, err));
     if (others == 0)
         return err_set(err, ERR_CONFLICT,
-                       "\"%.64s\" is the only administrator: make another one first",
-                       before->name);
+                       "\"%.64s\" is the only administrator: make another one first", before->name);
     return ERR_NONE;
 }
 
@@ -105,7 +104,8 @@ static enum err_code end_sessions(struct db *db, const struct user_update_job *j
                                   struct err *err)
 {
     static const uint8_t NONE[32] = {0};
-    const uint8_t *keep = job->keep_session != NULL && job->disabled != 1 ? job->keep_session : NONE;
+    const uint8_t *keep =
+        job->keep_session != NULL && job->disabled != 1 ? job->keep_session : NONE;
 
     if (job->password_hash == NULL && job->disabled != 1)
         return ERR_NONE;

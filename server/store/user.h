@@ -1,11 +1,11 @@
 #pragma once
 /* People who sign in. Passwords are hashed by the caller (base/crypto.h): it takes a fifth of a
  * second, which no writer's job should. Roles are indices into role_words. */
+#include "base/err.h"
+#include "base/field.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/err.h"
-#include "base/field.h"
 
 struct arena;
 struct db;
@@ -45,11 +45,11 @@ struct user_update_job { /* writer_job user_update_job_run; ERR_NOT_FOUND */
     const char *actor;
     int64_t now_ms;
     const char *name;
-    const char *password_hash;     /* NULL = as it is; ends the user's sessions but keep_session */
-    const uint8_t *keep_session;   /* digest of 32 bytes or NULL */
-    int64_t role;                  /* -1 = as it is */
-    int64_t disabled;              /* -1 = as it is; 1 ends the user's sessions */
-    bool must_change_password;     /* what it becomes when password_hash is given */
+    const char *password_hash;   /* NULL = as it is; ends the user's sessions but keep_session */
+    const uint8_t *keep_session; /* digest of 32 bytes or NULL */
+    int64_t role;                /* -1 = as it is */
+    int64_t disabled;            /* -1 = as it is; 1 ends the user's sessions */
+    bool must_change_password;   /* what it becomes when password_hash is given */
 };
 /* The last enabled admin can be neither disabled nor demoted: ERR_CONFLICT. */
 enum err_code user_update_job_run(struct db *db, void *job, struct err *err);

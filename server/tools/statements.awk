@@ -56,14 +56,14 @@ END {
         exit 1
     h = dir "/statements.h"
     c = dir "/statements.c"
-    print "#pragma once\n/* Generated from server/store/*.sql by server/tools/statements.awk. */" > h
+    print "#pragma once\n/* Generated from the .sql files of server/store by server/tools/statements.awk. */" > h
     print "#include <stdbool.h>\n\nenum sql_id {" > h
     for (i = 1; i <= count; i++)
         print "    SQL_" names[i] "," > h
     print "    SQL__MAX\n};\n\nstruct sql_statement {\n    const char *name, *text;" > h
     print "    int parameters;\n    bool write; /* prepared on writing connections only */\n};" > h
     print "extern const struct sql_statement SQL_STATEMENTS[SQL__MAX];" > h
-    print "/* Generated from server/store/*.sql by server/tools/statements.awk. */" > c
+    print "/* Generated from the .sql files of server/store by server/tools/statements.awk. */" > c
     print "#include \"gen/statements.h\"\n\n#include <stddef.h>\n" > c
     print "const struct sql_statement SQL_STATEMENTS[SQL__MAX] = {" > c
     for (i = 1; i <= count; i++) {

@@ -203,8 +203,9 @@ static enum err_code choose_specs(struct worker *worker, const struct model_info
         if (info->specs[i][0] != '\0')
             worker->spec_names[count++] = info->specs[i];
     if (count == 0)
-        return err_set(err, ERR_USAGE, "the model was trained on bare pairs: say with --spec "
-                                       "which pairs to score");
+        return err_set(err, ERR_USAGE,
+                       "the model was trained on bare pairs: say with --spec "
+                       "which pairs to score");
     return ERR_NONE;
 }
 

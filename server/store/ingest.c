@@ -1,0 +1,327 @@
+/* A batch is sorted twice in memory: by finding, so that each gets one change, and by hour, so that
+ * each rollup is written once. Observations are appended in the order they came. */
+#include "store/ingest.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "store/db.h"
+#include "store/dictionary.h"
+#include "store/rollup.h"
+#include "store/sighting_group.h"
+
+/* For each pair two index entries of 40 bytes; for each finding some kilobytes at a time. */
+#define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
+enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512 };
+enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
+
+struct entry { /* one pair with the ids of its names */
+    const struct scored_pair *pair;
+    int64_t spec_id, entity_id, finding_id;
+};
+
+struct ingest {
+    struct db *db;
+    const struct ingest_batch *batch;
+    struct ingest_result *result;
+    struct entry *entries;
+    int64_t model_id, now_ms;
+    int64_t object_id; /* FIELD_NULL_INT for a POST */
+};
+
+enum err_code ingest_object_done(struct db *db, const char *bucket, const char *key,
+                                 const char *etag, bool *ret, struct err *err)
+{
+    int64_t id;
+    enum err_code code =
+        db_int(db, SQL_OBJECT_DONE, PARAMS(P_TEXT(bucket), P_TEXT(key), P_TEXT(etag)), &id, err);
+
+    *ret = code == ERR_NONE;
+    return code == ERR_NOT_FOUND ? ERR_NONE : code;
+}
+
+/* Pairs come in runs of the same spec and entity, so the last ids are usually right. */
+static enum err_code resolve_names(struct ingest *in, struct err *err)
+{
+    const struct scored_pair *last = NULL;
+    int64_t spec_id = 0, entity_id = 0;
+
+    for (size_t i = 0; i < in->batch->count; i++) {
+        const struct scored_pair *pair = &in->batch->pairs[i];
+
+        if (last == NULL || strcmp(last->spec, pair->spec) != 0)
+            TRY(dictionary_spec(in->db, pair->spec, &spec_id, err));
+        if (last == NULL || strcmp(last->entity, pair->entity) != 0)
+            TRY(dictionary_entity(in->db, pair->entity, &entity_id, err));
+        in->entries[i] = (struct entry){pair, spec_id, entity_id, FIELD_NULL_INT};
+        last = pair;
+    }
+    return ERR_NONE;
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_finding(const void *a_, const void *b_)
+{
+    const struct entry *a = *(const struct entry *const *)a_;
+    const struct entry *b = *(const struct entry *const *)b_;
+    int order = compare_numbers(a->spec_id, b->spec_id);
+
+    if (order == 0)
+        order = compare_numbers(a->entity_id, b->entity_id);
+    return order != 0 ? order : ip_compare(&a->pair->ip, &b->pair->ip);
+}
+
+static int64_t hour_of(const struct entry *entry)
+{
+    return entry->pair->last_ms - entry->pair->last_ms % HOUR_MS;
+}
+
+static int by_hour(const void *a_, const void *b_)
+{
+    const struct entry *a = *(const struct entry *const *)a_;
+    const struct entry *b = *(const struct entry *const *)b_;
+    int order = compare_numbers(a->spec_id, b->spec_id);
+
+    return order != 0 ? order : compare_numbers(hour_of(a), hour_of(b));
+}
+
+static struct sighting_group group_of(const struct ingest *in, struct entry **entries, size_t count)
+{
+    struct sighting_group group = {
+        .spec_id = entries[0]->spec_id,
+        .entity_id = entries[0]->entity_id,
+        .model_id = in->model_id,
+        .highest = entries[0]->pair,
+        .first_ms = entries[0]->pair->first_ms,
+        .last_ms = entries[0]->pair->last_ms,
+        .actor = in->batch->origin,
+        .now_ms = in->now_ms,
+    };
+
+    for (size_t i = 0; i < count; i++) {
+        const struct scored_pair *pair = entries[i]->pair;
+
+        if (pair->score > group.highest->score)
+            group.highest = pair;
+        if (pair->first_ms < group.first_ms)
+            group.first_ms = pair->first_ms;
+        if (pair->last_ms > group.last_ms)
+            group.last_ms = pair->last_ms;
+        group.sightings++;
+        group.events += (int64_t)pair->count;
+    }
+    return group;
+}
+
+static enum err_code store_group(struct ingest *in, struct arena *arena, struct entry **entries,
+                                 size_t count, struct err *err)
+{
+    struct sighting_group group = group_of(in, entries, count);
+    int64_t id;
+    bool is_new;
+
+    TRY(sighting_group_store(in->db, arena, &group, &id, &is_new, err));
+    for (size_t i = 0; i < count; i++)
+        entries[i]->finding_id = id;
+    in->result->flagged += count;
+    if (is_new)
+        in->result->findings_new++;
+    else
+        in->result->findings_updated++;
+    return ERR_NONE;
+}
+
+static enum err_code store_findings(struct ingest *in, struct entry **sorted, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    size_t count = 0, end;
+
+    arena_init(&arena, GROUP_ARENA_BYTES_MAX);
+    for (size_t i = 0; i < in->batch->count; i++)
+        if (in->entries[i].pair->flagged)
+            sorted[count++] = &in->entries[i];
+    qsort(sorted, count, sizeof *sorted, by_finding);
+    for (size_t i = 0; i < count; i = end) {
+        for (end = i + 1; end < count && by_finding(&sorted[i], &sorted[end]) == 0;)
+            end++;
+        TRY(store_group(in, &arena, sorted + i, end - i, err));
+        arena_reset(&arena);
+    }
+    return ERR_NONE;
+}
+
+static enum err_code store_observations(struct ingest *in, struct err *err)
+{
+    for (size_t i = 0; i < in->batch->count; i++) {
+        const struct entry *entry = &in->entries[i];
+        const struct scored_pair *pair = entry->pair;
+
+        TRY(db_exec(in->db, SQL_OBSERVATION_INSERT,
+                    PARAMS(P_INT(entry->entity_id), P_IP(&pair->ip), P_INT(entry->spec_id),
+                           P_INT(in->model_id), P_INT_OR_NULL(in->object_id), P_INT(pair->first_ms),
+                           P_INT(pair->last_ms), P_INT((int64_t)pair->count), P_REAL(pair->score),
+                           P_REAL_OR_NULL(pair->percentile), P_INT_OR_NULL(entry->finding_id)),
+                    NULL, err));
+    }
+    in->result->observations = in->batch->count;
+    return ERR_NONE;
+}
+
+static void count_entry(struct rollup_row *row, const struct entry *entry)
+{
+    row->observations++;
+    row->events += (int64_t)entry->pair->count;
+    row->flagged += entry->pair->flagged;
+    row->bins[rollup_bin(entry->pair->score)]++;
+}
+
+static enum err_code store_rollups(struct ingest *in, struct entry **sorted, struct err *err)
+{
+    size_t end;
+
+    for (size_t i = 0; i < in->batch->count; i++)
+        sorted[i] = &in->entries[i];
+    qsort(sorted, in->batch->count, sizeof *sorted, by_hour);
+    for (size_t i = 0; i < in->batch->count; i = end) {
+        struct rollup_row row = {.key = {hour_of(sorted[i]), sorted[i]->spec_id, in->model_id}};
+
+        for (end = i; end < in->batch->count && by_hour(&sorted[i], &sorted[end]) == 0; end++)
+            count_entry(&row, sorted[end]);
+        TRY(rollup_add(in->db, &row, err));
+    }
+    return ERR_NONE;
+}
+
+static enum err_code store_object(struct ingest *in, struct err *err)
+{
+    const struct ingest_object *o = in->batch->object;
+
+    return db_int(in->db, SQL_OBJECT_PUT,
+                  PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag),
+                         P_INT((int64_t)o->size_bytes), P_INT((int64_t)o->rows),
+                         P_INT((int64_t)o->pairs), P_INT((int64_t)o->scored),
+                         P_TEXT(o->unscored_json), P_TEXT(o->error_code), P_TEXT(o->error),
+                         P_INT(in->now_ms)),
+                  &in->object_id, err);
+}
+
+static enum err_code store_all(struct ingest *in, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    size_t room = in->batch->count > 0 ? in->batch->count : 1;
+    struct entry **sorted;
+
+    arena_init(&arena, INGEST_ARENA_BYTES_MAX);
+    in->entries = ARENA_ARRAY(&arena, struct entry, room);
+    sorted = ARENA_ARRAY(&arena, struct entry *, room);
+    if (in->batch->object != NULL)
+        TRY(store_object(in, err));
+    if (in->batch->count == 0)
+        return ERR_NONE;
+    TRY(dictionary_model(in->db, in->batch->model_id, &in->model_id, err));
+    TRY(db_exec(in->db, SQL_MODEL_USED, PARAMS(P_INT(in->now_ms), P_INT(in->model_id)), NULL, err));
+    TRY(resolve_names(in, err));
+    TRY(store_findings(in, sorted, err));
+    TRY(store_observations(in, err));
+    return store_rollups(in, sorted, err);
+}
+
+struct kept_request {
+    const char *digest, *result;
+};
+static const struct field KEPT_FIELDS[] = {
+    FIELD(struct kept_request, digest, FIELD_TEXT, .flags = 0),
+    FIELD(struct kept_request, result, FIELD_TEXT, .flags = 0),
+    FIELD_END,
+};
+
+static void read_result(const struct json *json, struct ingest_result *ret)
+{
+    const char *const names[] = {"observations", "flagged", "findings_new", "findings_updated"};
+    uint64_t *const to[] = {&ret->observations, &ret->flagged, &ret->findings_new,
+                            &ret->findings_updated};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        int64_t value = 0;
+
+        (void)json_int_of(json_member(json, names[i]), &value);
+        *to[i] = (uint64_t)value;
+    }
+}
+
+/* The first request's outcome, when this is a repetition of it. */
+static enum err_code recall(struct ingest *in, struct err *err)
+{
+    const struct ingest_batch *batch = in->batch;
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    struct kept_request kept;
+    enum err_code code;
+
+    arena_init(&arena, GROUP_ARENA_BYTES_MAX);
+    code = db_row(in->db, SQL_REQUEST_GET,
+                  PARAMS(P_TEXT(batch->origin), P_TEXT(batch->idempotency_key)), KEPT_FIELDS,
+                  &arena, &kept, err);
+    if (code != ERR_NONE)
+        return code == ERR_NOT_FOUND ? ERR_NONE : code;
+    if (strcmp(kept.digest, batch->request_digest) != 0)
+        return err_set(err, ERR_CONFLICT, "the Idempotency-Key was used before, with another body");
+    TRY(json_parse(kept.result, strlen(kept.result), &doc, err));
+    read_result(json_root(doc), in->result);
+    in->result->repeated = true;
+    return ERR_NONE;
+}
+
+static enum err_code remember(struct ingest *in, struct err *err)
+{
+    const struct ingest_result *r = in->result;
+    AUTO(str_done) struct str text = {0};
+    struct json_writer json;
+
+    str_init(&text, RESULT_BYTES_MAX);
+    json_writer_init(&json, &text);
+    json_object(&json, NULL);
+    json_int(&json, "observations", (int64_t)r->observations);
+    json_int(&json, "flagged", (int64_t)r->flagged);
+    json_int(&json, "findings_new", (int64_t)r->findings_new);
+    json_int(&json, "findings_updated", (int64_t)r->findings_updated);
+    json_end(&json);
+    TRY(db_exec(in->db, SQL_REQUEST_PURGE, PARAMS(P_INT(in->now_ms - REQUEST_KEPT_MS)), NULL, err));
+    return db_exec(in->db, SQL_REQUEST_PUT,
+                   PARAMS(P_TEXT(in->batch->origin), P_TEXT(in->batch->idempotency_key),
+                          P_TEXT(in->batch->request_digest), P_TEXT(text.text), P_INT(in->now_ms)),
+                   NULL, err);
+}
+
+enum err_code ingest_job(struct db *db, void *job_, struct err *err)
+{
+    struct ingest_job *job = job_;
+    const struct ingest_batch *batch = job->batch;
+    struct ingest in = {
+        .db = db,
+        .batch = batch,
+        .result = &job->result,
+        .now_ms = clock_now_ms(),
+        .object_id = FIELD_NULL_INT,
+    };
+
+    job->result = (struct ingest_result){0};
+    if (batch->object != NULL)
+        TRY(ingest_object_done(db, batch->object->bucket, batch->object->key, batch->object->etag,
+                               &job->result.repeated, err));
+    if (batch->idempotency_key != NULL)
+        TRY(recall(&in, err));
+    if (job->result.repeated)
+        return ERR_NONE;
+    TRY(store_all(&in, err));
+    return batch->idempotency_key != NULL ? remember(&in, err) : ERR_NONE;
+}
