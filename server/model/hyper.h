@@ -1,0 +1,35 @@
+#pragma once
+/* Hyperparameters under SageMaker IP Insights' names, with its ranges. */
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str;
+
+struct hyper {
+    int64_t num_entity_vectors; /* 0 = twice the entities, the next power of two */
+    int64_t vector_dim;
+    int64_t epochs;
+    double learning_rate;
+    int64_t mini_batch_size; /* positives; their negatives come on top */
+    int64_t random_negative_sampling_rate;
+    int64_t shuffled_negative_sampling_rate;
+    double weight_decay;
+    int64_t num_ip_encoder_layers; /* only 0 */
+};
+extern const struct hyper HYPER_DEFAULT;
+
+/* One row per member; exactly one of the offsets' kinds holds. */
+struct hyper_rule {
+    const char *name; /* SageMaker's; NULL ends */
+    bool real;        /* double, else int64_t */
+    size_t offset;
+    double min, max;
+    const char *help;
+};
+extern const struct hyper_rule HYPER_RULES[];
+
+/* ERR_INVALID names the hyperparameter and its range. */
+NODISCARD enum err_code hyper_check(const struct hyper *hyper, struct err *err);
+void hyper_json(const struct hyper *hyper, uint64_t seed, struct str *ret);
