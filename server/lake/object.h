@@ -1,7 +1,8 @@
 #pragma once
 /* Objects: what a notice points at. A local file's etag is the first 32 hex digits of the SHA-256
- * of its bytes, so equal content is one object however often it is announced. */
+ * of its bytes, so equal content is one object however often it is announced. Any thread. */
 #include "base/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 enum { OBJECT_ETAG_BYTES = 33 };
@@ -14,3 +15,13 @@ struct object_info {
 /* Reads the file once. Over bytes_max: ERR_TOO_LARGE, and the etag is of size and name only. */
 NODISCARD enum err_code object_inspect(const char *path, uint64_t bytes_max,
                                        struct object_info *ret, struct err *err);
+/* Opens a regular file for reading, without waiting (a FIFO would hang) and without reading it.
+ * ERR_INVALID when it is something else, ERR_TOO_LARGE, ERR_NOT_FOUND, ERR_IO. *ret_size is set
+ * with ERR_TOO_LARGE as well. */
+NODISCARD enum err_code object_open(const char *path, uint64_t bytes_max, int *ret_fd,
+                                    uint64_t *ret_size, struct err *err);
+/* Up to size bytes, as many as there are; interrupted reads go on. */
+NODISCARD enum err_code object_read(int fd, void *bytes, size_t size, size_t *ret_length,
+                                    struct err *err);
+/* AUTO(fd_closep) int fd = -1; */
+void fd_closep(int *fd);

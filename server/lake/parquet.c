@@ -1,0 +1,322 @@
+/* Streams a file's rows out of DuckDB as cells. */
+#include "lake/parquet.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "lake/duckdb_api.h"
+#include "lake/parquet_plan.h"
+
+enum {
+    SQL_BYTES_MAX = 1 << 20,
+    LIST_ITEMS_MAX = 65536, /* of one row's list; longer ones are cut */
+    NAMES_SHOWN = 8,        /* columns named in a sentence */
+};
+
+struct parquet {
+    const struct duckdb_api *api;
+    duckdb_handle database, connection;
+    struct parquet_plan plan;
+    struct cell cells[PLAN_PATHS_MAX];  /* of the row */
+    struct cell *items[PLAN_PATHS_MAX]; /* buffers of lists */
+    size_t item_capacity[PLAN_PATHS_MAX];
+};
+
+struct stream { /* one query on its way */
+    const struct duckdb_api *api;
+    duckdb_handle statement, pending;
+    struct duckdb_answer answer;
+};
+
+static void stream_done(struct stream *stream)
+{
+    const struct duckdb_api *api = stream->api;
+
+    api->destroy_result(&stream->answer);
+    if (stream->pending != NULL)
+        api->destroy_pending(&stream->pending);
+    if (stream->statement != NULL)
+        api->destroy_prepare(&stream->statement);
+}
+
+/* DuckDB's sentences may be long and of several lines: the first one, without the "… Error: ". */
+static enum err_code duckdb_fault(enum err_code code, const char *what, const char *sentence,
+                                  struct err *err)
+{
+    enum { SENTENCE_SHOWN = 200 };
+    const char *start = sentence != NULL ? sentence : "no reason given";
+    const char *colon = strstr(start, "Error: ");
+    size_t length;
+
+    if (colon != NULL)
+        start = colon + strlen("Error: ");
+    length = strcspn(start, "\n");
+    if (length > SENTENCE_SHOWN)
+        length = SENTENCE_SHOWN;
+    return err_set(err, code, "%s: %.*s", what, (int)length, start);
+}
+
+static enum err_code run(struct parquet *parquet, const char *sql, struct err *err)
+{
+    struct duckdb_answer answer = {0};
+    enum err_code code = ERR_NONE;
+
+    if (parquet->api->query(parquet->connection, sql, &answer) != 0)
+        code = duckdb_fault(ERR_INTERNAL, "setting DuckDB up", parquet->api->result_error(&answer),
+                            err);
+    parquet->api->destroy_result(&answer);
+    return code;
+}
+
+static enum err_code open_database(struct parquet *parquet, const char *temp_dir, struct err *err)
+{
+    char memory[16];
+    const char *const settings[][2] = {
+        {"threads", "1"},
+        {"memory_limit", memory},
+        {"temp_directory", temp_dir},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"enable_external_file_cache", "false"}, /* our names of files come again and again */
+    };
+    const struct duckdb_api *api = parquet->api;
+    duckdb_handle config = NULL;
+    char *reason = NULL;
+    enum err_code code = ERR_NONE;
+
+    (void)snprintf(memory, sizeof memory, "%dMiB", PARQUET_MEMORY_MIB);
+    if (api->create_config(&config) != 0)
+        return err_set(err, ERR_INTERNAL, "setting DuckDB up: no configuration");
+    for (size_t i = 0; i < ARRAY_LEN(settings) && code == ERR_NONE; i++)
+        if (api->set_config(config, settings[i][0], settings[i][1]) != 0)
+            code =
+                err_set(err, ERR_INTERNAL, "setting DuckDB up: %s is not accepted", settings[i][0]);
+    if (code == ERR_NONE && api->open_ext(NULL, &parquet->database, config, &reason) != 0)
+        code = duckdb_fault(ERR_INTERNAL, "starting DuckDB", reason, err);
+    api->free(reason);
+    api->destroy_config(&config);
+    return code;
+}
+
+static enum err_code set_up(struct parquet *parquet, const char *temp_dir, struct err *err)
+{
+    TRY(open_database(parquet, temp_dir, err));
+    if (parquet->api->connect(parquet->database, &parquet->connection) != 0)
+        return err_set(err, ERR_INTERNAL, "setting DuckDB up: no connection");
+    TRY(run(parquet, "SET allowed_directories = ['/proc/self/fd/']", err));
+    TRY(run(parquet, "SET enable_external_access = false", err));
+    return run(parquet, "SET lock_configuration = true", err);
+}
+
+enum err_code parquet_open(const char *temp_dir, struct parquet **ret, struct err *err)
+{
+    const struct duckdb_api *api;
+    struct parquet *parquet;
+    enum err_code code;
+
+    TRY(duckdb_load(&api, err));
+    parquet = own_alloc(sizeof *parquet);
+    parquet->api = api;
+    code = set_up(parquet, temp_dir, err);
+    if (code == ERR_NONE)
+        *ret = parquet;
+    else
+        parquet_close(parquet);
+    return code;
+}
+
+void parquet_close(struct parquet *parquet)
+{
+    if (parquet == NULL)
+        return;
+    if (parquet->connection != NULL)
+        parquet->api->disconnect(&parquet->connection);
+    if (parquet->database != NULL)
+        parquet->api->close(&parquet->database);
+    for (size_t i = 0; i < PLAN_PATHS_MAX; i++)
+        free(parquet->items[i]);
+    free(parquet);
+}
+
+static enum err_code stream_start(struct parquet *parquet, const char *sql, struct stream *ret,
+                                  struct err *err)
+{
+    static const char WHAT[] = "not readable as Parquet";
+    const struct duckdb_api *api = parquet->api;
+
+    if (api->prepare(parquet->connection, sql, &ret->statement) != 0)
+        return duckdb_fault(ERR_CORRUPT, WHAT, api->prepare_error(ret->statement), err);
+    if (api->pending_prepared_streaming(ret->statement, &ret->pending) != 0)
+        return duckdb_fault(ERR_CORRUPT, WHAT, api->pending_error(ret->pending), err);
+    if (api->execute_pending(ret->pending, &ret->answer) != 0)
+        return duckdb_fault(ERR_CORRUPT, WHAT, api->result_error(&ret->answer), err);
+    return ERR_NONE;
+}
+
+/* One column of a chunk, or of the items of its lists. */
+struct column {
+    const void *data;
+    const uint64_t *validity;
+};
+
+static struct column column_of(const struct duckdb_api *api, duckdb_handle vector)
+{
+    return (struct column){api->vector_get_data(vector), api->vector_get_validity(vector)};
+}
+
+static bool is_valid(const struct column *column, uint64_t row)
+{
+    return column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0;
+}
+
+static struct cell scalar(const struct column *column, bool number, uint64_t row)
+{
+    const union duckdb_text *text = (const union duckdb_text *)column->data + row;
+
+    if (!is_valid(column, row))
+        return (struct cell){.kind = CELL_NULL};
+    if (number)
+        return cell_int(((const int64_t *)column->data)[row]);
+    return cell_text(text->near.length <= DUCKDB_TEXT_NEAR_MAX ? text->near.bytes : text->far.bytes,
+                     text->near.length);
+}
+
+static struct cell list(struct parquet *parquet, size_t path, duckdb_handle vector, uint64_t row)
+{
+    const struct duckdb_api *api = parquet->api;
+    struct column outer = column_of(api, vector);
+    struct column inner;
+    struct duckdb_list_entry entry;
+
+    if (!is_valid(&outer, row))
+        return (struct cell){.kind = CELL_NULL};
+    entry = ((const struct duckdb_list_entry *)outer.data)[row];
+    inner = column_of(api, api->list_vector_get_child(vector));
+    if (entry.length > LIST_ITEMS_MAX)
+        entry.length = LIST_ITEMS_MAX;
+    if (entry.length > parquet->item_capacity[path]) {
+        parquet->items[path] = own_resize(parquet->items[path], entry.length, sizeof(struct cell));
+        parquet->item_capacity[path] = entry.length;
+    }
+    for (uint64_t i = 0; i < entry.length; i++)
+        parquet->items[path][i] =
+            scalar(&inner, parquet->plan.columns[path].form == FORM_INTS, entry.offset + i);
+    return (struct cell){.kind = CELL_LIST, .items = parquet->items[path], .length = entry.length};
+}
+
+static enum err_code read_chunk(struct parquet *parquet, duckdb_handle chunk,
+                                struct extract *extract, struct err *err)
+{
+    const struct duckdb_api *api = parquet->api;
+    size_t path_count = extract->set->path_count;
+    uint64_t rows = api->data_chunk_get_size(chunk);
+    duckdb_handle vectors[PLAN_PATHS_MAX];
+    struct column columns[PLAN_PATHS_MAX];
+
+    for (size_t i = 0; i < path_count; i++) {
+        if (parquet->plan.columns[i].form == FORM_NONE)
+            continue;
+        vectors[i] = api->data_chunk_get_vector(chunk, parquet->plan.columns[i].column);
+        columns[i] = column_of(api, vectors[i]);
+    }
+    for (uint64_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < path_count; i++) {
+            enum parquet_form form = parquet->plan.columns[i].form;
+
+            if (form == FORM_TEXT || form == FORM_INT)
+                parquet->cells[i] = scalar(&columns[i], form == FORM_INT, row);
+            else if (form != FORM_NONE)
+                parquet->cells[i] = list(parquet, i, vectors[i], row);
+        }
+        TRY(extract_row(extract, parquet->cells, err));
+    }
+    return ERR_NONE;
+}
+
+/* An error in the middle of a stream shows only after its last chunk. */
+static enum err_code read_stream(struct parquet *parquet, struct stream *stream,
+                                 struct extract *extract, struct err *err)
+{
+    const struct duckdb_api *api = parquet->api;
+    const char *fault;
+
+    for (;;) {
+        duckdb_handle chunk = api->fetch_chunk(stream->answer);
+        enum err_code code;
+
+        if (chunk == NULL)
+            break;
+        code = api->data_chunk_get_size(chunk) > 0 ? read_chunk(parquet, chunk, extract, err)
+                                                   : ERR_NONE;
+        api->destroy_data_chunk(&chunk);
+        TRY(code);
+        if (extract->rows > PARQUET_ROWS_MAX)
+            return err_set(err, ERR_TOO_LARGE, "the object has more than %" PRIu64 " rows",
+                           PARQUET_ROWS_MAX);
+    }
+    fault = api->result_error(&stream->answer);
+    if (fault != NULL && fault[0] != '\0')
+        return duckdb_fault(ERR_CORRUPT, "damaged Parquet", fault, err);
+    return ERR_NONE;
+}
+
+/* Names the columns that are there, so that one sees what the object is instead. */
+static enum err_code no_class(const struct duckdb_api *api, struct duckdb_answer *schema,
+                              struct err *err)
+{
+    AUTO(str_done) struct str names = {0};
+    uint64_t count = api->column_count(schema);
+
+    str_init(&names, ERR_TEXT_BYTES);
+    for (uint64_t i = 0; i < count && i < NAMES_SHOWN; i++)
+        str_addf(&names, "%s%.40s", i > 0 ? ", " : "", api->column_name(schema, i));
+    return err_set(err, ERR_INVALID,
+                   "another schema: OCSF events have a column class_uid, this object has %s%s",
+                   names.length > 0 ? names.text : "none", count > NAMES_SHOWN ? ", …" : "");
+}
+
+static void add_source(struct str *sql, int fd)
+{
+    str_addf(sql,
+             " FROM read_parquet('/proc/self/fd/%d', hive_partitioning = false, "
+             "binary_as_string = true)",
+             fd);
+}
+
+static enum err_code plan_file(struct parquet *parquet, int fd, const struct spec_set *set,
+                               struct str *ret_sql, struct err *err)
+{
+    AUTO(stream_done) struct stream schema = {.api = parquet->api};
+    AUTO(str_done) struct str sql = {0};
+
+    str_init(&sql, SQL_BYTES_MAX);
+    str_add(&sql, "SELECT *");
+    add_source(&sql, fd);
+    str_add(&sql, " LIMIT 0");
+    TRY(str_check(&sql, "the query", err));
+    TRY(stream_start(parquet, sql.text, &schema, err));
+    str_add(ret_sql, "SELECT ");
+    parquet_plan(parquet->api, &schema.answer, set, &parquet->plan, ret_sql);
+    add_source(ret_sql, fd);
+    TRY(str_check(ret_sql, "the query", err));
+    if (parquet->plan.columns[PLAN_CLASS_PATH].form == FORM_NONE)
+        return no_class(parquet->api, &schema.answer, err);
+    return ERR_NONE;
+}
+
+enum err_code parquet_read(struct parquet *parquet, int fd, struct extract *extract,
+                           struct err *err)
+{
+    AUTO(stream_done) struct stream stream = {.api = parquet->api};
+    AUTO(str_done) struct str sql = {0};
+
+    str_init(&sql, SQL_BYTES_MAX);
+    TRY(plan_file(parquet, fd, extract->set, &sql, err));
+    (void)memset(parquet->cells, 0, sizeof parquet->cells);
+    TRY(stream_start(parquet, sql.text, &stream, err));
+    return read_stream(parquet, &stream, extract, err);
+}

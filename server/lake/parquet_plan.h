@@ -1,0 +1,23 @@
+#pragma once
+/* From a file's columns to the SELECT that fetches what the specs name and the file has. */
+#include "base/err.h"
+#include "lake/duckdb_api.h"
+#include "lake/spec.h"
+
+struct str;
+
+enum parquet_form { FORM_NONE, FORM_TEXT, FORM_INT, FORM_TEXTS, FORM_INTS };
+
+struct parquet_column {
+    enum parquet_form form; /* FORM_NONE: the file has no such path */
+    size_t column;          /* of the SELECT */
+};
+
+struct parquet_plan {
+    struct parquet_column columns[PLAN_PATHS_MAX]; /* as set->paths */
+    size_t selected;
+};
+
+/* schema: a result with the file's columns. Appends "expression, …" to select. */
+void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
+                  const struct spec_set *set, struct parquet_plan *ret, struct str *select);
