@@ -1,0 +1,61 @@
+#pragma once
+/* What a model is made of: filled by training or by reading a file, used by scoring and by writing
+ * one. Private to this folder. All arrays are borrowed from the mapping or from the trainer. */
+#include "model/ip_encoder.h"
+#include "model/model.h"
+
+enum { SPEC_NAME_BYTES = 64, MODEL_DIM_MAX = 4096 };
+
+/* As in the file. */
+struct spec_part {
+    char name[SPEC_NAME_BYTES];
+    uint64_t sample_size;
+    double threshold, threshold_percentile;
+    float quantiles[MODEL_QUANTILES];
+    uint32_t unused;
+};
+
+struct network_part {
+    uint8_t ip[16];
+    uint64_t observations;
+};
+
+struct model_parts {
+    uint32_t dim, stride;
+    bool scoped; /* entities are hashed as "<spec>\x1f<entity>" */
+    int64_t trained_until_ms;
+    uint64_t training_pairs;
+    const struct spec_part *specs;
+    size_t spec_count;
+    const char *hyperparameters_json, *metrics_json;
+
+    const uint64_t *prefix_keys;
+    uint32_t prefix_counts[IP_LEVELS];
+    const float *prefix_vectors; /* IP_LEVELS rows for the unseen, then one per key */
+
+    uint64_t entity_count;
+    const uint64_t *entity_hashes;  /* ascending */
+    const float *entity_vectors;    /* entity_rows, then the mean of the known ones */
+    uint64_t entity_rows;           /* fewer than the entities: they share rows by hash */
+    const uint64_t *observations;   /* per entity */
+    const uint64_t *network_starts; /* entity_count + 1 */
+    const struct network_part *networks;
+    const uint64_t *address_starts; /* entity_count + 1 */
+    const struct ip *addresses;     /* ascending within an entity, distinct */
+};
+
+struct model {
+    struct model_parts parts;
+    struct ip_encoder encoder;
+    char id[MODEL_ID_BYTES];
+    void *map; /* of the file, or NULL */
+    size_t map_length;
+};
+
+enum { ADDRESSES_MAX = 4096 }; /* kept per entity */
+
+uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
+/* Index among the entities, or entity_count when it is not known. */
+uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
+/* Row of an entity's vector; entity_rows (the mean) for one not known. */
+uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index, uint64_t hash);
