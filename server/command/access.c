@@ -1,4 +1,4 @@
-/* Users, tokens and models from the command line. */
+/* Users and tokens from the command line. */
 #include "command/access.h"
 
 #include <stdio.h>
@@ -10,18 +10,14 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/json.h"
 #include "base/str.h"
-#include "model/model.h"
 #include "store/db.h"
 #include "store/migrate.h"
-#include "store/model_row.h"
 #include "store/user.h"
 
 enum {
     ONE_TIME_BYTES = 15, /* 20 letters */
     ACCESS_ARENA_BYTES_MAX = 1 << 20,
-    MODEL_INFO_BYTES_MAX = 1 << 20,
 };
 
 /* Without its line end; ERR_INVALID when there is none or it is too long. */
@@ -168,62 +164,4 @@ enum err_code access_first_admin(struct writer *writer, const char *database,
         (void)printf("first start: sign in as admin with the one-time password %s\n", password);
     (void)fflush(stdout);
     return ERR_NONE;
-}
-
-/* {"hyperparameters": …, "metrics": …, "training_pairs": …, "entities": …} */
-static const char *info_json(struct arena *arena, const struct model_info *info)
-{
-    AUTO(str_done) struct str out = {.bytes_max = MODEL_INFO_BYTES_MAX};
-    struct json_writer w;
-
-    json_writer_init(&w, &out);
-    json_object(&w, NULL);
-    json_raw(&w, "hyperparameters", info->hyperparameters_json);
-    json_raw(&w, "metrics", info->metrics_json);
-    json_int(&w, "training_pairs", (int64_t)info->training_pairs);
-    json_int(&w, "entities", (int64_t)info->entities);
-    json_time(&w, "trained_until",
-              info->trained_until_ms > 0 ? info->trained_until_ms : FIELD_NULL_INT);
-    json_end(&w);
-    return out.failed ? "{}" : arena_strdup(arena, out.text);
-}
-
-static size_t spec_rows(const struct model *model, const struct model_info *info,
-                        struct model_spec_row ret[static MODEL_SPECS_MAX])
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < info->spec_count; i++) {
-        struct model_calibration calibration;
-
-        if (model_calibration(model, info->specs[i], &calibration))
-            ret[count++] = (struct model_spec_row){
-                .spec = info->specs[i],
-                .threshold = calibration.threshold,
-                .sample_size = (int64_t)calibration.sample_size,
-                .quantiles = calibration.quantiles,
-            };
-    }
-    return count;
-}
-
-enum err_code access_register_model(struct writer *writer, const char *path, struct err *err)
-{
-    AUTO(model_freep) struct model *model = NULL;
-    AUTO(arena_done) struct arena arena = {.blocks = NULL};
-    struct model_spec_row specs[MODEL_SPECS_MAX];
-    struct model_register_job job = {.actor = ACCESS_ACTOR, .now_ms = clock_now_ms()};
-    struct model_info info;
-
-    arena_init(&arena, 2 * MODEL_INFO_BYTES_MAX);
-    TRY(model_load(path, &model, err));
-    model_info(model, &info);
-    job.model = (struct model_row){
-        .id = info.id,
-        .detector = info.detector,
-        .info = info_json(&arena, &info),
-        .specs = specs,
-        .spec_count = spec_rows(model, &info, specs),
-    };
-    return writer_run(writer, model_register_job_run, &job, err);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /* What serve, user and token share: passwords from files and standard input, the first
- * administrator, a model in the register. Passwords and secrets never come from argv. */
+ * administrator. Passwords and secrets never come from argv. */
 #include <stddef.h>
 
 #include "base/err.h"
@@ -27,5 +27,3 @@ NODISCARD enum err_code access_write(const char *database, writer_job *job, void
  * one that is printed. */
 NODISCARD enum err_code access_first_admin(struct writer *writer, const char *database,
                                            const char *password_file, struct err *err);
-NODISCARD enum err_code access_register_model(struct writer *writer, const char *path,
-                                              struct err *err);

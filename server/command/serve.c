@@ -14,6 +14,7 @@
 #include "store/db.h"
 #include "store/migrate.h"
 #include "store/writer.h"
+#include "worker/register.h"
 
 struct serve_options {
     const char *listen, *database, *web_dir, *model, *tls_cert, *tls_key, *admin_password_file;
@@ -96,6 +97,22 @@ static void print_address(const struct serve_options *options, const struct serv
     (void)fflush(stdout);
 }
 
+/* Every spec the model was trained on. */
+static enum err_code register_file(struct writer *writer, const char *path, struct err *err)
+{
+    AUTO(model_freep) struct model *model = NULL;
+    const char *names[MODEL_SPECS_MAX + 1] = {NULL};
+    struct model_info info;
+    size_t count = 0;
+
+    TRY(model_load(path, &model, err));
+    model_info(model, &info);
+    for (size_t i = 0; i < info.spec_count; i++)
+        if (*info.specs[i] != '\0') /* of a CSV file: it belongs to no spec */
+            names[count++] = info.specs[i];
+    return register_model(writer, model, names, err);
+}
+
 static enum err_code run(const struct serve_options *options, struct err *err)
 {
     AUTO(serving_done) struct serving serving = {.writer = NULL};
@@ -105,7 +122,7 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     TRY(app_init(&serving.app, options->database, serving.writer, err));
     TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
     if (options->model != NULL)
-        TRY(access_register_model(serving.writer, options->model, err));
+        TRY(register_file(serving.writer, options->model, err));
     TRY(start_http(options, &serving, err));
     print_address(options, &serving);
     stop_wait();

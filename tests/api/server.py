@@ -129,14 +129,13 @@ class Server:
              *self.arguments],
             stdout=subprocess.PIPE,
             stderr=self.log,
-            text=True,
             cwd=self.folder,
         )
         os.set_blocking(self.process.stdout.fileno(), False)
         self.printed = ""
         deadline = time.monotonic() + START_SECONDS_MAX
         while (found := re.search(r"https?://127\.0\.0\.1:(\d+)", self.printed)) is None:
-            self.printed += self.process.stdout.read() or ""
+            self.printed += (self.process.stdout.read() or b"").decode()
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"serve did not start: {self.printed}{self.errors()}")
             time.sleep(0.02)
