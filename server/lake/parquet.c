@@ -43,21 +43,34 @@ static void stream_done(struct stream *stream)
         api->destroy_prepare(&stream->statement);
 }
 
-/* DuckDB's sentences may be long and of several lines: the first one, without the "… Error: ". */
+/* The first line of DuckDB's sentence, without "… Error: " and without the name that we gave the
+ * file: only its caller knows the real one. */
+static void add_sentence(struct str *text, const char *sentence)
+{
+    static const char PATH[] = "/proc/self/fd/";
+    const char *start = strstr(sentence, "Error: ");
+
+    start = start != NULL ? start + strlen("Error: ") : sentence;
+    while (*start != '\0' && *start != '\n') {
+        if (start[0] == ' ' && start[1] != '\0' && str_starts(start + 2, PATH)) {
+            start += 2 + strlen(PATH);
+            start += strspn(start, "0123456789");
+            start += *start == '\'' || *start == '"';
+            continue;
+        }
+        str_add_char(text, *start++);
+    }
+}
+
 static enum err_code duckdb_fault(enum err_code code, const char *what, const char *sentence,
                                   struct err *err)
 {
     enum { SENTENCE_SHOWN = 200 };
-    const char *start = sentence != NULL ? sentence : "no reason given";
-    const char *colon = strstr(start, "Error: ");
-    size_t length;
+    AUTO(str_done) struct str text = {0};
 
-    if (colon != NULL)
-        start = colon + strlen("Error: ");
-    length = strcspn(start, "\n");
-    if (length > SENTENCE_SHOWN)
-        length = SENTENCE_SHOWN;
-    return err_set(err, code, "%s: %.*s", what, (int)length, start);
+    str_init(&text, SENTENCE_SHOWN);
+    add_sentence(&text, sentence != NULL ? sentence : "no reason given");
+    return err_set(err, code, "%s: %s", what, text.length > 0 ? text.text : "no reason given");
 }
 
 static enum err_code run(struct parquet *parquet, const char *sql, struct err *err)
