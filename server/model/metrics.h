@@ -1,0 +1,21 @@
+#pragma once
+/* How well scores tell the labelled from the others. NAN where a class is missing. All sort the
+ * samples in place. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sample {
+    double score; /* higher = more anomalous */
+    bool positive;
+    uint32_t group; /* the entity, for the macro average */
+};
+
+double metrics_auc(struct sample *samples, size_t count); /* a tie counts half */
+/* Mean over the groups that have both classes; ret_groups: how many those are. */
+double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_groups);
+/* Share of positives above the lowest threshold that passes at most this share of the others;
+ * equal scores are on the same side. */
+double metrics_tpr_at_fpr(struct sample *samples, size_t count, double fpr);
+/* Share of positives among the k highest; of equal scores at the edge, the expected share. */
+double metrics_precision_at(struct sample *samples, size_t count, size_t k);

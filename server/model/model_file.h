@@ -1,0 +1,46 @@
+#pragma once
+/* The model file, version 1: little-endian.
+ *   header: magic, version, number of sections, length of the file, then offset and length of each
+ *   section; the sections, each at a multiple of 64; last the SHA-256 of all before it, whose first
+ *   half is the model's id. Everything derives from the sections' lengths, which must agree. */
+#include "model/parts.h"
+
+enum { MODEL_FILE_VERSION = 1 };
+
+enum section_kind {
+    SECTION_META,
+    SECTION_SPECS,
+    SECTION_HYPERPARAMETERS,
+    SECTION_METRICS,
+    SECTION_PREFIX_KEYS,
+    SECTION_PREFIX_VECTORS,
+    SECTION_ENTITY_HASHES,
+    SECTION_ENTITY_VECTORS,
+    SECTION_OBSERVATIONS,
+    SECTION_NETWORK_STARTS,
+    SECTION_NETWORKS,
+    SECTION_ADDRESS_STARTS,
+    SECTION_ADDRESSES,
+    SECTION__MAX
+};
+
+struct section {
+    uint64_t offset, length;
+};
+struct file_header {
+    char magic[8];
+    uint32_t version, section_count;
+    uint64_t file_length;
+    struct section sections[SECTION__MAX];
+};
+struct file_meta {
+    uint32_t dim, scoped;
+    int64_t trained_until_ms;
+    uint64_t training_pairs, entity_rows;
+    uint32_t prefix_counts[IP_LEVELS];
+};
+extern const char MODEL_MAGIC[8];
+
+/* Writes PATH.new, then renames it; a reader sees the old file or the whole new one. */
+NODISCARD enum err_code model_write(const struct model_parts *parts, const char *path,
+                                    char ret_id[static MODEL_ID_BYTES], struct err *err);

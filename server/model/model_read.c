@@ -1,0 +1,287 @@
+/* Mapping a model file and checking it whole: afterwards scoring needs no check. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "model/model_file.h"
+#include "model/vector.h"
+
+static enum err_code map_file(const char *path, int fd, struct model *model, struct err *err)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return err_errno(err, ERR_IO, "reading \"%s\"", path);
+    if (!S_ISREG(status.st_mode))
+        return err_set(err, ERR_CORRUPT, "it is not a regular file");
+    if (status.st_size < (off_t)(sizeof(struct file_header) + SHA256_BYTES))
+        return err_set(err, ERR_CORRUPT, "it is too short to be a model");
+    model->map_length = (size_t)status.st_size;
+    model->map = mmap(NULL, model->map_length, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (model->map == MAP_FAILED) {
+        model->map = NULL;
+        return err_errno(err, ERR_IO, "mapping \"%s\"", path);
+    }
+    return ERR_NONE;
+}
+
+static enum err_code check_header(const struct model *model, struct err *err)
+{
+    const struct file_header *header = model->map;
+
+    if (memcmp(header->magic, MODEL_MAGIC, sizeof header->magic) != 0)
+        return err_set(err, ERR_CORRUPT, "it is not a pairwatch model");
+    if (header->version != MODEL_FILE_VERSION)
+        return err_set(err, ERR_CORRUPT,
+                       "it is of format version %" PRIu32 ", and this program reads version %d",
+                       header->version, MODEL_FILE_VERSION);
+    if (header->section_count != SECTION__MAX)
+        return err_set(err, ERR_CORRUPT, "it has %" PRIu32 " sections, not %d",
+                       header->section_count, SECTION__MAX);
+    if (header->file_length != model->map_length)
+        return err_set(err, ERR_CORRUPT, "it is %zu bytes long and should be %" PRIu64,
+                       model->map_length, header->file_length);
+    return ERR_NONE;
+}
+
+static enum err_code check_digest(struct model *model, struct err *err)
+{
+    const uint8_t *bytes = model->map;
+    size_t length = model->map_length - SHA256_BYTES;
+    uint8_t digest[SHA256_BYTES];
+
+    sha256_of(bytes, length, digest);
+    if (memcmp(digest, bytes + length, sizeof digest) != 0)
+        return err_set(err, ERR_CORRUPT, "its contents do not match its SHA-256");
+    hex_encode(digest, (MODEL_ID_BYTES - 1) / 2, model->id);
+    return ERR_NONE;
+}
+
+static enum err_code check_sections(const struct model *model, struct err *err)
+{
+    const struct file_header *header = model->map;
+    uint64_t end = sizeof *header, limit = model->map_length - SHA256_BYTES;
+
+    for (int i = 0; i < SECTION__MAX; i++) {
+        const struct section *section = &header->sections[i];
+
+        if (section->offset % 64 != 0 || section->offset < end || section->offset > limit ||
+            section->length > limit - section->offset)
+            return err_set(err, ERR_CORRUPT, "section %d lies outside it", i);
+        end = section->offset + section->length;
+    }
+    return ERR_NONE;
+}
+
+static const void *section_of(const struct model *model, enum section_kind kind)
+{
+    const struct file_header *header = model->map;
+
+    return (const char *)model->map + header->sections[kind].offset;
+}
+
+static uint64_t length_of(const struct model *model, enum section_kind kind)
+{
+    const struct file_header *header = model->map;
+
+    return header->sections[kind].length;
+}
+
+/* The section is count items of size bytes. */
+static bool holds(const struct model *model, enum section_kind kind, uint64_t count, uint64_t size)
+{
+    return length_of(model, kind) / size == count && length_of(model, kind) % size == 0;
+}
+
+static enum err_code read_meta(struct model *model, struct err *err)
+{
+    const struct file_meta *meta = section_of(model, SECTION_META);
+    struct model_parts *parts = &model->parts;
+
+    if (!holds(model, SECTION_META, 1, sizeof *meta))
+        return err_set(err, ERR_CORRUPT, "its description has a wrong length");
+    if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->scoped > 1 || meta->entity_rows < 1 ||
+        meta->entity_rows > UINT32_MAX)
+        return err_set(err, ERR_CORRUPT, "its description is out of bounds");
+    parts->dim = meta->dim;
+    parts->stride = (uint32_t)vector_stride(meta->dim);
+    parts->scoped = meta->scoped == 1;
+    parts->trained_until_ms = meta->trained_until_ms;
+    parts->training_pairs = meta->training_pairs;
+    parts->entity_rows = meta->entity_rows;
+    memcpy(parts->prefix_counts, meta->prefix_counts, sizeof parts->prefix_counts);
+    return ERR_NONE;
+}
+
+static void read_pointers(struct model *model)
+{
+    struct model_parts *parts = &model->parts;
+
+    parts->specs = section_of(model, SECTION_SPECS);
+    parts->spec_count = length_of(model, SECTION_SPECS) / sizeof *parts->specs;
+    parts->hyperparameters_json = section_of(model, SECTION_HYPERPARAMETERS);
+    parts->metrics_json = section_of(model, SECTION_METRICS);
+    parts->prefix_keys = section_of(model, SECTION_PREFIX_KEYS);
+    parts->prefix_vectors = section_of(model, SECTION_PREFIX_VECTORS);
+    parts->entity_count = length_of(model, SECTION_ENTITY_HASHES) / sizeof(uint64_t);
+    parts->entity_hashes = section_of(model, SECTION_ENTITY_HASHES);
+    parts->entity_vectors = section_of(model, SECTION_ENTITY_VECTORS);
+    parts->observations = section_of(model, SECTION_OBSERVATIONS);
+    parts->network_starts = section_of(model, SECTION_NETWORK_STARTS);
+    parts->networks = section_of(model, SECTION_NETWORKS);
+    parts->address_starts = section_of(model, SECTION_ADDRESS_STARTS);
+    parts->addresses = section_of(model, SECTION_ADDRESSES);
+}
+
+static bool ends_with_nul(const struct model *model, enum section_kind kind)
+{
+    const char *text = section_of(model, kind);
+    uint64_t length = length_of(model, kind);
+
+    return length > 0 && memchr(text, '\0', length) == text + length - 1;
+}
+
+static enum err_code check_lengths(const struct model *model, struct err *err)
+{
+    const struct model_parts *parts = &model->parts;
+    uint64_t entities = parts->entity_count, keys = 0, row = parts->stride * sizeof(float);
+
+    for (int level = 0; level < IP_LEVELS; level++)
+        keys += parts->prefix_counts[level];
+    if (parts->spec_count < 1 || parts->spec_count > MODEL_SPECS_MAX ||
+        !holds(model, SECTION_SPECS, parts->spec_count, sizeof *parts->specs) ||
+        !ends_with_nul(model, SECTION_HYPERPARAMETERS) || !ends_with_nul(model, SECTION_METRICS) ||
+        !holds(model, SECTION_PREFIX_KEYS, keys, sizeof(uint64_t)) ||
+        !holds(model, SECTION_PREFIX_VECTORS, keys + IP_LEVELS, row) ||
+        !holds(model, SECTION_ENTITY_HASHES, entities, sizeof(uint64_t)) ||
+        !holds(model, SECTION_ENTITY_VECTORS, parts->entity_rows + 1, row) ||
+        !holds(model, SECTION_OBSERVATIONS, entities, sizeof(uint64_t)) ||
+        !holds(model, SECTION_NETWORK_STARTS, entities + 1, sizeof(uint64_t)) ||
+        !holds(model, SECTION_ADDRESS_STARTS, entities + 1, sizeof(uint64_t)))
+        return err_set(err, ERR_CORRUPT, "its sections' lengths contradict each other");
+    return ERR_NONE;
+}
+
+/* Starts ascend from 0 by at most `most` to what the section holds. */
+static bool starts_hold(const struct model *model, const uint64_t *starts, uint64_t most,
+                        enum section_kind kind, uint64_t size)
+{
+    uint64_t entities = model->parts.entity_count;
+
+    if (starts[0] != 0)
+        return false;
+    for (uint64_t i = 0; i < entities; i++)
+        if (starts[i + 1] < starts[i] || starts[i + 1] - starts[i] > most)
+            return false;
+    return holds(model, kind, starts[entities], size);
+}
+
+static enum err_code check_entities(const struct model *model, struct err *err)
+{
+    const struct model_parts *parts = &model->parts;
+
+    for (uint64_t i = 1; i < parts->entity_count; i++)
+        if (parts->entity_hashes[i] <= parts->entity_hashes[i - 1])
+            return err_set(err, ERR_CORRUPT, "its entities are not in order");
+    for (uint64_t i = 0; i < parts->entity_count; i++)
+        if (parts->observations[i] == 0)
+            return err_set(err, ERR_CORRUPT, "it has an entity without observations");
+    if (!starts_hold(model, parts->network_starts, MODEL_NETWORKS_MAX, SECTION_NETWORKS,
+                     sizeof *parts->networks) ||
+        !starts_hold(model, parts->address_starts, ADDRESSES_MAX, SECTION_ADDRESSES,
+                     sizeof *parts->addresses))
+        return err_set(err, ERR_CORRUPT, "its entities' networks contradict each other");
+    return ERR_NONE;
+}
+
+static enum err_code check_finite(const float *numbers, uint64_t count, const char *what,
+                                  struct err *err)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (!isfinite(numbers[i]))
+            return err_set(err, ERR_CORRUPT, "its %s hold a number that is none", what);
+    return ERR_NONE;
+}
+
+static enum err_code check_spec(const struct spec_part *spec, struct err *err)
+{
+    if (memchr(spec->name, '\0', sizeof spec->name) == NULL || !isfinite(spec->threshold) ||
+        !(spec->threshold_percentile >= 0 && spec->threshold_percentile <= 100))
+        return err_set(err, ERR_CORRUPT, "its calibration is out of bounds");
+    TRY(check_finite(spec->quantiles, MODEL_QUANTILES, "quantiles", err));
+    for (int i = 1; i < MODEL_QUANTILES; i++)
+        if (spec->quantiles[i] < spec->quantiles[i - 1])
+            return err_set(err, ERR_CORRUPT, "its quantiles do not ascend");
+    return ERR_NONE;
+}
+
+static enum err_code check_parts(struct model *model, struct err *err)
+{
+    const struct model_parts *parts = &model->parts;
+
+    TRY(check_lengths(model, err));
+    TRY(check_entities(model, err));
+    for (size_t i = 0; i < parts->spec_count; i++)
+        TRY(check_spec(&parts->specs[i], err));
+    TRY(ip_encoder_init(&model->encoder, parts->prefix_keys, parts->prefix_counts, err));
+    TRY(check_finite(parts->prefix_vectors, ip_encoder_rows(&model->encoder) * parts->stride,
+                     "prefix vectors", err));
+    return check_finite(parts->entity_vectors, (parts->entity_rows + 1) * parts->stride,
+                        "entity vectors", err);
+}
+
+static enum err_code read_model(const char *path, int fd, struct model *model, struct err *err)
+{
+    TRY(map_file(path, fd, model, err));
+    TRY(check_header(model, err));
+    TRY(check_digest(model, err));
+    TRY(check_sections(model, err));
+    TRY(read_meta(model, err));
+    read_pointers(model);
+    return check_parts(model, err);
+}
+
+enum err_code model_load(const char *path, struct model **ret, struct err *err)
+{
+    AUTO(model_freep) struct model *model = own_alloc(sizeof *model);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum err_code code;
+
+    if (fd < 0 && errno == ENOENT)
+        return err_set(err, ERR_NOT_FOUND,
+                       "there is no model file \"%s\": `pairwatch train --out %s` makes one", path,
+                       path);
+    if (fd < 0)
+        return err_errno(err, ERR_IO, "opening \"%s\"", path);
+    code = read_model(path, fd, model, err);
+    (void)close(fd);
+    if (code == ERR_CORRUPT)
+        return err_prefix(err, "model file \"%s\" cannot be used", path);
+    if (code == ERR_NONE)
+        *ret = TAKE(model);
+    return code;
+}
+
+void model_free(struct model *model)
+{
+    if (model == NULL)
+        return;
+    ip_encoder_done(&model->encoder);
+    if (model->map != NULL)
+        (void)munmap(model->map, model->map_length);
+    own_freep(&model);
+}
+
+void model_freep(struct model **model)
+{
+    model_free(*model);
+    *model = NULL;
+}

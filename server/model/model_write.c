@@ -1,0 +1,144 @@
+/* Writing a model file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/str.h"
+#include "model/model_file.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped as it is");
+const char MODEL_MAGIC[8] = {'p', 'w', 'm', 'o', 'd', 'e', 'l', '\n'};
+
+enum { ALIGNMENT = 64, PATH_BYTES_MAX = 4096 };
+
+struct piece {
+    const void *bytes;
+    uint64_t length;
+};
+
+struct output {
+    FILE *file;
+    struct sha256 *sha;
+    uint64_t offset;
+    bool failed;
+};
+
+static void put(struct output *output, const void *bytes, uint64_t length)
+{
+    if (length > 0 && fwrite(bytes, 1, length, output->file) != length)
+        output->failed = true;
+    if (length > 0)
+        sha256_add(output->sha, bytes, length);
+    output->offset += length;
+}
+
+static void put_padding(struct output *output)
+{
+    static const char ZEROS[ALIGNMENT] = {0};
+
+    put(output, ZEROS, (ALIGNMENT - output->offset % ALIGNMENT) % ALIGNMENT);
+}
+
+static void pieces_of(const struct model_parts *parts, const struct file_meta *meta,
+                      struct piece ret[static SECTION__MAX])
+{
+    uint64_t entities = parts->entity_count, keys = 0, row = parts->stride * sizeof(float);
+
+    for (int level = 0; level < IP_LEVELS; level++)
+        keys += parts->prefix_counts[level];
+    ret[SECTION_META] = (struct piece){meta, sizeof *meta};
+    ret[SECTION_SPECS] = (struct piece){parts->specs, parts->spec_count * sizeof *parts->specs};
+    ret[SECTION_HYPERPARAMETERS] =
+        (struct piece){parts->hyperparameters_json, strlen(parts->hyperparameters_json) + 1};
+    ret[SECTION_METRICS] = (struct piece){parts->metrics_json, strlen(parts->metrics_json) + 1};
+    ret[SECTION_PREFIX_KEYS] = (struct piece){parts->prefix_keys, keys * sizeof(uint64_t)};
+    ret[SECTION_PREFIX_VECTORS] = (struct piece){parts->prefix_vectors, (keys + IP_LEVELS) * row};
+    ret[SECTION_ENTITY_HASHES] = (struct piece){parts->entity_hashes, entities * sizeof(uint64_t)};
+    ret[SECTION_ENTITY_VECTORS] =
+        (struct piece){parts->entity_vectors, (parts->entity_rows + 1) * row};
+    ret[SECTION_OBSERVATIONS] = (struct piece){parts->observations, entities * sizeof(uint64_t)};
+    ret[SECTION_NETWORK_STARTS] =
+        (struct piece){parts->network_starts, (entities + 1) * sizeof(uint64_t)};
+    ret[SECTION_NETWORKS] =
+        (struct piece){parts->networks, parts->network_starts[entities] * sizeof *parts->networks};
+    ret[SECTION_ADDRESS_STARTS] =
+        (struct piece){parts->address_starts, (entities + 1) * sizeof(uint64_t)};
+    ret[SECTION_ADDRESSES] = (struct piece){parts->addresses, parts->address_starts[entities] *
+                                                                  sizeof *parts->addresses};
+}
+
+static struct file_header header_of(const struct piece pieces[static SECTION__MAX])
+{
+    struct file_header header = {.version = MODEL_FILE_VERSION, .section_count = SECTION__MAX};
+    uint64_t offset = sizeof header;
+
+    memcpy(header.magic, MODEL_MAGIC, sizeof header.magic);
+    for (int i = 0; i < SECTION__MAX; i++) {
+        offset = (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        header.sections[i] = (struct section){offset, pieces[i].length};
+        offset += pieces[i].length;
+    }
+    header.file_length = offset + SHA256_BYTES;
+    return header;
+}
+
+static void put_model(struct output *output, const struct model_parts *parts,
+                      char ret_id[static MODEL_ID_BYTES])
+{
+    struct file_meta meta = {.dim = parts->dim,
+                             .scoped = parts->scoped,
+                             .trained_until_ms = parts->trained_until_ms,
+                             .training_pairs = parts->training_pairs,
+                             .entity_rows = parts->entity_rows};
+    struct piece pieces[SECTION__MAX];
+    struct file_header header;
+    uint8_t digest[SHA256_BYTES];
+
+    memcpy(meta.prefix_counts, parts->prefix_counts, sizeof meta.prefix_counts);
+    pieces_of(parts, &meta, pieces);
+    header = header_of(pieces);
+    put(output, &header, sizeof header);
+    for (int i = 0; i < SECTION__MAX; i++) {
+        put_padding(output);
+        put(output, pieces[i].bytes, pieces[i].length);
+    }
+    sha256_end(output->sha, digest);
+    if (fwrite(digest, 1, sizeof digest, output->file) != sizeof digest)
+        output->failed = true;
+    hex_encode(digest, (MODEL_ID_BYTES - 1) / 2, ret_id);
+}
+
+static enum err_code write_file(const struct model_parts *parts, const char *path,
+                                char ret_id[static MODEL_ID_BYTES], struct err *err)
+{
+    struct output output = {.file = fopen(path, "wbe")};
+    bool failed;
+
+    if (output.file == NULL)
+        return err_errno(err, ERR_IO, "creating \"%s\"", path);
+    output.sha = sha256_new();
+    put_model(&output, parts, ret_id);
+    failed = output.failed || fflush(output.file) != 0 || fsync(fileno(output.file)) != 0;
+    if (fclose(output.file) != 0 || failed)
+        return err_errno(err, ERR_IO, "writing \"%s\"", path);
+    return ERR_NONE;
+}
+
+enum err_code model_write(const struct model_parts *parts, const char *path,
+                          char ret_id[static MODEL_ID_BYTES], struct err *err)
+{
+    char temporary[PATH_BYTES_MAX];
+    enum err_code code;
+
+    if ((size_t)snprintf(temporary, sizeof temporary, "%s.new", path) >= sizeof temporary)
+        return err_set(err, ERR_INVALID, "the model file's path is too long");
+    code = write_file(parts, temporary, ret_id, err);
+    if (code == ERR_NONE && rename(temporary, path) != 0)
+        code = err_errno(err, ERR_IO, "renaming \"%s\" to \"%s\"", temporary, path);
+    if (code != ERR_NONE)
+        (void)unlink(temporary);
+    return code;
+}
