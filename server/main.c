@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/conf.h"
 #include "command/command.h"
 
 static const struct command COMMANDS[] = {
@@ -16,6 +17,41 @@ static const struct command COMMANDS[] = {
     {"user", "add, list and change users", cmd_user},
     {"token", "make, list and revoke API tokens", cmd_token},
     {NULL, NULL, NULL},
+};
+
+/* Every command's settings, so that one file or environment serves all of them; and what is read
+ * from the environment elsewhere. */
+static const char *const KNOWN_SETTINGS[] = {
+    "listen",
+    "database",
+    "model",
+    "web-dir",
+    "tls-cert",
+    "tls-key",
+    "threads",
+    "connections",
+    "queue",
+    "scorer",
+    "spec",
+    "spec-dir",
+    "temp-dir",
+    "out",
+    "seed",
+    "detector",
+    "object-bytes-max",
+    "admin-password-file",
+    "entities",
+    "days",
+    "accept",
+    "train",
+    "password-file",
+    "role",
+    "duckdb",
+    "binary",
+    "config",
+    "expires",
+    "reference-data",
+    NULL,
 };
 
 static void print_commands(FILE *out)
@@ -37,6 +73,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
+    conf_set_known(KNOWN_SETTINGS);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return run_help();
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
