@@ -1,0 +1,20 @@
+#pragma once
+/* Calibration: what a model that did not see the newest fifth makes of it. Private to this
+ * folder. */
+#include "model/learn.h"
+
+struct str;
+
+struct calibration {
+    struct spec_part *specs; /* one per spec, by name; owned */
+    size_t spec_count;
+    uint64_t held_out,
+        unknown_entities;            /* pairs of the newest fifth; of entities not seen before */
+    double auc_random, auc_shuffled; /* told from drawn negatives; NAN without a sample */
+};
+
+/* pairs in the trainer's order. ERR_INVALID: too many specs, or a name that is too long. */
+NODISCARD enum err_code calibrate(const struct train_pair *pairs, size_t count,
+                                  const struct train_options *options, struct calibration *ret,
+                                  struct err *err);
+void calibration_done(struct calibration *calibration); /* accepts a zeroed one */

@@ -1,0 +1,31 @@
+#pragma once
+/* From pairs to the parts of a model without its calibration: indexing, the fit, the entities'
+ * networks. Private to this folder. */
+#include "model/fit.h"
+#include "model/parts.h"
+#include "model/train.h"
+
+struct learned {
+    struct model model; /* its parts point to what is below */
+    double loss;
+    uint64_t *entity_hashes, *prefix_keys;
+    float *entity_vectors, *prefix_vectors;
+    uint64_t *observations, *network_starts, *address_starts;
+    struct network_part *networks;
+    struct ip *addresses;
+};
+
+/* pairs in the trainer's order, at least one. */
+void learn(const struct train_pair *const *pairs, size_t count, const struct train_options *options,
+           struct learned *ret);
+void learned_done(struct learned *learned); /* accepts a zeroed one */
+
+/* One observation as numbers, for the networks. */
+struct observation {
+    uint32_t entity;
+    struct ip ip;
+    uint64_t count;
+};
+/* Sorts observations; entities are 0..entity_count-1. */
+void profile(struct observation *observations, size_t count, size_t entity_count,
+             struct learned *ret);

@@ -1,0 +1,146 @@
+/* Training from end to end: order, calibration on the newest fifth, then a fit on everything. */
+#include "model/train.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "model/calibrate.h"
+#include "model/learn.h"
+#include "model/model_file.h"
+
+struct trained {
+    struct learned learned;
+    struct calibration calibration;
+    char *hyperparameters_json, *metrics_json;
+};
+
+enum { JSON_BYTES_MAX = 16 * 1024 };
+
+/* A total order: what is equal in it is equal in everything that matters. */
+static int by_time(const void *a, const void *b)
+{
+    const struct train_pair *x = a, *y = b;
+    int order;
+
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    order = strcmp(x->spec, y->spec);
+    if (order == 0)
+        order = strcmp(x->entity, y->entity);
+    if (order == 0)
+        order = ip_compare(&x->ip, &y->ip);
+    if (order == 0)
+        order = (x->count > y->count) - (x->count < y->count);
+    return order;
+}
+
+static enum err_code check_input(size_t count, const struct train_options *options, struct err *err)
+{
+    if (count == 0)
+        return err_set(err, ERR_INVALID, "there are no pairs to learn from");
+    if (count > TRAIN_PAIRS_MAX)
+        return err_set(err, ERR_INVALID, "there are %zu pairs, and at most %d are learned from",
+                       count, TRAIN_PAIRS_MAX);
+    if (!(options->threshold_percentile >= 0 && options->threshold_percentile <= 100))
+        return err_set(err, ERR_INVALID, "the threshold's percentile must be from 0 to 100");
+    return hyper_check(&options->hyper, err);
+}
+
+static char *metrics_json(const struct trained *trained, size_t count)
+{
+    const struct calibration *calibration = &trained->calibration;
+    struct json_writer writer;
+    struct str text;
+
+    str_init(&text, JSON_BYTES_MAX);
+    json_writer_init(&writer, &text);
+    json_object(&writer, NULL);
+    json_int(&writer, "training_pairs", (int64_t)count);
+    json_real(&writer, "training_loss", trained->learned.loss);
+    json_int(&writer, "held_out_pairs", (int64_t)calibration->held_out);
+    json_int(&writer, "held_out_unknown_entities", (int64_t)calibration->unknown_entities);
+    json_real(&writer, "held_out_auc_random", calibration->auc_random);
+    json_real(&writer, "held_out_auc_shuffled", calibration->auc_shuffled);
+    json_end(&writer);
+    return str_take(&text);
+}
+
+static char *hyperparameters_json(const struct train_options *options, uint64_t entities)
+{
+    struct hyper hyper = options->hyper;
+    struct str text;
+
+    if (hyper.num_entity_vectors == 0) {
+        hyper.num_entity_vectors = 1;
+        while ((uint64_t)hyper.num_entity_vectors < 2 * entities)
+            hyper.num_entity_vectors *= 2;
+    }
+    str_init(&text, JSON_BYTES_MAX);
+    hyper_json(&hyper, options->seed, &text);
+    return str_take(&text);
+}
+
+static void learn_everything(const struct train_pair *pairs, size_t count,
+                             const struct train_options *options, struct trained *trained)
+{
+    AUTO(own_freep) const struct train_pair **order = own_array(count, sizeof *order);
+    struct model_parts *parts = &trained->learned.model.parts;
+
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &pairs[i];
+        parts->training_pairs += pairs[i].count;
+    }
+    learn(order, count, options, &trained->learned);
+    trained->hyperparameters_json = hyperparameters_json(options, parts->entity_count);
+    trained->metrics_json = metrics_json(trained, count);
+    parts->trained_until_ms = pairs[count - 1].time_ms;
+    parts->specs = trained->calibration.specs;
+    parts->spec_count = trained->calibration.spec_count;
+    parts->hyperparameters_json = trained->hyperparameters_json;
+    parts->metrics_json = trained->metrics_json;
+}
+
+enum err_code train_run(struct train_pair *pairs, size_t count, const struct train_options *options,
+                        struct trained **ret, struct err *err)
+{
+    AUTO(trained_freep) struct trained *trained = NULL;
+
+    TRY(check_input(count, options, err));
+    trained = own_alloc(sizeof *trained);
+    qsort(pairs, count, sizeof *pairs, by_time);
+    TRY(calibrate(pairs, count, options, &trained->calibration, err));
+    learn_everything(pairs, count, options, trained);
+    *ret = TAKE(trained);
+    return ERR_NONE;
+}
+
+const struct model *trained_model(const struct trained *trained)
+{
+    return &trained->learned.model;
+}
+
+enum err_code trained_write(struct trained *trained, const char *path, struct err *err)
+{
+    struct model *model = &trained->learned.model;
+
+    return model_write(&model->parts, path, model->id, err);
+}
+
+void trained_free(struct trained *trained)
+{
+    if (trained == NULL)
+        return;
+    learned_done(&trained->learned);
+    calibration_done(&trained->calibration);
+    own_freep(&trained->hyperparameters_json);
+    own_freep(&trained->metrics_json);
+    own_freep(&trained);
+}
+
+void trained_freep(struct trained **trained)
+{
+    trained_free(*trained);
+    *trained = NULL;
+}

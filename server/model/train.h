@@ -1,0 +1,32 @@
+#pragma once
+/* Training: pairs in, a model out. Pairs are put in an order of their own first, so the same pairs
+ * in any order, with the same seed, give the same file. */
+#include "model/hyper.h"
+#include "model/model.h"
+
+struct train_pair {
+    const char *spec; /* "" for none */
+    const char *entity;
+    struct ip ip;
+    int64_t time_ms; /* 0 = unknown */
+    uint64_t count;  /* times it was observed, at least 1 */
+};
+
+struct train_options {
+    struct hyper hyper;
+    uint64_t seed;
+    double threshold_percentile; /* 0..100 */
+    bool scoped;                 /* keep the entities of different specs apart */
+};
+enum { TRAIN_PAIRS_MAX = 400 * 1000 * 1000 };
+#define THRESHOLD_PERCENTILE_DEFAULT 99.5
+
+struct trained;
+/* Sorts pairs. ERR_INVALID: no pairs, too many, a hyperparameter out of its range. */
+NODISCARD enum err_code train_run(struct train_pair *pairs, size_t count,
+                                  const struct train_options *options, struct trained **ret,
+                                  struct err *err);
+const struct model *trained_model(const struct trained *trained); /* its id is "" until written */
+NODISCARD enum err_code trained_write(struct trained *trained, const char *path, struct err *err);
+void trained_free(struct trained *trained);
+void trained_freep(struct trained **trained);
