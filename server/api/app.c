@@ -69,14 +69,13 @@ enum err_code app_db(const struct request *req, struct db **ret, struct err *err
 
 void app_access_log(void *app, const struct http_access *access)
 {
-    enum log_level level = access->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+    bool failed = access->status >= 400 && access->error[0] != '\0';
 
     (void)app;
-    log_line(level, "request",
-             "method=%s route=%s status=%d ms=%" PRId64 " bytes=%" PRIu64 " actor=%s remote=%s "
-             "id=%s%s%s",
+    log_line(access->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request",
+             "method=%s route=%s status=%d ms=%" PRId64 " bytes=%" PRIu64
+             " actor=%s remote=%s id=%s%s%s",
              access->method, access->route, access->status, access->ms, access->reply_bytes,
              log_quote(access->actor), log_quote(access->remote), access->id,
-             access->error[0] != '\0' ? " error=" : "",
-             access->error[0] != '\0' ? log_quote(access->error) : "");
+             failed ? " error=" : "", failed ? log_quote(access->error) : "");
 }

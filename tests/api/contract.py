@@ -62,15 +62,19 @@ class Contract:
             node = found
         return node
 
-    def find(self, method, path):
-        """The operation of a request, the most literal path first; None when there is none."""
+    def at(self, path):
+        """The operations of a request's path: of the template with the fewest parameters."""
         path = path.split("?")[0]
-        fits = [o for o in self.operations if o.method == method and o.pattern.fullmatch(path)]
-        return min(fits, key=lambda o: o.path.count("{"), default=None)
+        fits = [o for o in self.operations if o.pattern.fullmatch(path)]
+        least = min((o.path.count("{") for o in fits), default=0)
+        return [o for o in fits if o.path.count("{") == least]
+
+    def find(self, method, path):
+        """The operation of a request, None when there is none."""
+        return next((o for o in self.at(path) if o.method == method), None)
 
     def methods_of(self, path):
-        path = path.split("?")[0]
-        return sorted({o.method for o in self.operations if o.pattern.fullmatch(path)})
+        return sorted({o.method for o in self.at(path)})
 
     def validator(self, key, schema):
         if key not in self.validators:

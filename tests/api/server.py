@@ -68,6 +68,9 @@ class Client:
                 if attempt == 2:
                     raise
 
+    def __del__(self):
+        self.close()
+
     def close(self):
         if self.connection is not None:
             self.connection.close()

@@ -1,4 +1,5 @@
 """POST /api/v1/scores: three shapes, every fault, nothing stored when there is one."""
+import gzip
 import json
 import unittest
 
@@ -18,7 +19,6 @@ BAD_ROWS = [  # (what changes in a good row, where the fault is)
     ({"ip": None}, "/ip"),
     ({"entity": ""}, "/entity"),
     ({"entity": "x" * 10240}, "/entity"),
-    ({"entity": "a\u0000b"}, "/entity"),
     ({"entity": "a\nb"}, "/entity"),
     ({"entity": ["a"]}, "/entity"),
     ({"entity": None}, "/entity"),
@@ -176,7 +176,6 @@ class Scores(unittest.TestCase):
                 self.refused(400, body=body, headers={"Content-Encoding": "gzip"})
 
     def test_a_gzip_bomb_is_too_large(self):
-        import gzip
         self.refused(413, body=gzip.compress(b" " * 40_000_000),
                      headers={"Content-Encoding": "gzip"})
 
@@ -220,7 +219,8 @@ class Scores(unittest.TestCase):
 
     def test_bodies_that_are_no_json(self):
         for body in (b"", b"{", b"[]", b"null", b"{}x", b'{"model":"a","model":"b"}', b"\xff\xfe",
-                     b"[" * 100000, b'"' + b"\xed\xa0\x80" + b'"'):
+                     b"[" * 100000, b'"' + b"\xed\xa0\x80" + b'"',
+                     json.dumps(batch(score("a\0b"))).encode()):
             with self.subTest(body=body[:10]):
                 reply = self.ingest.post(PATH, body=body)
                 self.assertIn(reply.status, (400, 422), reply.body)
