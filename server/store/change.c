@@ -8,7 +8,7 @@
 #include "base/crypto.h"
 #include "store/db.h"
 
-enum { CHANGE_ROW_ARENA_BYTES = 1 << 20 };
+enum { CHANGE_ROW_ARENA_BYTES = 1 << 20, CHANGE_TEXT_CHARS_MAX = 65536 };
 
 const char *const CHANGE_KIND_WORDS[] = {
     "finding_created", "finding_sighted", "finding_updated", "note_added",    "model_registered",
@@ -41,6 +41,16 @@ static const struct field CHAINED_FIELDS[] = {
     FIELD(struct chained, finding, FIELD_INT, .flags = FIELD_NULLABLE),
     FIELD(struct chained, body, FIELD_TEXT, .flags = 0),
     FIELD(struct chained, hash, FIELD_BLOB, .flags = 0),
+    FIELD_END,
+};
+
+struct last { /* what the next change follows */
+    int64_t seq;
+    struct blob hash;
+};
+static const struct field LAST_FIELDS[] = {
+    FIELD(struct last, seq, FIELD_INT, .flags = 0),
+    FIELD(struct last, hash, FIELD_BLOB, .flags = 0),
     FIELD_END,
 };
 
@@ -133,7 +143,7 @@ enum err_code change_verify(struct db *db, struct err *err)
     struct chained row;
 
     arena_init(&arena, CHANGE_ROW_ARENA_BYTES);
-    TRY(db_query(db, SQL_CHANGE_CHAIN, NO_PARAMS, &q, err));
+    TRY(db_query(db, SQL_CHANGE_CHAIN, PARAMS(P_INT(CHANGE_TEXT_CHARS_MAX)), &q, err));
     for (int64_t seq = 1; query_next(&q, CHAINED_FIELDS, &arena, &row); seq++) {
         TRY(check_link(&row, seq, previous, err));
         arena_reset(&arena);
@@ -145,12 +155,13 @@ enum err_code change_add(struct db *db, enum change_kind kind, const char *actor
                          int64_t finding_id, const char *body, int64_t *ret_seq, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
-    struct chained last = {0}, row;
+    struct last last = {0};
+    struct chained row;
     uint8_t previous[SHA256_BYTES] = {0}, hash[SHA256_BYTES];
     enum err_code code;
 
     arena_init(&arena, CHANGE_ROW_ARENA_BYTES);
-    code = db_row(db, SQL_CHANGE_LAST, NO_PARAMS, CHAINED_FIELDS, &arena, &last, err);
+    code = db_row(db, SQL_CHANGE_LAST, NO_PARAMS, LAST_FIELDS, &arena, &last, err);
     if (code != ERR_NONE && code != ERR_NOT_FOUND)
         return code;
     if (code == ERR_NONE && last.hash.length == SHA256_BYTES)

@@ -12,11 +12,12 @@ SELECT seq, time, kind, actor, finding, body FROM
 SELECT COALESCE(MAX(seq), 0) FROM change;
 
 -- name: CHANGE_LAST
-SELECT seq, time_ms AS time, kind, actor, finding_id AS finding, body, hash
-  FROM change ORDER BY seq DESC LIMIT 1;
+SELECT seq, hash FROM change ORDER BY seq DESC LIMIT 1;
 
+-- A text longer than any of ours is cut, and then its hash does not follow.
 -- name: CHANGE_CHAIN
-SELECT seq, time_ms AS time, kind, actor, finding_id AS finding, body, hash
+SELECT seq, time_ms AS time, kind, substr(actor, 1, $1) AS actor, finding_id AS finding,
+       substr(body, 1, $1) AS body, substr(hash, 1, 33) AS hash
   FROM change ORDER BY seq;
 
 -- name: CHANGE_INSERT

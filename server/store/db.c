@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "store/db_backend.h"
+#include "store/dictionary.h"
 #include "store/migrate.h"
 
 struct db {
@@ -18,7 +19,8 @@ struct db {
     enum db_mode mode;
     bool in_transaction;
     void *statements[SQL__MAX];
-    int64_t fail_after; /* tests: the n-th step from now on fails; 0 = never */
+    struct entity_memory *entities; /* NULL on a reading connection */
+    int64_t fail_after;             /* tests: the n-th step from now on fails; 0 = never */
 };
 
 static const struct db_backend *const BACKENDS[] = {&DB_SQLITE};
@@ -50,6 +52,8 @@ enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret, 
     TRY(backend->open(rest, mode, &handle, err));
     db = own_alloc(sizeof *db);
     *db = (struct db){.backend = backend, .handle = handle, .mode = mode};
+    if (mode == DB_WRITE)
+        db->entities = entity_memory_new();
     *ret = db;
     return ERR_NONE;
 }
@@ -84,6 +88,7 @@ void db_close(struct db *db)
         if (db->statements[i] != NULL)
             db->backend->finalize(db->statements[i]);
     db->backend->close(db->handle);
+    entity_memory_free(db->entities);
     free(db);
 }
 
@@ -108,8 +113,22 @@ void *db_handle(const struct db *db)
     return db->handle;
 }
 
+struct entity_memory *db_entity_memory(const struct db *db)
+{
+    ASSERT(db->entities != NULL);
+    return db->entities;
+}
+
+/* Whether this step is the one a test wants to fail. */
+static bool made_to_fail(struct db *db)
+{
+    return db->fail_after > 0 && --db->fail_after == 0;
+}
+
 enum err_code db_script(struct db *db, const char *sql, struct err *err)
 {
+    if (made_to_fail(db))
+        return err_set(err, ERR_IO, "the step was made to fail");
     return db->backend->script(db->handle, sql, err);
 }
 
@@ -135,7 +154,7 @@ struct param db_param_real(double value)
 
 static enum db_step step(struct db *db, void *statement, struct err *err)
 {
-    if (db->fail_after > 0 && --db->fail_after == 0) {
+    if (made_to_fail(db)) {
         (void)err_set(err, ERR_IO, "the step was made to fail");
         return DB_STEP_ERROR;
     }
@@ -337,6 +356,8 @@ enum err_code tx_commit(struct tx *tx, struct err *err)
     TRY(db_script(tx->db, "COMMIT", err));
     tx->open = false;
     tx->db->in_transaction = false;
+    if (tx->db->entities != NULL)
+        entity_memory_committed(tx->db->entities);
     return ERR_NONE;
 }
 
@@ -344,10 +365,12 @@ void tx_done(struct tx *tx)
 {
     if (!tx->open)
         return;
-    if (db_script(tx->db, "ROLLBACK", NULL) != ERR_NONE)
+    if (tx->db->backend->script(tx->db->handle, "ROLLBACK", NULL) != ERR_NONE)
         log_debug("the transaction was rolled back already", "%s", "by=engine");
     tx->open = false;
     tx->db->in_transaction = false;
+    if (tx->db->entities != NULL)
+        entity_memory_rolled_back(tx->db->entities);
 }
 
 enum err_code db_savepoint(struct db *db, struct err *err)
@@ -357,5 +380,7 @@ enum err_code db_savepoint(struct db *db, struct err *err)
 
 enum err_code db_savepoint_end(struct db *db, bool keep, struct err *err)
 {
+    if (!keep)
+        entity_memory_rolled_back(db->entities);
     return db_script(db, keep ? "RELEASE job" : "ROLLBACK TO job; RELEASE job", err);
 }

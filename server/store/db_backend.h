@@ -47,4 +47,6 @@ NODISCARD enum err_code db_open_bare(const char *url, enum db_mode mode, struct 
                                      struct err *err);
 const struct db_backend *db_backend(const struct db *db);
 void *db_handle(const struct db *db);
+/* For dictionary.c: a writing connection's. */
+struct entity_memory *db_entity_memory(const struct db *db);
 NODISCARD enum err_code db_script(struct db *db, const char *sql, struct err *err);

@@ -1,6 +1,7 @@
 #pragma once
 /* Names to the small integers the large tables hold; a name that is new gets one. Inside a
- * writer's job. */
+ * writer's job. Rows of the dictionaries are never removed, so the entities met last are
+ * remembered in memory: a look-up in the table for each pair would cost a third of the writing. */
 #include "base/err.h"
 #include <stdint.h>
 
@@ -13,3 +14,11 @@ NODISCARD enum err_code dictionary_entity(struct db *db, const char *uid, int64_
 /* ERR_NOT_FOUND when it is not registered. */
 NODISCARD enum err_code dictionary_model(struct db *db, const char *uid, int64_t *ret,
                                          struct err *err);
+
+/* The memory of one writing connection: db.c makes it and tells it how transactions end, for an
+ * entity whose row was rolled back has to be forgotten. */
+struct entity_memory;
+struct entity_memory *entity_memory_new(void);
+void entity_memory_free(struct entity_memory *memory); /* accepts NULL */
+void entity_memory_committed(struct entity_memory *memory);
+void entity_memory_rolled_back(struct entity_memory *memory);

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "store/db.h"
 
+#define LOWEST_RANK (-1.0) /* of a finding without percentile */
+
 enum {
     ALL_BITS = 0x7fffffff, /* every status, every verdict and "none" */
     VERDICT_NONE_BIT = 30, /* as in finding.sql */
@@ -124,6 +126,11 @@ static int64_t verdict_bits(const struct finding_filter *f)
     return (int64_t)f->verdicts | (f->verdict_none ? INT64_C(1) << VERDICT_NONE_BIT : 0);
 }
 
+static int64_t until_of(const struct finding_filter *f)
+{
+    return f->until_ms != FIELD_NULL_INT ? f->until_ms : INT64_MAX;
+}
+
 /* The parameters both sorts share, in the statements' order. */
 enum { FILTER_PARAMS = 15 };
 
@@ -140,9 +147,9 @@ static void filter_params(struct arena *arena, const struct finding_filter *f,
         f->has_ip ? P_IP(&f->ip_low) : P_NULL,
         f->has_ip ? P_IP(&f->ip_high) : P_NULL,
         P_REAL_OR_NULL(f->min_score),
-        P_REAL_OR_NULL(f->min_percentile),
-        P_INT_OR_NULL(f->since_ms),
-        P_INT_OR_NULL(f->until_ms),
+        P_REAL(isnan(f->min_percentile) ? LOWEST_RANK : f->min_percentile),
+        P_INT(f->since_ms), /* FIELD_NULL_INT is the smallest there is */
+        P_INT(until_of(f)),
         P_TEXT(assignee),
         P_TEXT(like_around(arena, "%\"", f->tag, "\"%")),
         P_TEXT(like_around(arena, "%", f->q, "%")),
@@ -157,11 +164,12 @@ static enum err_code start_list(struct db *db, struct arena *arena, const struct
 {
     struct param params[3 + FILTER_PARAMS];
     int64_t id = f->after ? f->after_id : INT64_MAX;
-    double rank = isnan(f->after_percentile) ? -1.0 : f->after_percentile;
+    double rank = isnan(f->after_percentile) ? LOWEST_RANK : f->after_percentile;
+    bool bounded = f->after && f->after_time_ms < until_of(f);
 
     if (f->sort == FINDING_BY_TIME) {
-        params[0] = P_INT(f->after ? f->after_time_ms : INT64_MAX);
-        params[1] = P_INT(id);
+        params[0] = P_INT(bounded ? f->after_time_ms : until_of(f));
+        params[1] = P_INT(bounded ? id : until_of(f) == INT64_MAX ? INT64_MAX : 0);
         filter_params(arena, f, params + 2);
         return db_query(db, SQL_FINDING_LIST_BY_TIME, params, 2 + FILTER_PARAMS, ret, err);
     }

@@ -22,9 +22,9 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, 
    AND ($7 IS NULL OR substr(e.uid, 1, length($7)) = $7)
    AND ($8 IS NULL OR f.ip BETWEEN $8 AND $9)
    AND ($10 IS NULL OR f.score >= $10)
-   AND ($11 IS NULL OR f.percentile >= $11)
-   AND ($12 IS NULL OR f.last_seen_ms >= $12)
-   AND ($13 IS NULL OR f.last_seen_ms < $13)
+   AND f.rank >= $11
+   AND f.last_seen_ms >= $12
+   AND f.last_seen_ms < $13
    AND ($14 IS NULL OR COALESCE(f.assignee, '') = $14)
    AND ($15 IS NULL OR f.tags LIKE $15 ESCAPE '\')
    AND ($16 IS NULL OR e.uid LIKE $16 ESCAPE '\' OR f.tags LIKE $16 ESCAPE '\'
@@ -46,9 +46,9 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, 
    AND ($8 IS NULL OR substr(e.uid, 1, length($8)) = $8)
    AND ($9 IS NULL OR f.ip BETWEEN $9 AND $10)
    AND ($11 IS NULL OR f.score >= $11)
-   AND ($12 IS NULL OR f.percentile >= $12)
-   AND ($13 IS NULL OR f.last_seen_ms >= $13)
-   AND ($14 IS NULL OR f.last_seen_ms < $14)
+   AND f.rank >= $12
+   AND f.last_seen_ms >= $13
+   AND f.last_seen_ms < $14
    AND ($15 IS NULL OR COALESCE(f.assignee, '') = $15)
    AND ($16 IS NULL OR f.tags LIKE $16 ESCAPE '\')
    AND ($17 IS NULL OR e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'

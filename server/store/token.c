@@ -71,7 +71,9 @@ enum err_code token_revoke_job_run(struct db *db, void *job_, struct err *err)
     code = db_row(db, SQL_TOKEN_FIND, PARAMS(P_INT(job->id), P_TEXT(job->name)), TOKEN_FIELDS,
                   &arena, &token, err);
     if (code == ERR_NOT_FOUND)
-        return err_set(err, code, "there is no such token, or it is revoked");
+        return job->name != NULL
+                   ? err_set(err, code, "there is no token \"%.64s\" in use", job->name)
+                   : err_set(err, code, "there is no such token in use");
     TRY(code);
     TRY(db_exec(db, SQL_TOKEN_REVOKE, PARAMS(P_INT(token.id)), NULL, err));
     return change_add(db, CHANGE_TOKEN_REVOKED, job->actor, FIELD_NULL_INT,

@@ -29,11 +29,20 @@ struct writer {
     void *on_commit_context;
 };
 
+/* Some failures (a full disk) end the whole transaction and the savepoint with it: then the job's
+ * own sentence is the one that tells why. */
 static enum err_code run_one(struct db *db, struct job *job, struct err *err)
 {
+    enum err_code code;
+
     TRY(db_savepoint(db, err));
     job->code = job->run(db, job->argument, &job->err);
-    return db_savepoint_end(db, job->code == ERR_NONE, err);
+    code = db_savepoint_end(db, job->code == ERR_NONE, err);
+    if (code != ERR_NONE && job->code != ERR_NONE) {
+        *err = job->err;
+        return job->code;
+    }
+    return code;
 }
 
 static enum err_code run_group(struct db *db, struct job **jobs, size_t count, struct err *err)

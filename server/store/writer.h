@@ -18,6 +18,7 @@ NODISCARD enum err_code writer_start(const char *database_url, struct writer **r
 NODISCARD enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
                                    struct err *err);
 void writer_stop(struct writer *writer); /* runs what is queued, then ends; frees */
-/* Told after every commit that made a change visible, on the writer's thread. */
+/* Told after every commit and before its callers return, on the writer's thread and under its
+ * lock: it may neither wait nor call the writer. NULL: nobody. */
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
 uint64_t writer_queue_depth(const struct writer *writer);
