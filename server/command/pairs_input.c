@@ -1,0 +1,195 @@
+/* Gathering training pairs. */
+#include "command/pairs_input.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "command/command.h"
+#include "command/pairs_csv.h"
+#include "lake/notice.h"
+#include "lake/pairs.h"
+#include "lake/scan.h"
+
+#define TEXT_BYTES_MAX   ((size_t)64 << 30)
+#define RESULT_BYTES_MAX ((size_t)4 << 30)
+enum { NOTICES_MAX = 16, NOTICE_BYTES_MAX = 1 << 20, CAPACITY_MIN = 1024 };
+
+void pairs_input_init(struct pairs_input *input)
+{
+    arena_init(&input->texts, TEXT_BYTES_MAX);
+}
+
+void pairs_input_done(struct pairs_input *input)
+{
+    lake_closep(&input->lake);
+    own_freep(&input->pairs);
+    arena_done(&input->texts);
+}
+
+static bool is_wanted(const struct pairs_input *input, int64_t time_ms)
+{
+    return (input->since_ms == 0 || time_ms >= input->since_ms) &&
+           (input->until_ms == 0 || time_ms < input->until_ms);
+}
+
+/* A copy, or the last one when it is the same. */
+static const char *keep(struct pairs_input *input, const char **last, const char *text)
+{
+    if (*last == NULL || strcmp(*last, text) != 0)
+        *last = arena_strdup(&input->texts, text);
+    return *last;
+}
+
+static enum err_code add_pair(struct pairs_input *input, const struct train_pair *pair,
+                              struct err *err)
+{
+    const char *spec_before = input->spec;
+    struct train_pair *kept;
+
+    if (input->count == TRAIN_PAIRS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "there are more than %d pairs", TRAIN_PAIRS_MAX);
+    if (input->count == input->capacity) {
+        input->capacity = input->capacity > 0 ? 2 * input->capacity : CAPACITY_MIN;
+        input->pairs = own_resize(input->pairs, input->capacity, sizeof *input->pairs);
+    }
+    kept = &input->pairs[input->count++];
+    *kept = *pair;
+    kept->spec = keep(input, &input->spec, pair->spec);
+    kept->entity = keep(input, &input->entity, pair->entity);
+    input->scoped = input->scoped || (spec_before != NULL && spec_before != kept->spec);
+    return ERR_NONE;
+}
+
+static enum err_code add_csv(struct pairs_input *input, const char *path, struct err *err)
+{
+    AUTO(pairs_csv_close) struct pairs_csv csv = {0};
+    struct pairs_row row;
+    bool more = true;
+
+    TRY(pairs_csv_open(&csv, path, err));
+    for (;;) {
+        struct train_pair pair = {.spec = "", .count = 1};
+
+        TRY(pairs_csv_next(&csv, &row, &more, err));
+        if (!more)
+            return ERR_NONE;
+        pair.entity = row.entity;
+        pair.ip = row.ip;
+        pair.time_ms = row.time_ms;
+        if (row.label == 0 && (row.time_ms == 0 || is_wanted(input, row.time_ms)))
+            TRY(add_pair(input, &pair, err));
+    }
+}
+
+static enum err_code open_lake(struct pairs_input *input, struct err *err)
+{
+    struct lake_options options = {
+        .spec_names = input->spec_names,
+        .spec_dir = input->spec_dir,
+        .temp_dir = input->temp_dir,
+        .object_bytes_max = input->object_bytes_max,
+    };
+
+    return input->lake == NULL ? lake_open(&options, &input->lake, err) : ERR_NONE;
+}
+
+static enum err_code add_object(struct pairs_input *input, const char *path, struct err *err)
+{
+    AUTO(arena_done) struct arena arena;
+    struct lake_result result;
+
+    arena_init(&arena, RESULT_BYTES_MAX);
+    input->objects++;
+    TRY(open_lake(input, err));
+    TRY(lake_read(input->lake, path, &arena, &result, err));
+    for (size_t i = 0; i < result.pair_count; i++) {
+        const struct lake_pair *found = &result.pairs[i];
+        struct train_pair pair = {.spec = found->spec,
+                                  .entity = found->entity,
+                                  .ip = found->ip,
+                                  .time_ms = found->first_ms,
+                                  .count = found->count};
+
+        if (found->rejected)
+            input->rejected++;
+        else
+            TRY(add_pair(input, &pair, err));
+    }
+    return ERR_NONE;
+}
+
+/* A damaged object is told and passed over; what every object would meet ends the run. */
+static enum err_code add_found(struct pairs_input *input, const char *path, struct err *err)
+{
+    enum err_code code;
+
+    if (atomic_load(&STOP_ASKED))
+        return err_set(err, ERR_CANCELLED, "stopped before \"%s\"", path);
+    code = add_object(input, path, err);
+    if (code != ERR_CORRUPT && code != ERR_INVALID && code != ERR_TOO_LARGE &&
+        code != ERR_NOT_FOUND)
+        return code;
+    input->failed++;
+    (void)fprintf(stderr, "pairwatch: \"%s\": %s\n", path, err->text);
+    return ERR_NONE;
+}
+
+static enum err_code add_folder(struct pairs_input *input, const char *path, struct err *err)
+{
+    AUTO(queue_closep) struct queue *queue = NULL;
+    AUTO(arena_done) struct arena arena;
+    struct queue_options options = {
+        .once = true, .since_day_ms = input->since_ms, .until_day_ms = input->until_ms};
+    struct notice notices[NOTICES_MAX];
+    size_t count = 0;
+    bool drained = false;
+
+    arena_init(&arena, NOTICE_BYTES_MAX);
+    TRY(open_lake(input, err));
+    TRY(queue_open(arena_printf(&arena, "dir:%s", path), &options, &queue, err));
+    while (!drained) {
+        arena_reset(&arena);
+        TRY(queue_receive(queue, NOTICES_MAX, 0, &arena, notices, &count, &drained, err));
+        for (size_t i = 0; i < count; i++)
+            TRY(add_found(input, notices[i].path, err));
+    }
+    return ERR_NONE;
+}
+
+/* By its first bytes, as the lake's reader tells objects. */
+static bool is_object(const char *path)
+{
+    static const char *const STARTS[] = {"PAR1", "\x1f\x8b", "{", "["};
+    char bytes[5] = "";
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL)
+        return false;
+    if (fread(bytes, 1, sizeof bytes - 1, file) == 0)
+        bytes[0] = '\0';
+    (void)fclose(file);
+    for (size_t i = 0; i < ARRAY_LEN(STARTS); i++)
+        if (str_starts(bytes, STARTS[i]))
+            return true;
+    return false;
+}
+
+enum err_code pairs_input_add(struct pairs_input *input, const char *path, struct err *err)
+{
+    struct stat status;
+    int64_t day_ms;
+
+    if (stat(path, &status) != 0)
+        return err_errno(err, ERR_IO, "reading \"%s\"", path);
+    if (S_ISDIR(status.st_mode))
+        return add_folder(input, path, err);
+    if (!is_object(path))
+        return add_csv(input, path, err);
+    if (scan_event_day(path, &day_ms) && !is_wanted(input, day_ms))
+        return ERR_NONE;
+    if (add_object(input, path, err) != ERR_NONE)
+        return err_prefix(err, "\"%s\"", path);
+    return ERR_NONE;
+}

@@ -1,0 +1,27 @@
+#pragma once
+/* Training pairs from CSV files, objects of the lake (Parquet, OCSF JSON) and folders of them. One
+ * thread. */
+#include "base/arena.h"
+#include "model/train.h"
+
+struct pairs_input {
+    struct train_pair *pairs; /* owned */
+    size_t count, capacity;
+    struct arena texts;
+    bool scoped;                        /* more than one spec was met */
+    uint64_t objects, failed, rejected; /* objects read, unreadable; pairs of refused traffic */
+    const char *const *spec_names;      /* NULL-terminated, or NULL for all */
+    const char *spec_dir, *temp_dir;    /* or NULL */
+    int64_t since_ms, until_ms;         /* [since, until); 0 = none */
+    uint64_t object_bytes_max;
+    struct lake *lake;         /* opened when first needed */
+    const char *spec, *entity; /* the last ones, which often come again */
+};
+
+/* Set the members from spec_names on beforehand. */
+void pairs_input_init(struct pairs_input *input);
+void pairs_input_done(struct pairs_input *input);
+/* ERR_INVALID with file, line and column, or what is wrong with an object; in a folder an object
+ * that cannot be read is told on stderr and passed over. */
+NODISCARD enum err_code pairs_input_add(struct pairs_input *input, const char *path,
+                                        struct err *err);
