@@ -1,0 +1,158 @@
+/* pairwatch train: learns a model from objects of the lake or from CSV files. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/str.h"
+#include "command/command.h"
+#include "command/pairs_input.h"
+#include "model/train.h"
+
+struct command_options {
+    const char *out, *spec_dir, *temp_dir;
+    struct conf_list specs;
+    int64_t seed, since_ms, until_ms, object_bytes_max;
+    double threshold_percentile;
+    struct hyper hyper;
+};
+
+#define AT(member)    offsetof(struct command_options, member)
+#define HYPER(member) AT(hyper.member)
+static const struct conf_setting SETTINGS[] = {
+    {"out", CONF_TEXT, AT(out), CONF_REQUIRED, 0, 0, "FILE", "where the model goes"},
+    {"spec", CONF_LIST, AT(specs), 0, 0, 0, "NAME",
+     "pair specs to read from objects; all built-in ones unless given"},
+    {"spec-dir", CONF_TEXT, AT(spec_dir), 0, 0, 0, "DIR", "more pair specs, *.spec files"},
+    {"since", CONF_TIME, AT(since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out what is of days before (eventDay= in the path, time in CSV)"},
+    {"until", CONF_TIME, AT(until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out what is of this day and later"},
+    {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
+     "the same pairs and seed give the same file"},
+    {"threshold-percentile", CONF_REAL, AT(threshold_percentile), CONF_FLAG_ONLY, 0, 100, "P",
+     "flag scores above this percentile of the newest fifth's"},
+    {"epochs", CONF_INT, HYPER(epochs), CONF_FLAG_ONLY, 1, 10000, "N",
+     "passes over the training pairs"},
+    {"vector-dim", CONF_INT, HYPER(vector_dim), CONF_FLAG_ONLY, 4, 4096, "N",
+     "numbers in a vector"},
+    {"learning-rate", CONF_REAL, HYPER(learning_rate), CONF_FLAG_ONLY, 1e-6, 10, "X",
+     "step of the optimiser"},
+    {"mini-batch-size", CONF_INT, HYPER(mini_batch_size), CONF_FLAG_ONLY, 1, 500000, "N",
+     "training pairs between two steps"},
+    {"num-entity-vectors", CONF_INT, HYPER(num_entity_vectors), CONF_FLAG_ONLY, 1, 250e6, "N",
+     "more entities than these share vectors; twice the entities unless given"},
+    {"num-ip-encoder-layers", CONF_INT, HYPER(num_ip_encoder_layers), CONF_FLAG_ONLY, 0, 100, "N",
+     "only 0 is built"},
+    {"random-negative-sampling-rate", CONF_INT, HYPER(random_negative_sampling_rate),
+     CONF_FLAG_ONLY, 0, 500, "N", "random addresses drawn per training pair"},
+    {"shuffled-negative-sampling-rate", CONF_INT, HYPER(shuffled_negative_sampling_rate),
+     CONF_FLAG_ONLY, 0, 500, "N", "other entities' addresses drawn per training pair"},
+    {"weight-decay", CONF_REAL, HYPER(weight_decay), CONF_FLAG_ONLY, 0, 10, "X",
+     "L2 penalty; over 1e-5 does harm"},
+    {"object-bytes-max", CONF_BYTES, AT(object_bytes_max), 0, 1024, 64.0 * 1024 * 1024 * 1024,
+     "BYTES", "larger objects are refused"},
+    {"temp-dir", CONF_TEXT, AT(temp_dir), 0, 0, 0, "DIR", "for what does not fit in memory"},
+    {NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+static const struct conf_command COMMAND = {
+    .name = "train",
+    .summary = "make a model from objects or a CSV file",
+    .positional = "PATH…",
+    .settings = SETTINGS,
+    .more = "A PATH is a CSV file (entity,ip[,time[,label]]), an object (Parquet or OCSF JSON), or "
+            "a\nfolder of objects. CSV rows labelled 1 or -1 are left out, refused traffic too.\n",
+};
+
+static enum err_code gather(struct pairs_input *input, const struct conf_args *args,
+                            struct err *err)
+{
+    if (args->positional_count == 0)
+        return err_set(err, ERR_USAGE, "train needs CSV files, objects or folders to learn from");
+    for (size_t i = 0; i < args->positional_count; i++)
+        TRY(pairs_input_add(input, args->positional[i], err));
+    if (input->count == 0)
+        return err_set(err, ERR_INVALID,
+                       "there are no pairs to learn from: %" PRIu64 " objects were read, %" PRIu64
+                       " could not be",
+                       input->objects - input->failed, input->failed);
+    return ERR_NONE;
+}
+
+static void print_calibration(const struct model *model, const char *spec)
+{
+    struct model_calibration calibration;
+
+    if (!model_calibration(model, spec, &calibration))
+        return;
+    (void)printf("  %-24s threshold %.4f, the %.10g percentile of %" PRIu64 " held-out pairs\n",
+                 *spec != '\0' ? spec : "pairs", calibration.threshold,
+                 calibration.threshold_percentile, calibration.sample_size);
+}
+
+static void print_summary(const struct model *model, const struct pairs_input *input,
+                          const char *path, double seconds)
+{
+    struct model_info info;
+
+    model_info(model, &info);
+    (void)printf("model %s in \"%s\"\n", info.id, path);
+    (void)printf("objects %" PRIu64 " (%" PRIu64 " failed), pairs %zu, entities %" PRIu64
+                 ", %.1f s\n",
+                 input->objects, input->failed, input->count, info.entities, seconds);
+    (void)printf("%s\n", info.metrics_json);
+    for (size_t i = 0; i < info.spec_count; i++)
+        print_calibration(model, info.specs[i]);
+}
+
+static enum err_code run(const struct command_options *options, const struct conf_args *args,
+                         struct err *err)
+{
+    AUTO(trained_freep) struct trained *trained = NULL;
+    const char *names[CONF_LIST_MAX + 1] = {NULL};
+    AUTO(pairs_input_done)
+    struct pairs_input input = {.spec_names = options->specs.count > 0 ? names : NULL,
+                                .spec_dir = options->spec_dir,
+                                .temp_dir = options->temp_dir,
+                                .since_ms = options->since_ms,
+                                .until_ms = options->until_ms,
+                                .object_bytes_max = (uint64_t)options->object_bytes_max};
+    struct train_options train = {.hyper = options->hyper,
+                                  .seed = (uint64_t)options->seed,
+                                  .threshold_percentile = options->threshold_percentile};
+    int64_t started_ms = clock_mono_ms();
+
+    TRY(hyper_check(&options->hyper, err));
+    pairs_input_init(&input);
+    for (size_t i = 0; i < options->specs.count; i++)
+        names[i] = options->specs.items[i];
+    TRY(gather(&input, args, err));
+    train.scoped = input.scoped;
+    TRY(train_run(input.pairs, input.count, &train, &trained, err));
+    TRY(trained_write(trained, options->out, err));
+    print_summary(trained_model(trained), &input, options->out,
+                  (double)(clock_mono_ms() - started_ms) / 1000);
+    return ERR_NONE;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    struct command_options options = {
+        .seed = 1,
+        .temp_dir = "/tmp",
+        .object_bytes_max = INT64_C(1) << 30,
+        .threshold_percentile = THRESHOLD_PERCENTILE_DEFAULT,
+        .hyper = HYPER_DEFAULT,
+    };
+    struct conf_args args = {0};
+    struct err err = {0};
+    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+
+    if (code != ERR_NONE || args.help)
+        return command_exit(code, &err);
+    stop_catch();
+    return command_exit(run(&options, &args, &err), &err);
+}
