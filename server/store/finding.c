@@ -169,7 +169,7 @@ static enum err_code start_list(struct db *db, struct arena *arena, const struct
 
     if (f->sort == FINDING_BY_TIME) {
         params[0] = P_INT(bounded ? f->after_time_ms : until_of(f));
-        params[1] = P_INT(bounded ? id : until_of(f) == INT64_MAX ? INT64_MAX : 0);
+        params[1] = P_INT(bounded ? id : 0);
         filter_params(arena, f, params + 2);
         return db_query(db, SQL_FINDING_LIST_BY_TIME, params, 2 + FILTER_PARAMS, ret, err);
     }
