@@ -58,11 +58,10 @@ export function dateTime(time, { zone = setting('zone'), seconds = false } = {})
   return `${p.date} ${p.clock}${seconds ? `:${p.seconds}` : ''}`;
 }
 
-/** "11-24 09:40", for axes. */
-export function axisTime(ms, spanMs, zone = setting('zone')) {
+/** For axes: the day at midnight, the clock otherwise. */
+export function axisTime(ms, zone = setting('zone')) {
   const p = parts(ms, zone);
-  if (spanMs <= 2 * DAY) return p.hour === 0 && p.clock === '00:00' ? p.date.slice(5) : p.clock;
-  return p.date.slice(5);
+  return p.clock === '00:00' ? p.date.slice(5) : p.clock;
 }
 
 export function hourOf(ms, zone = setting('zone')) {

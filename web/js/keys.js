@@ -16,7 +16,7 @@ export function bindKeys(table) {
   return () => bound.splice(bound.indexOf(table), 1);
 }
 
-const rows = () => bound.toReversed().flat();
+const rows = () => [...bound].reverse().flat();
 
 /** The row that the keys so far name, 'more' when they begin one, null otherwise. */
 export function find(table, typed) {
@@ -54,10 +54,13 @@ export function startKeys() {
   document.addEventListener('keydown', onKey);
 }
 
+const CAPS = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc' };
+const cap = (key) => key.split('+').map((part) => CAPS[part] ?? part).join('+');
+
 function keyCaps(keys) {
   return keys.split(' | ').flatMap((way, i) => [
     i > 0 && h('span.muted', null, ' or '),
-    way.split(' ').map((key) => h('kbd', null, key)),
+    way.split(' ').map((key) => h('kbd', null, cap(key))),
   ]);
 }
 

@@ -63,7 +63,7 @@ export function openMenu(anchor, { title, items }) {
   const menu = h('div.menu', { role: 'menu', 'aria-label': title },
     h('div.menu-title', { role: 'presentation' }, title), buttons);
   menu.addEventListener('keydown', (event) => onMenuKey(event, { items, buttons, pick, close }));
-  document.body.append(menu);
+  document.getElementById('main').append(menu);
   place(menu, anchor);
   buttons[Math.max(0, items.findIndex((item) => item.checked))].focus({ preventScroll: true });
   document.addEventListener('pointerdown', outside, true);

@@ -32,6 +32,7 @@ export function axis(colours, more = {}) {
   };
 }
 
+const TICK_PX = 56;
 const STEPS = [HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY];
 
 /** Round hours or days between two times, at most so many; midnight is the reader's. */
@@ -47,25 +48,30 @@ export function timeTicks(min, max, most = 9) {
 /** A linear axis of milliseconds: Chart.js's own time axis would need another library. */
 export function timeAxis(colours, min, max) {
   return axis(colours, {
-    type: 'linear', min, max,
-    grid: { display: false },
+    type: 'linear', min, max, offset: false,
+    grid: { display: false, offset: false },
     afterBuildTicks: (scale) => {
-      const most = Math.max(2, Math.floor(scale.width / 80));
+      const most = Math.max(2, Math.floor(scale.width / TICK_PX));
       scale.ticks = timeTicks(min, max, most).map((value) => ({ value }));
     },
-    ticks: { autoSkip: false, callback: (value) => axisTime(value, max - min) },
+    ticks: { autoSkip: false, callback: (value) => axisTime(value) },
   });
 }
 
-/** Draws a dashed upright line with a word at a value of the x axis, when it lies within. */
-export function uprightLine({ value, label, colour, id, row = 0 }) {
+/**
+ * Draws a dashed upright line with a word at a value of the x axis, when it lies within. The word stands
+ * on the side asked for when there is room.
+ */
+export function uprightLine({ value, label, colour, id, row = 0, side = 'left' }) {
   return {
     id,
     afterDatasetsDraw({ ctx, chartArea, scales: { x } }) {
       if (value == null || value < x.min || value > x.max) return;
       const at = Math.round(x.getPixelForValue(value)) + 0.5;
-      const right = at < (chartArea.left + chartArea.right) / 2;
       ctx.save();
+      ctx.font = `600 11px ${FONT.family}`;
+      const room = ctx.measureText(label).width + 8;
+      const right = side === 'right' ? at + room < chartArea.right : at - room < chartArea.left;
       ctx.strokeStyle = ctx.fillStyle = colour;
       ctx.lineWidth = 1.5;
       ctx.setLineDash([4, 3]);
@@ -73,7 +79,6 @@ export function uprightLine({ value, label, colour, id, row = 0 }) {
       ctx.moveTo(at, chartArea.top);
       ctx.lineTo(at, chartArea.bottom);
       ctx.stroke();
-      ctx.font = `600 11px ${FONT.family}`;
       ctx.textAlign = right ? 'left' : 'right';
       ctx.fillText(label, at + (right ? 5 : -5), chartArea.top + 10 + row * 14);
       ctx.restore();

@@ -64,7 +64,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
     },
     plugins: [
       uprightLine({ id: 'threshold', value: data.threshold, label: `threshold ${score(data.threshold)}`, colour: colours.threshold }),
-      ...(marker ? [uprightLine({ id: 'marker', ...marker, colour: colours.accent, row: 1 })] : []),
+      ...(marker ? [uprightLine({ id: 'marker', ...marker, colour: colours.accent, row: 1, side: 'right' })] : []),
     ],
   };
 }
@@ -72,7 +72,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
 export function histogramTable(data) {
   return {
     head: ['Score', 'Observations', 'Above the threshold'],
-    rows: placedBins(data).filter((bin) => bin.count > 0).toReversed()
+    rows: placedBins(data).filter((bin) => bin.count > 0).reverse()
       .map((bin) => [binText(bin), count(bin.count), data.threshold != null && bin.low >= data.threshold ? 'yes' : bin.high > data.threshold && data.threshold != null ? 'in part' : 'no']),
   };
 }

@@ -101,7 +101,7 @@ export function scoresConfig(data, colours) {
 export function scoresTable(data) {
   return {
     head: ['Time', 'Observations', 'Flagged', ...BANDS.map((b) => b.label)],
-    rows: data.buckets.toReversed().map((b) =>
+    rows: [...data.buckets].reverse().map((b) =>
       [dateTime(b.time), count(b.observations), count(b.flagged), ...BANDS.map(({ key }) => score(b[key]))]),
   };
 }

@@ -47,6 +47,6 @@ export function sightingsConfig(data, colours) {
 export function sightingsTable(data) {
   return {
     head: [data.bucket === 'day' ? 'Day' : 'Hour', 'Events'],
-    rows: data.buckets.toReversed().map((b) => [dateTime(b.time), count(b.count)]),
+    rows: [...data.buckets].reverse().map((b) => [dateTime(b.time), count(b.count)]),
   };
 }

@@ -40,7 +40,7 @@ export function passwordForm({ title, hint, current, done, later }) {
       form.reset();
       done();
     } catch (error) {
-      fault.textContent = error.status === 401 || error.status === 403 ? 'The password now is wrong.' : error.sentence ?? error.message;
+      fault.textContent = error.status === 403 ? `Not changed: ${error.message}.` : error.sentence ?? error.message;
     }
   });
   return form;

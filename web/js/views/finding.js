@@ -44,7 +44,7 @@ class FindingView {
     this.title = h('h1', { tabIndex: -1 }, `Finding ${this.id}`);
     this.pager = h('nav.pager', { 'aria-label': 'Findings of the queue' });
     this.lead = h('div.lead', null, parts.skeletonRows(2));
-    this.facts = h('div');
+    this.facts = h('div.facts-place');
     this.usual = h('section.panel', { hidden: true });
     this.sightings = figure({ title: 'Sightings', label: 'Events of this pair over time', empty: 'No sighting is stored any more.', height: 's' });
     this.distribution = figure({
@@ -82,8 +82,6 @@ class FindingView {
     const { finding } = seen.value;
     document.title = `${shortName(finding.entity)} · pairwatch`;
     const why = reasons(seen.value);
-    fill(this.title, shortName(finding.entity));
-    this.title.title = finding.entity;
     fill(this.lead,
       h('p.lead-head', null, h('strong', null, shortName(finding.entity)), ` ${why.head}`),
       h('p.lead-rest', null, why.rest.join(' ')));
@@ -103,8 +101,7 @@ class FindingView {
       row('Entity', h('span.mono.wrap', null, finding.entity), ' ', copy(finding.entity), ' ', link(all({ entity: finding.entity }), null, 'its findings')),
       row('Address', h('span.mono', null, finding.ip), ' ', copy(finding.ip), ' ', link(all({ ip: finding.ip }), null, 'its findings'),
         network && [' · ', link(all({ ip: network }), { class: 'mono' }, network)]),
-      row('Percentile', parts.rarity(finding)),
-      row('Score', format.score(finding.score), h('span.muted', null, threshold == null ? '' : ` threshold ${format.score(threshold)}`)),
+      row('Percentile, score', parts.rarity(finding), h('span.muted', null, threshold == null ? '' : ` threshold ${format.score(threshold)}`)),
       row('Seen', format.timeElement(finding.first_seen, 'minute'), ' to ', format.timeElement(finding.last_seen, 'minute'),
         h('span.muted', null, ` ${format.plural(finding.sightings, 'sighting')}, ${format.plural(finding.observations, 'event')}`)),
       row('Entity in training', finding.entity_known ? 'known' : 'unknown'),

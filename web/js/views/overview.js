@@ -7,7 +7,7 @@ import { PERIODS, overviewAddress, periodOf, span } from '../period.js';
 import { poll } from '../poll.js';
 import { go } from '../router.js';
 import { bindKeys } from '../keys.js';
-import { OPEN, severity } from '../words.js';
+import { OPEN } from '../words.js';
 import { agesConfig, agesTable } from '../charts/ages.js';
 import { brush } from '../charts/brush.js';
 import { figure } from '../charts/draw.js';
@@ -135,7 +135,7 @@ class Overview {
     const pick = (from, to) => go(queueAddress({ status: 'all', spec: this.spec, since: new Date(from).toISOString(), until: new Date(to).toISOString(), sort: 'time' }));
     const table = () => {
       const { head, rows } = scoresTable(series);
-      const times = series.buckets.toReversed().map((b) => Date.parse(b.time));
+      const times = [...series.buckets].reverse().map((b) => Date.parse(b.time));
       return { head, rows: rows.map(([time, ...rest], i) => [h('button.plain', { onclick: () => pick(times[i], times[i] + step), 'aria-label': `${time}: open in the queue` }, time), ...rest]) };
     };
     return this.scores.show({ config: (colours) => scoresConfig(series, colours), table, over: brush(this.scores, step, pick) });
@@ -152,18 +152,18 @@ class Overview {
 
   showTops({ top_entities: entities, top_networks: networks }) {
     const filters = { status: open, spec: this.spec };
-    const most = Math.max(1, ...entities.map((e) => e.findings), ...networks.map((n) => n.findings));
-    const bar = (n, level) => h(`span.share-bar.level-${level}`, { 'aria-hidden': 'true' }, h('span', { style: { width: `${n / most * 100}%` } }));
+    const most = (list) => Math.max(1, ...list.map((row) => row.findings));
+    const bar = (n, of) => h('span.share-bar', { 'aria-hidden': 'true' }, h('span', { style: { width: `${n / of * 100}%` } }));
     const table = (title, head, rows, none) => [h('div.panel-head', null, h('h2', null, title)),
       rows.length === 0 ? h('p.empty', null, none)
         : h('table.data.top', null, h('thead', null, h('tr', null, head.map((text) => h('th', { scope: 'col' }, text)))), h('tbody', null, rows))];
     fill(this.entities, table('Entities with most open findings', ['Entity', 'Open findings', 'Rarest'], entities.map((e) => h('tr', null,
       h('th.top-name', { scope: 'row' }, link(queueAddress({ ...filters, entity: e.entity, status: null }), null, middle(e.entity))),
-      h('td', null, bar(e.findings, severity(e.max_percentile).level), format.count(e.findings)),
+      h('td', null, bar(e.findings, most(entities)), format.count(e.findings)),
       h('td', null, format.percentile(e.max_percentile)))), 'Nothing is open.'));
     fill(this.networks, table('Networks with most open findings', ['Network', 'Open findings', 'Entities'], networks.map((n) => h('tr', null,
       h('th.mono', { scope: 'row' }, link(queueAddress({ ...filters, ip: n.network, status: null }), null, n.network)),
-      h('td', null, bar(n.findings, 0), format.count(n.findings)), h('td', null, format.count(n.entities)))), 'Nothing is open.'));
+      h('td', null, bar(n.findings, most(networks)), format.count(n.findings)), h('td', null, format.count(n.entities)))), 'Nothing is open.'));
   }
 }
 

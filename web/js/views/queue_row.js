@@ -29,7 +29,7 @@ function networkLink(ip) {
 const CELLS = {
   rarity: (f) => parts.rarity(f),
   entity: (f) => link(`/findings/${f.id}`, { class: 'entity-link', tabindex: -1 }, middle(f.entity)),
-  ip: (f) => h('span.ip', null, f.ip),
+  ip: (f) => h('span.ip', null, middle(f.ip, 5)),
   network: (f) => networkLink(f.ip),
   spec: (f) => f.spec,
   first: (f) => format.timeElement(f.first_seen),

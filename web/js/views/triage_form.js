@@ -92,7 +92,7 @@ export function triagePanel({ change }) {
   const fields = { status: statusField(change), verdict: verdictField(change), assignee: assigneeField(change), tags: tagsField(change) };
   const form = h('form.triage', { onsubmit: (event) => event.preventDefault() }, Object.values(fields).map((field) => field.element));
   form.querySelectorAll('button').forEach((button) => { button.type = 'button'; });
-  const element = h('section.panel', null, h('div.panel-head', null, h('h2', null, 'Triage')), form);
+  const element = h('section.panel.triage-place', null, h('div.panel-head', null, h('h2', null, 'Triage')), form);
   return {
     element,
     /** Where a menu about a field opens, or the focus goes. */

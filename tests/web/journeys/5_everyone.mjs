@@ -1,0 +1,134 @@
+/* Themes, narrow screens, readers, keys, zones: every view. */
+import assert from 'node:assert/strict';
+import { accessibility } from '../browser.mjs';
+
+const VIEWS = {
+  overview: ['/?period=all', '.chart canvas'],
+  queue: ['/queue?status=all', '.row'],
+  finding: ['/findings/1', '.history li'],
+  account: ['/account', '.segments'],
+};
+
+async function settle(page, [address, selector]) {
+  await page.goto(address);
+  await page.locator(selector).first().waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('.skeleton').length === 0);
+}
+
+const clean = async (page) => assert.deepEqual(await accessibility(page), []);
+
+const views = Object.entries(VIEWS).flatMap(([view, where]) => ['light', 'dark'].map((scheme) => ({
+  name: `axe: ${view}, ${scheme}`, scheme,
+  async walk(page) {
+    await settle(page, where);
+    await page.evaluate(() => document.querySelectorAll('.twin').forEach((twin) => { twin.open = true; }));
+    await clean(page);
+  },
+})));
+
+const narrow = Object.entries(VIEWS).map(([view, where]) => ({
+  name: `390 px: ${view} fits and is clean`, width: 390, height: 844,
+  async walk(page) {
+    await settle(page, where);
+    const { wide, room } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, room: innerWidth }));
+    assert.ok(wide <= room, `${wide} px on ${room}`);
+    await clean(page);
+  },
+}));
+
+export default [
+  ...views,
+  ...narrow,
+  ...['light', 'dark'].map((scheme) => ({
+    name: `axe: sign-in, ${scheme}`, as: null, scheme,
+    async walk(page) {
+      await page.goto('/');
+      await page.locator('#name').waitFor();
+      await clean(page);
+    },
+  })),
+  {
+    name: 'axe: menu, help, filter form, selection', scheme: 'dark',
+    async walk(page) {
+      await settle(page, VIEWS.queue);
+      await page.keyboard.press('x');
+      await page.getByRole('button', { name: 'Filter', exact: true }).click();
+      await page.locator('.filter-form select').first().waitFor();
+      await clean(page);
+      await page.locator('.row.is-cursor').focus();
+      await page.keyboard.press('e');
+      await clean(page);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('?');
+      await page.locator('dialog').waitFor();
+      await clean(page);
+    },
+  },
+  {
+    name: 'keys: help lists what works here, shortcuts can be switched off',
+    async walk(page) {
+      await settle(page, VIEWS.queue);
+      await page.keyboard.press('?');
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('Resolve as').waitFor();
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      await page.keyboard.press('g');
+      await page.keyboard.press('o');
+      await page.waitForURL(/\/$/);
+      await page.goto('/account');
+      await page.getByRole('radio', { name: 'Off' }).check();
+      await page.locator('h1').focus();
+      await page.keyboard.press('g');
+      await page.keyboard.press('q');
+      await page.waitForTimeout(200);
+      assert.match(page.url(), /\/account$/);
+    },
+  },
+  {
+    name: 'theme: a choice holds over a reload and colours the charts',
+    async walk(page) {
+      const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+      const grid = () => page.evaluate(() => globalThis.Chart.getChart(document.querySelector('.chart canvas')).options.scales.y.grid.color);
+      await settle(page, VIEWS.overview);
+      await page.waitForFunction(() => globalThis.Chart?.getChart(document.querySelector('.chart canvas')));
+      const [light, lightGrid] = [await ground(), await grid()];
+      await page.click('.person');
+      await page.getByRole('menuitemradio', { name: 'Theme: dark' }).click();
+      await page.waitForFunction((was) => globalThis.Chart.getChart(document.querySelector('.chart canvas')).options.scales.y.grid.color !== was, lightGrid);
+      assert.notEqual(await ground(), light);
+      await page.reload();
+      await page.locator('.chart canvas').first().waitFor();
+      assert.notEqual(await ground(), light);
+    },
+  },
+  {
+    name: 'zone: times turn from local to UTC and back',
+    async walk(page) {
+      await settle(page, VIEWS.finding);
+      const time = page.locator('.facts time').first();
+      const iso = await time.getAttribute('datetime');
+      const local = await time.textContent();
+      await page.locator('.zone').click();
+      assert.equal(await time.textContent(), iso.slice(0, 16).replace('T', ' '));
+      assert.notEqual(await time.textContent(), local);
+      await page.locator('.zone').click();
+      assert.equal(await time.textContent(), local);
+    },
+  },
+  {
+    name: 'failure: a server that does not answer is said so, and tried again',
+    async walk(page) {
+      await settle(page, VIEWS.account);
+      await page.route('**/api/v1/findings?*', (route) => route.fulfill({
+        status: 503, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: 'Busy', status: 503, detail: 'the database is busy' }),
+      }));
+      await page.keyboard.press('g');
+      await page.keyboard.press('q');
+      await page.getByText('the database is busy').waitFor();
+      await page.unroute('**/api/v1/findings?*');
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.locator('.row').first().waitFor();
+    },
+  },
+];

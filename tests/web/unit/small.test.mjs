@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { find } from '../../../web/js/keys.js';
+import { match } from '../../../web/js/router.js';
+import { poll, waitFor } from '../../../web/js/poll.js';
+import { overviewAddress, periodOf, span } from '../../../web/js/period.js';
+import { set, setting } from '../../../web/js/settings.js';
+import { actorName, rarityShare, severity } from '../../../web/js/words.js';
+
+test('keys: one, two after each other, and other ways', () => {
+  const table = [{ keys: 'g q' }, { keys: 'j | ArrowDown' }, { keys: '* n | Escape' }];
+  assert.equal(find(table, 'j'), table[1]);
+  assert.equal(find(table, 'ArrowDown'), table[1]);
+  assert.equal(find(table, 'g'), 'more');
+  assert.equal(find(table, 'g q'), table[0]);
+  assert.equal(find(table, '*'), 'more');
+  assert.equal(find(table, 'Escape'), table[2]);
+  assert.equal(find(table, 'q'), null);
+});
+
+test('routes', () => {
+  const table = [{ path: '/', name: 'home' }, { path: '/findings/:id', name: 'finding' }];
+  assert.equal(match(table, '/').name, 'home');
+  assert.deepEqual(match(table, '/findings/a%2Fb').params, { id: 'a/b' });
+  assert.equal(match(table, '/findings'), null);
+});
+
+test('failures wait longer, up to a bound', () => {
+  assert.equal(waitFor(1000, 0), 1000);
+  assert.equal(waitFor(1000, 3), 8000);
+  assert.equal(waitFor(1000, 30), 300e3);
+  assert.equal(waitFor(600e3, 5), 600e3);
+});
+
+test('polling goes on after a failure, rests while hidden, and ends', async () => {
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  let calls = 0;
+  const end = poll(async () => { if (++calls === 1) throw new Error('once'); }, 5, page);
+  const until = async (wanted) => { while (calls < wanted) await new Promise((r) => setTimeout(r, 2)); };
+  await until(3);
+  page.hidden = true;
+  await new Promise((r) => setTimeout(r, 20));
+  const rested = calls;
+  await new Promise((r) => setTimeout(r, 30));
+  assert.equal(calls, rested);
+  page.hidden = false;
+  page.dispatchEvent(new Event('visibilitychange'));
+  await until(rested + 1);
+  end();
+  await new Promise((r) => setTimeout(r, 10));
+  const ended = calls;
+  await new Promise((r) => setTimeout(r, 25));
+  assert.equal(calls, ended);
+});
+
+test('periods end with the newest observation when the data is old', () => {
+  const now = Date.parse('2026-11-24T12:30:00Z');
+  const week = periodOf(new URLSearchParams(''));
+  assert.equal(week.word, '7d');
+  const old = { newest_observation: '2026-05-08T10:20:00.000Z', first_observation: '2026-05-01T10:20:00.000Z' };
+  assert.deepEqual(span(week, old, now), { since: '2026-05-01T11:00:00.000Z', until: '2026-05-08T11:00:00.000Z', anchored: true });
+  const fresh = { ...old, newest_observation: '2026-11-24T12:00:00.000Z' };
+  assert.equal(span(week, fresh, now).until, '2026-11-24T13:00:00.000Z');
+  assert.equal(span(periodOf(new URLSearchParams('period=all')), old, now).since, '2026-05-01T10:00:00.000Z');
+  assert.equal(span(week, { newest_observation: null, first_observation: null }, now), null);
+});
+
+test('the overview in its address', () => {
+  assert.equal(overviewAddress({ period: '7d' }), '/');
+  assert.equal(overviewAddress({ period: 'all', spec: 'vpc-egress', counts: 'linear' }), '/?period=all&spec=vpc-egress&counts=linear');
+});
+
+test('settings take only their words', () => {
+  assert.equal(setting('theme'), 'auto');
+  assert.throws(() => set('theme', 'pink'), RangeError);
+});
+
+test('rarity', () => {
+  assert.deepEqual([99.995, 99.99, 99.95, 99.5, 50, null].map((p) => severity(p).level), [4, 4, 3, 2, 1, 0]);
+  assert.ok(rarityShare(99.9) > rarityShare(99));
+  assert.equal(rarityShare(100), 1);
+  assert.equal(actorName('user:ana'), 'ana');
+  assert.equal(actorName('token:a:b'), 'a:b (token)');
+  assert.equal(actorName('worker'), 'worker');
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { compared, reasons, shortName, story } from '../../../web/js/why.js';
+
+const finding = (more) => ({
+  spec: 'vpc-egress', entity: 'i-0abc', ip: '203.0.113.7', score: 9.1, percentile: 99.97, entity_known: true, ...more,
+});
+
+test('a known entity and a strange network', () => {
+  const { head, rest } = reasons({ finding: finding(), explanation: { known_bits: 12, networks: [] } });
+  assert.equal(head, 'has never talked to 203.0.113.0/24 before.');
+  assert.deepEqual(rest, ['The nearest address it usually uses shares 12 bits (203.0.0.0/12).',
+    'Its score of 9.10 is above 99.97 % of the calibration sample, 1 in 3,300.']);
+});
+
+test('a network used before is not called new', () => {
+  const near = reasons({ finding: finding(), explanation: { known_bits: 26, networks: [] } });
+  assert.equal(near.head, 'has never talked to 203.0.113.0/27 before.');
+  const same = reasons({ finding: finding(), explanation: { known_bits: 32, networks: [] } });
+  assert.match(same.head, /^has talked to 203\.0\.113\.7 before/);
+  assert.equal(same.rest.length, 1);
+});
+
+test('each spec has its deed', () => {
+  const head = (spec) => reasons({ finding: finding({ spec }), explanation: { known_bits: 3, networks: [] } }).head;
+  assert.equal(head('vpc-ingress'), 'has never been reached from 203.0.113.0/24 before.');
+  assert.equal(head('cloudtrail-principal'), 'has never been used from 203.0.113.0/24 before.');
+  assert.equal(head('my-own'), 'has never been seen with 203.0.113.0/24 before.');
+});
+
+test('unknown entity, no explanation, no percentile', () => {
+  const unknown = reasons({ finding: finding({ entity_known: false, percentile: null }), explanation: null });
+  assert.equal(unknown.head, 'was not there when the model was trained.');
+  assert.deepEqual(unknown.rest, ['Its score of 9.10 is above the threshold.']);
+  assert.equal(reasons({ finding: finding(), explanation: null }).head, 'has not usually talked to 203.0.113.7.');
+});
+
+test('usual networks beside the address', () => {
+  const rows = compared({
+    finding: finding(), explanation: { known_bits: 16, networks: [
+      { network: '203.0.0.0/16', observations: 9, share: 0.9 }, { network: '10.0.0.0/8', observations: 1, share: 0.1 }, { network: '2001:db8::/32', observations: 1, share: 0 }] },
+  });
+  assert.deepEqual(rows.map((r) => [r.shared, r.within]), [[16, true], [0, false], [0, false]]);
+  assert.deepEqual(compared({ finding: finding(), explanation: null }), []);
+});
+
+test('history in sentences, sightings in a row as one', () => {
+  const change = (kind, body = {}, actor = 'user:ana') => ({ seq: 1, time: '2026-11-24T00:00:00.000Z', kind, actor, body });
+  const told = story([
+    change('finding_created', {}, 'worker'), change('finding_sighted'), change('finding_sighted'),
+    change('finding_updated', { status: { old: 'new', new: 'in_progress' }, assignee: { old: null, new: 'bo' } }),
+    change('finding_updated', { tags: { old: ['a', 'b'], new: ['b', 'c'] }, verdict: { old: 'benign', new: null } }, 'token:soar'),
+    change('finding_sighted', { status: { old: 'resolved', new: 'new' } }), change('note_added'),
+  ]).map(({ actor, text }) => `${actor} ${text}`);
+  assert.deepEqual(told, [
+    'ana added a note', 'The pair was sighted again and is open again',
+    'soar (token) added c and removed a, took the verdict away',
+    'ana set status to in progress, assigned it to bo', 'The pair was sighted again, 2 times', 'The pair first crossed the threshold']);
+});
+
+test('long names keep what tells them apart', () => {
+  assert.equal(shortName('i-0abc'), 'i-0abc');
+  assert.equal(shortName('arn:aws:sts::111122223333:assumed-role/deploy/session-7'), '…/session-7');
+  assert.equal(shortName('x'.repeat(80)).length, 33);
+});
