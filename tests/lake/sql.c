@@ -16,8 +16,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "%s\n", err.text);
         return 3;
     }
-    if (api->open_ext(NULL, &database, NULL, NULL) != 0 ||
-        api->connect(database, &connection) != 0)
+    if (api->open_ext(NULL, &database, NULL, NULL) != 0 || api->connect(database, &connection) != 0)
         return 1;
     for (int i = 1; i < argc && status == 0; i++) {
         struct duckdb_answer answer = {0};
