@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct duckdb_opaque;
-typedef struct duckdb_opaque *duckdb_handle; /* a type of DuckDB's: every handle is such a one */
+struct duckdb; /* every handle of DuckDB's points to one, whatever it is */
 
 enum duckdb_type_id {
     DUCKDB_BOOLEAN = 1,
@@ -59,39 +58,39 @@ struct duckdb_list_entry {
 
 /* State results: 0 is success. */
 struct duckdb_api {
-    int (*open_ext)(const char *path, duckdb_handle *ret, duckdb_handle config, char **ret_error);
-    void (*close)(duckdb_handle *database);
-    int (*connect)(duckdb_handle database, duckdb_handle *ret);
-    void (*disconnect)(duckdb_handle *connection);
-    int (*create_config)(duckdb_handle *ret);
-    int (*set_config)(duckdb_handle config, const char *name, const char *value);
-    void (*destroy_config)(duckdb_handle *config);
-    int (*query)(duckdb_handle connection, const char *sql, struct duckdb_answer *ret);
-    int (*prepare)(duckdb_handle connection, const char *sql, duckdb_handle *ret);
-    const char *(*prepare_error)(duckdb_handle statement);
-    void (*destroy_prepare)(duckdb_handle *statement);
-    int (*pending_prepared_streaming)(duckdb_handle statement, duckdb_handle *ret);
-    const char *(*pending_error)(duckdb_handle pending);
-    int (*execute_pending)(duckdb_handle pending, struct duckdb_answer *ret);
-    void (*destroy_pending)(duckdb_handle *pending);
+    int (*open_ext)(const char *path, struct duckdb **ret, struct duckdb *config, char **ret_error);
+    void (*close)(struct duckdb **database);
+    int (*connect)(struct duckdb *database, struct duckdb **ret);
+    void (*disconnect)(struct duckdb **connection);
+    int (*create_config)(struct duckdb **ret);
+    int (*set_config)(struct duckdb *config, const char *name, const char *value);
+    void (*destroy_config)(struct duckdb **config);
+    int (*query)(struct duckdb *connection, const char *sql, struct duckdb_answer *ret);
+    int (*prepare)(struct duckdb *connection, const char *sql, struct duckdb **ret);
+    const char *(*prepare_error)(struct duckdb *statement);
+    void (*destroy_prepare)(struct duckdb **statement);
+    int (*pending_prepared_streaming)(struct duckdb *statement, struct duckdb **ret);
+    const char *(*pending_error)(struct duckdb *pending);
+    int (*execute_pending)(struct duckdb *pending, struct duckdb_answer *ret);
+    void (*destroy_pending)(struct duckdb **pending);
     const char *(*result_error)(struct duckdb_answer *answer);
     void (*destroy_result)(struct duckdb_answer *answer);
     uint64_t (*column_count)(struct duckdb_answer *answer);
     const char *(*column_name)(struct duckdb_answer *answer, uint64_t column);
-    duckdb_handle (*column_logical_type)(struct duckdb_answer *answer, uint64_t column);
-    void (*destroy_logical_type)(duckdb_handle *type);
-    int (*get_type_id)(duckdb_handle type);
-    uint64_t (*struct_type_child_count)(duckdb_handle type);
-    char *(*struct_type_child_name)(duckdb_handle type, uint64_t index);
-    duckdb_handle (*struct_type_child_type)(duckdb_handle type, uint64_t index);
-    duckdb_handle (*list_type_child_type)(duckdb_handle type);
-    duckdb_handle (*fetch_chunk)(struct duckdb_answer answer);
-    void (*destroy_data_chunk)(duckdb_handle *chunk);
-    uint64_t (*data_chunk_get_size)(duckdb_handle chunk);
-    duckdb_handle (*data_chunk_get_vector)(duckdb_handle chunk, uint64_t column);
-    void *(*vector_get_data)(duckdb_handle vector);
-    uint64_t *(*vector_get_validity)(duckdb_handle vector); /* NULL: all are valid */
-    duckdb_handle (*list_vector_get_child)(duckdb_handle vector);
+    struct duckdb *(*column_logical_type)(struct duckdb_answer *answer, uint64_t column);
+    void (*destroy_logical_type)(struct duckdb **type);
+    int (*get_type_id)(struct duckdb *type);
+    uint64_t (*struct_type_child_count)(struct duckdb *type);
+    char *(*struct_type_child_name)(struct duckdb *type, uint64_t index);
+    struct duckdb *(*struct_type_child_type)(struct duckdb *type, uint64_t index);
+    struct duckdb *(*list_type_child_type)(struct duckdb *type);
+    struct duckdb *(*fetch_chunk)(struct duckdb_answer answer);
+    void (*destroy_data_chunk)(struct duckdb **chunk);
+    uint64_t (*data_chunk_get_size)(struct duckdb *chunk);
+    struct duckdb *(*data_chunk_get_vector)(struct duckdb *chunk, uint64_t column);
+    void *(*vector_get_data)(struct duckdb *vector);
+    uint64_t *(*vector_get_validity)(struct duckdb *vector); /* NULL: all are valid */
+    struct duckdb *(*list_vector_get_child)(struct duckdb *vector);
     void (*free)(void *memory);
     const char *(*library_version)(void);
 };

@@ -19,7 +19,7 @@ enum {
 
 struct parquet {
     const struct duckdb_api *api;
-    duckdb_handle database, connection;
+    struct duckdb *database, *connection;
     struct parquet_plan plan;
     struct cell cells[PLAN_PATHS_MAX];  /* of the row */
     struct cell *items[PLAN_PATHS_MAX]; /* buffers of lists */
@@ -28,7 +28,7 @@ struct parquet {
 
 struct stream { /* one query on its way */
     const struct duckdb_api *api;
-    duckdb_handle statement, pending;
+    struct duckdb *statement, *pending;
     struct duckdb_answer answer;
 };
 
@@ -97,7 +97,7 @@ static enum err_code open_database(struct parquet *parquet, const char *temp_dir
         {"enable_external_file_cache", "false"}, /* our names of files come again and again */
     };
     const struct duckdb_api *api = parquet->api;
-    duckdb_handle config = NULL;
+    struct duckdb *config = NULL;
     char *reason = NULL;
     enum err_code code = ERR_NONE;
 
@@ -176,7 +176,7 @@ struct column {
     const uint64_t *validity;
 };
 
-static struct column column_of(const struct duckdb_api *api, duckdb_handle vector)
+static struct column column_of(const struct duckdb_api *api, struct duckdb *vector)
 {
     return (struct column){api->vector_get_data(vector), api->vector_get_validity(vector)};
 }
@@ -198,7 +198,7 @@ static struct cell scalar(const struct column *column, bool number, uint64_t row
                      text->near.length);
 }
 
-static struct cell list(struct parquet *parquet, size_t path, duckdb_handle vector, uint64_t row)
+static struct cell list(struct parquet *parquet, size_t path, struct duckdb *vector, uint64_t row)
 {
     const struct duckdb_api *api = parquet->api;
     struct column outer = column_of(api, vector);
@@ -221,13 +221,13 @@ static struct cell list(struct parquet *parquet, size_t path, duckdb_handle vect
     return (struct cell){.kind = CELL_LIST, .items = parquet->items[path], .length = entry.length};
 }
 
-static enum err_code read_chunk(struct parquet *parquet, duckdb_handle chunk,
+static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
                                 struct extract *extract, struct err *err)
 {
     const struct duckdb_api *api = parquet->api;
     size_t path_count = extract->set->path_count;
     uint64_t rows = api->data_chunk_get_size(chunk);
-    duckdb_handle vectors[PLAN_PATHS_MAX];
+    struct duckdb *vectors[PLAN_PATHS_MAX];
     struct column columns[PLAN_PATHS_MAX];
 
     for (size_t i = 0; i < path_count; i++) {
@@ -258,7 +258,7 @@ static enum err_code read_stream(struct parquet *parquet, struct stream *stream,
     const char *fault;
 
     for (;;) {
-        duckdb_handle chunk = api->fetch_chunk(stream->answer);
+        struct duckdb *chunk = api->fetch_chunk(stream->answer);
         enum err_code code;
 
         if (chunk == NULL)

@@ -14,10 +14,10 @@ struct resolver {
     struct str outer; /* up to the list, or all */
     struct str inner; /* of an item x; empty when the item itself is meant */
     bool in_list;
-    duckdb_handle type; /* of what the expression gives so far; owned */
+    struct duckdb *type; /* of what the expression gives so far; owned */
 };
 
-static void set_type(struct resolver *r, duckdb_handle type)
+static void set_type(struct resolver *r, struct duckdb *type)
 {
     if (r->type != NULL)
         r->api->destroy_logical_type(&r->type);
@@ -83,7 +83,7 @@ static bool enter_member(struct resolver *r, const char *name, size_t name_lengt
  * list. */
 static void enter_wrapper(struct resolver *r)
 {
-    duckdb_handle child;
+    struct duckdb *child;
     char *member;
 
     if (type_id(r) != DUCKDB_STRUCT || r->api->struct_type_child_count(r->type) != 1)

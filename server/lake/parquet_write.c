@@ -12,13 +12,13 @@ enum { WRITE_SQL_BYTES_MAX = 1 << 16, WRITE_PATH_BYTES_MAX = 4096 };
 
 struct parquet_writer {
     const struct duckdb_api *api;
-    duckdb_handle database, connection;
+    struct duckdb *database, *connection;
 };
 
 enum err_code parquet_writer_open(struct parquet_writer **ret, struct err *err)
 {
     AUTO(parquet_writer_closep) struct parquet_writer *writer = own_alloc(sizeof *writer);
-    duckdb_handle config = NULL;
+    struct duckdb *config = NULL;
     int failed;
 
     TRY(duckdb_load(&writer->api, err));

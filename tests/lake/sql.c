@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
     const struct duckdb_api *api;
-    duckdb_handle database = NULL, connection = NULL;
+    struct duckdb *database = NULL, *connection = NULL;
     struct err err = {0};
     int status = 0;
 

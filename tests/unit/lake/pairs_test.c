@@ -180,7 +180,7 @@ TEST(times_are_read_in_every_form)
 static bool write_parquet(const char *path)
 {
     const struct duckdb_api *api;
-    duckdb_handle database = NULL, connection = NULL;
+    struct duckdb *database = NULL, *connection = NULL;
     struct duckdb_answer answer = {0};
     char sql[1024];
     bool done;
