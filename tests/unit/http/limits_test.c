@@ -379,8 +379,8 @@ static size_t make_rubbish(struct rng *rng, char *ret, size_t length_max)
         "GET /api/item/7 HTTP/1.1\r\nHost: t\r\n",
         "POST /api/echo HTTP/1.1\r\nHost: t\r\n",
         "POST /api/echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "POST /api/body HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
-        "Content-Length: 20\r\n\r\n",
+        ("POST /api/body HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+         "Content-Length: 20\r\n\r\n"),
         "GET /",
         "GET /api/query?",
         "\r\n\r\n"};
