@@ -11,7 +11,8 @@
 #include "store/writer.h"
 #include "worker/batch.h"
 
-_Static_assert((int)MODEL_QUANTILES == (int)MODEL_ROW_QUANTILES, "the store keeps the model's quantiles");
+_Static_assert((int)MODEL_QUANTILES == (int)MODEL_ROW_QUANTILES,
+               "the store keeps the model's quantiles");
 enum { INFO_BYTES_MAX = 65536 };
 
 static enum err_code info_json(const struct model_info *info, struct str *text, struct err *err)
