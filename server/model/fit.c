@@ -9,7 +9,7 @@
 #include "model/vector.h"
 
 static const double MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999;
-static const float EPSILON = 1e-8F, INITIAL_SPREAD = 0.05F;
+static const float EPSILON = 1e-8F, INITIAL_SPREAD = 0.1F;
 
 static void table_init(struct fit_table *table, size_t rows, size_t dim, struct rng *rng)
 {
@@ -27,7 +27,7 @@ static void table_init(struct fit_table *table, size_t rows, size_t dim, struct 
     };
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < dim; i++)
-            table->values[row * stride + i] = INITIAL_SPREAD * (float)rng_normal(rng);
+            table->values[row * stride + i] = INITIAL_SPREAD * (float)(2 * rng_unit(rng) - 1);
 }
 
 static void table_done(struct fit_table *table)
@@ -56,33 +56,57 @@ void fit_done(struct fit *fit)
     table_done(&fit->prefixes);
 }
 
-static void add_gradient(struct fit_table *table, uint32_t row, const float *direction,
-                         float factor)
+/* The row's gradient, and that it has one. */
+static float *gradient_of(struct fit_table *table, uint32_t row)
 {
     if (!table->is_touched[row]) {
         table->is_touched[row] = 1;
         table->touched[table->touched_count++] = row;
     }
-    vector_add(table->gradient + row * table->stride, direction, factor, table->stride);
+    return table->gradient + row * table->stride;
+}
+
+/* The address's vector into sum; its dot product with the entity's. */
+static float forward(const float *const *rows, uint32_t count, const float *entity, float *sum,
+                     size_t stride)
+{
+    for (size_t i = 0; i < stride; i += VECTOR_STEP) {
+        vector_block block = {0};
+
+        for (uint32_t k = 0; k < count; k++)
+            block += *(const vector_block *)(rows[k] + i);
+        *(vector_block *)(sum + i) = block;
+    }
+    return vector_dot(sum, entity, stride);
+}
+
+static void backward(float *const *gradients, uint32_t count, const float *entity, float factor,
+                     size_t stride)
+{
+    for (size_t i = 0; i < stride; i += VECTOR_STEP) {
+        vector_block block = *(const vector_block *)(entity + i) * factor;
+
+        for (uint32_t k = 0; k < count; k++)
+            *(vector_block *)(gradients[k] + i) += block;
+    }
 }
 
 float fit_sample(struct fit *fit, uint32_t entity, const struct ip_path *path, float wanted,
                  float *scratch)
 {
     size_t stride = fit->entities.stride;
-    const float *vector = fit->entities.values + entity * stride;
-    float dot, signed_dot, probability;
+    const float *vector = fit->entities.values + entity * stride, *rows[IP_LEVELS_V6];
+    float *gradients[IP_LEVELS_V6], dot, error;
 
-    memset(scratch, 0, stride * sizeof *scratch);
-    for (uint32_t i = 0; i < path->count; i++)
-        vector_add(scratch, fit->prefixes.values + path->rows[i] * stride, 1, stride);
-    dot = vector_dot(scratch, vector, stride);
-    probability = 1 / (1 + expf(-dot));
-    add_gradient(&fit->entities, entity, scratch, probability - wanted);
-    for (uint32_t i = 0; i < path->count; i++)
-        add_gradient(&fit->prefixes, path->rows[i], vector, probability - wanted);
-    signed_dot = wanted > 0.5F ? dot : -dot;
-    return signed_dot > 0 ? log1pf(expf(-signed_dot)) : log1pf(expf(signed_dot)) - signed_dot;
+    for (uint32_t i = 0; i < path->count; i++) {
+        rows[i] = fit->prefixes.values + path->rows[i] * stride;
+        gradients[i] = gradient_of(&fit->prefixes, path->rows[i]);
+    }
+    dot = forward(rows, path->count, vector, scratch, stride);
+    error = vector_sigmoid(dot) - wanted;
+    vector_add(gradient_of(&fit->entities, entity), scratch, error, stride);
+    backward(gradients, path->count, vector, error, stride);
+    return -logf(vector_sigmoid(wanted > 0.5F ? dot : -dot));
 }
 
 struct step {
@@ -92,19 +116,22 @@ struct step {
 
 static void adam_row(struct fit_table *table, size_t row, const struct step *step)
 {
-    float *value = table->values + row * table->stride, *mean = table->mean + row * table->stride;
-    float *gradient = table->gradient + row * table->stride;
-    float *square = table->square + row * table->stride;
+    size_t start = row * table->stride, end = start + table->stride;
     float keep_mean = (float)MEAN_DECAY, keep_square = (float)SQUARE_DECAY;
 
-    for (size_t i = 0; i < table->stride; i++) {
-        float g = gradient[i] * step->scale + step->decay * value[i];
+    for (size_t i = start; i < end; i += VECTOR_STEP) {
+        vector_block *value = (vector_block *)(table->values + i);
+        vector_block *mean = (vector_block *)(table->mean + i);
+        vector_block *square = (vector_block *)(table->square + i);
+        vector_block *gradient = (vector_block *)(table->gradient + i);
+        vector_block g = *gradient * step->scale + *value * step->decay, root;
 
-        mean[i] = keep_mean * mean[i] + (1 - keep_mean) * g;
-        square[i] = keep_square * square[i] + (1 - keep_square) * g * g;
-        value[i] -= step->rate * (mean[i] * step->mean_bias) /
-                    (sqrtf(square[i] * step->square_bias) + EPSILON);
-        gradient[i] = 0;
+        *mean = *mean * keep_mean + g * (1 - keep_mean);
+        *square = *square * keep_square + g * g * (1 - keep_square);
+        root = *square * step->square_bias;
+        vector_square_root(&root);
+        *value -= *mean * (step->rate * step->mean_bias) / (root + EPSILON);
+        *gradient = (vector_block){0};
     }
 }
 
@@ -143,7 +170,7 @@ struct run {
     uint32_t *order;       /* of the samples in this epoch */
     float *scratch;
     struct rng rng;
-    uint64_t steps;
+    double mean_left, square_left; /* the decays to the power of the steps done */
 };
 
 /* A positive and its negatives; a random address is of the positive's family. */
@@ -179,14 +206,16 @@ static size_t samples_per_positive(const struct hyper *hyper)
 static void end_batch(struct run *run, size_t positives)
 {
     const struct hyper *hyper = run->hyper;
-    double steps = (double)++run->steps;
     struct step step = {
         .rate = (float)hyper->learning_rate,
         .decay = (float)hyper->weight_decay,
         .scale = 1 / (float)(positives * samples_per_positive(hyper)),
-        .mean_bias = (float)(1 / (1 - pow(MEAN_DECAY, steps))),
-        .square_bias = (float)(1 / (1 - pow(SQUARE_DECAY, steps))),
     };
+
+    run->mean_left *= MEAN_DECAY;
+    run->square_left *= SQUARE_DECAY;
+    step.mean_bias = (float)(1 / (1 - run->mean_left));
+    step.square_bias = (float)(1 / (1 - run->square_left));
 
     adam_step(&run->fit->entities, &step);
     adam_step(&run->fit->prefixes, &step);
@@ -232,7 +261,9 @@ void fit_run(const struct fit_input *input, const struct ip_encoder *encoder,
                       .fit = ret,
                       .paths = paths,
                       .order = order,
-                      .scratch = scratch};
+                      .scratch = scratch,
+                      .mean_left = 1,
+                      .square_left = 1};
 
     fit_init(ret, input->entity_rows, ip_encoder_rows(encoder), dim, seed);
     rng_init(&run.rng, hash_mix(seed + 2));

@@ -1,6 +1,7 @@
 /* Training from end to end: order, calibration on the newest fifth, then a fit on everything. */
 #include "model/train.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "model/calibrate.h"
 #include "model/learn.h"
 #include "model/model_file.h"
+#include "model/vector.h"
 
 struct trained {
     struct learned learned;
@@ -58,7 +60,7 @@ static char *metrics_json(const struct trained *trained, size_t count)
     json_writer_init(&writer, &text);
     json_object(&writer, NULL);
     json_int(&writer, "training_pairs", (int64_t)count);
-    json_real(&writer, "training_loss", trained->learned.loss);
+    json_real(&writer, "training_loss", round(trained->learned.loss * 1e6) / 1e6);
     json_int(&writer, "held_out_pairs", (int64_t)calibration->held_out);
     json_int(&writer, "held_out_unknown_entities", (int64_t)calibration->unknown_entities);
     json_real(&writer, "held_out_auc_random", calibration->auc_random);
@@ -102,6 +104,25 @@ static void learn_everything(const struct train_pair *pairs, size_t count,
     parts->metrics_json = trained->metrics_json;
 }
 
+/* Too large a step makes numbers that are none; such a model would not load. */
+static enum err_code check_result(const struct trained *trained, struct err *err)
+{
+    const struct model_parts *parts = &trained->learned.model.parts;
+    float sum =
+        vector_dot(parts->entity_vectors + parts->entity_rows * parts->stride,
+                   parts->entity_vectors + parts->entity_rows * parts->stride, parts->stride);
+    bool finite = isfinite(trained->learned.loss) && isfinite(sum);
+
+    for (size_t i = 0; i < parts->spec_count; i++)
+        finite = finite && isfinite(parts->specs[i].threshold) &&
+                 isfinite(parts->specs[i].quantiles[0]) &&
+                 isfinite(parts->specs[i].quantiles[MODEL_QUANTILES - 1]);
+    if (!finite)
+        return err_set(err, ERR_INVALID,
+                       "training diverged: choose a smaller learning_rate or weight_decay");
+    return ERR_NONE;
+}
+
 enum err_code train_run(struct train_pair *pairs, size_t count, const struct train_options *options,
                         struct trained **ret, struct err *err)
 {
@@ -112,6 +133,7 @@ enum err_code train_run(struct train_pair *pairs, size_t count, const struct tra
     qsort(pairs, count, sizeof *pairs, by_time);
     TRY(calibrate(pairs, count, options, &trained->calibration, err));
     learn_everything(pairs, count, options, trained);
+    TRY(check_result(trained, err));
     *ret = TAKE(trained);
     return ERR_NONE;
 }

@@ -1,0 +1,213 @@
+/* The model file: round trip, and everything that is not one is refused with the reason. */
+#include "kit.h"
+
+#include "base/crypto.h"
+#include "model/model_file.h"
+
+struct image {
+    uint8_t *bytes;
+    size_t length;
+};
+
+static struct image image_read(const char *path)
+{
+    struct image image = {0};
+    FILE *file = fopen(path, "rb");
+
+    CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0);
+    image.length = (size_t)ftell(file);
+    image.bytes = own_alloc(image.length + 64);
+    rewind(file);
+    CHECK(fread(image.bytes, 1, image.length, file) == image.length);
+    (void)fclose(file);
+    return image;
+}
+
+static void image_done(struct image *image)
+{
+    own_freep(&image->bytes);
+}
+
+static void image_write(const struct image *image, size_t length, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+
+    CHECK(file != NULL && fwrite(image->bytes, 1, length, file) == length);
+    CHECK(fclose(file) == 0);
+}
+
+/* With a digest that fits, so that what is behind it is looked at. */
+static void image_seal(struct image *image)
+{
+    sha256_of(image->bytes, image->length - SHA256_BYTES,
+              image->bytes + image->length - SHA256_BYTES);
+}
+
+static void check_refused(const struct image *image, size_t length, const char *path,
+                          const char *reason)
+{
+    struct model *model = NULL;
+    struct err err = {0};
+
+    image_write(image, length, path);
+    CHECK_ERR(ERR_CORRUPT, model_load(path, &model, &err));
+    CHECK_HAS(err.text, reason);
+    CHECK(model == NULL);
+}
+
+static struct file_header *header_of(const struct image *image)
+{
+    return (void *)image->bytes;
+}
+
+TEST(a_loaded_model_scores_as_the_trained_one)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = NULL;
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct err err = {0};
+
+    CHECK_OK(train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK_OK(trained_write(trained, kit->path, &err));
+    CHECK_OK(model_load(kit->path, &model, &err));
+    for (size_t i = 0; i < KIT_PAIRS; i++) {
+        struct model_pair pair = {"", kit->pairs[i].entity, kit->pairs[i].ip};
+        struct model_score a, b;
+
+        model_score_pairs(trained_model(trained), &pair, 1, &a);
+        model_score_pairs(model, &pair, 1, &b);
+        CHECK(a.dot_product == b.dot_product && a.percentile == b.percentile);
+        CHECK(a.known_bits == b.known_bits && b.entity_known && a.flagged == b.flagged);
+    }
+}
+
+TEST(a_missing_file_says_how_to_make_one)
+{
+    struct model *model = NULL;
+    struct err err = {0};
+
+    CHECK_ERR(ERR_NOT_FOUND, model_load("/nonexistent/m", &model, &err));
+    CHECK_HAS(err.text, "pairwatch train");
+    CHECK_ERR(ERR_CORRUPT, model_load("/tmp", &model, &err));
+}
+
+TEST(a_failed_write_leaves_nothing)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct err err = {0};
+
+    CHECK_OK(train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK_ERR(ERR_NOT_FOUND, trained_write(trained, "/nonexistent/folder/m", &err));
+}
+
+TEST(short_foreign_and_newer_files_are_refused)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(image_done) struct image image = image_read(kit->path);
+
+    check_refused(&image, 0, kit->path, "too short");
+    check_refused(&image, 100, kit->path, "too short");
+    check_refused(&image, image.length - 1, kit->path, "bytes long and should be");
+    check_refused(&image, image.length + 1, kit->path, "bytes long and should be");
+    image.bytes[0] = 'P';
+    check_refused(&image, image.length, kit->path, "not a pairwatch model");
+    image.bytes[0] = 'p';
+    header_of(&image)->version = 2;
+    check_refused(&image, image.length, kit->path, "format version 2");
+}
+
+TEST(a_flipped_bit_anywhere_is_refused)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(image_done) struct image image = image_read(kit->path);
+    struct rng rng;
+
+    rng_init(&rng, 11);
+    for (int i = 0; i < 60; i++) {
+        size_t at = (size_t)rng_below(&rng, image.length);
+        uint8_t bit = (uint8_t)(1 << rng_below(&rng, 8));
+
+        image.bytes[at] ^= bit;
+        check_refused(&image, image.length, kit->path, "cannot be used");
+        image.bytes[at] ^= bit;
+    }
+}
+
+/* Whole by its digest and still nonsense: refused, or harmless to score with. */
+TEST(sealed_nonsense_does_no_harm)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(image_done) struct image image = image_read(kit->path);
+    uint8_t *intact = own_alloc(image.length);
+    struct rng rng;
+
+    memcpy(intact, image.bytes, image.length);
+    rng_init(&rng, 12);
+    for (int i = 0; i < 300; i++) {
+        AUTO(model_freep) struct model *loaded = NULL;
+        size_t limit = i % 2 == 0 ? 512 : image.length - SHA256_BYTES;
+
+        memcpy(image.bytes, intact, image.length);
+        for (int k = 0; k < 3; k++)
+            image.bytes[rng_below(&rng, limit)] = (uint8_t)rng_u64(&rng);
+        image_seal(&image);
+        image_write(&image, image.length, kit->path);
+        if (model_load(kit->path, &loaded, NULL) == ERR_NONE)
+            for (unsigned entity = 0; entity < KIT_ENTITIES; entity++) {
+                struct model_network networks[MODEL_NETWORKS_MAX];
+
+                (void)kit_score(loaded, "", kit->names[entity], "10.4.0.9");
+                (void)model_entity_networks(loaded, "", kit->names[entity], networks);
+            }
+    }
+    own_freep(&intact);
+}
+
+static void check_damaged(const struct kit *kit, enum section_kind kind, const void *bytes,
+                          size_t length, const char *reason)
+{
+    AUTO(image_done) struct image image = image_read(kit->path);
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s.damaged", kit->path);
+    memcpy(image.bytes + header_of(&image)->sections[kind].offset, bytes, length);
+    image_seal(&image);
+    check_refused(&image, image.length, path, reason);
+    (void)unlink(path);
+}
+
+TEST(parts_that_contradict_each_other_are_refused)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    static const uint64_t LARGE = UINT64_MAX, ZERO = 0;
+    static const uint32_t NOT_A_NUMBER = 0x7fc00000, INFINITE = 0x7f800000, TOO_LARGE = 5000;
+
+    check_damaged(kit, SECTION_PREFIX_VECTORS, &NOT_A_NUMBER, 4, "a number that is none");
+    check_damaged(kit, SECTION_ENTITY_VECTORS, &INFINITE, 4, "a number that is none");
+    check_damaged(kit, SECTION_ENTITY_HASHES, &LARGE, 8, "not in order");
+    check_damaged(kit, SECTION_OBSERVATIONS, &ZERO, 8, "without observations");
+    check_damaged(kit, SECTION_NETWORK_STARTS, &LARGE, 8, "networks");
+    check_damaged(kit, SECTION_ADDRESS_STARTS, &LARGE, 8, "networks");
+    check_damaged(kit, SECTION_PREFIX_KEYS, &LARGE, 8, "prefix");
+    check_damaged(kit, SECTION_META, &TOO_LARGE, 4, "out of bounds");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_loaded_model_scores_as_the_trained_one),
+        cmocka_unit_test(a_missing_file_says_how_to_make_one),
+        cmocka_unit_test(a_failed_write_leaves_nothing),
+        cmocka_unit_test(short_foreign_and_newer_files_are_refused),
+        cmocka_unit_test(a_flipped_bit_anywhere_is_refused),
+        cmocka_unit_test(sealed_nonsense_does_no_harm),
+        cmocka_unit_test(parts_that_contradict_each_other_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
