@@ -12,6 +12,7 @@ struct db_backend {
     const char *scheme;         /* "sqlite": the url is scheme:rest */
     const char *migrations_dir; /* of the asset names: "migrations/sqlite/" */
     const char *begin_write;    /* the statement that opens a writing transaction */
+    const char *foreign_tables; /* counts the tables beside schema_migration */
     enum err_code (*open)(const char *rest, enum db_mode mode, void **ret, struct err *err);
     void (*close)(void *handle);
     void (*deadline)(void *handle, int64_t mono_ms);

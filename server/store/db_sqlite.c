@@ -116,6 +116,9 @@ static enum err_code configure(struct sqlite *sqlite, enum db_mode mode, struct 
     sqlite3_progress_handler(sqlite->connection, PROGRESS_STEPS, past_deadline, sqlite);
     (void)sqlite3_db_config(sqlite->connection, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(sqlite->connection, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (mode == DB_WRITE && sqlite3_db_readonly(sqlite->connection, "main") == 1)
+        return err_set(err, ERR_FULL, "opening the database %s: it is read-only%s",
+                       sqlite3_db_filename(sqlite->connection, "main"), advice_of(SQLITE_READONLY));
     if (sqlite_script(sqlite, mode == DB_WRITE ? WRITE : READ, err) != ERR_NONE)
         return err_prefix(err, "opening the database");
     return ERR_NONE;
@@ -286,6 +289,8 @@ const struct db_backend DB_SQLITE = {
     .scheme = "sqlite",
     .migrations_dir = "migrations/sqlite/",
     .begin_write = "BEGIN IMMEDIATE",
+    .foreign_tables = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'"
+                      " AND name NOT IN ('schema_migration', 'sqlite_sequence')",
     .open = sqlite_open,
     .close = sqlite_close,
     .deadline = sqlite_deadline,

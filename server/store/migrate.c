@@ -152,6 +152,28 @@ static enum err_code apply(struct db *db, const struct asset *asset, struct aren
     return record(db, asset, err);
 }
 
+/* Tables, and no migration that made them: the file is another program's. */
+static enum err_code check_foreign(struct db *db, struct err *err)
+{
+    const struct db_backend *backend = db_backend(db);
+    void *statement;
+    int64_t tables = 0;
+    enum db_step outcome;
+
+    TRY(backend->prepare(db_handle(db), "foreign_tables", backend->foreign_tables, &statement,
+                         err));
+    outcome = backend->step(db_handle(db), statement, err);
+    if (outcome == DB_STEP_ROW)
+        tables = backend->column_int(statement, 0);
+    backend->finalize(statement);
+    if (outcome == DB_STEP_ERROR)
+        return err->code;
+    return tables == 0 ? ERR_NONE
+                       : err_set(err, ERR_INVALID,
+                                 "the database holds the tables of another program: name another "
+                                 "one");
+}
+
 /* All or nothing, and only one process at a time: the list is read again under the write lock. */
 enum err_code migrate_run(const char *url, struct err *err)
 {
@@ -169,6 +191,8 @@ enum err_code migrate_run(const char *url, struct err *err)
     TRY(check_applied(db, list, err));
     if (nth_migration(db, list->count) == NULL)
         return ERR_NONE;
+    if (list->count == 0)
+        TRY(check_foreign(db, err));
     TRY(db_script(db, TABLE, err));
     for (size_t i = list->count; (next = nth_migration(db, i)) != NULL; i++)
         TRY(apply(db, next, &arena, err));

@@ -1,114 +1,230 @@
 #pragma once
-/* A store in a temporary file: migrated, with a writing connection and an arena. */
+/* A store of its own for each test: a fresh database, one writing and one reading connection, and
+ * short words for what tests write. Which engine it is on is decided in store_url alone; nothing
+ * else here or in the tests of a table names one. */
 #include "check.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/str.h"
+#include "base/clock.h"
 #include "store/change.h"
 #include "store/db.h"
+#include "store/db_backend.h"
 #include "store/finding.h"
 #include "store/ingest.h"
 #include "store/migrate.h"
 #include "store/model_row.h"
+#include "store/writer.h"
 
-enum { FIXTURE_HOUR_MS = 3600000, FIXTURE_ARENA_BYTES = 64 << 20 };
-#define FIXTURE_NOW_MS INT64_C(1790000000000)
-
-struct fixture {
-    char path[64], url[80];
-    struct db *db;
-    struct arena arena;
-};
+enum { STORE_ARENA_BYTES = 256 << 20 };
+/* 2026-01-02T03:04:05Z, on no hour. */
+#define T0 INT64_C(1767323045000)
 
 static struct err err;
+static struct {
+    char dir[64], path[96], url[128];
+    struct db *db, *reader;
+    struct arena arena;
+} store;
 
-static inline enum err_code in_transaction(struct db *db,
-                                           enum err_code (*job)(struct db *, void *, struct err *),
-                                           void *argument)
+UNUSED static void store_url(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    (void)snprintf(store.dir, sizeof store.dir, "%.30s/store_test_XXXXXX",
+                   tmp != NULL ? tmp : "/tmp");
+    assert_non_null(mkdtemp(store.dir));
+    (void)snprintf(store.path, sizeof store.path, "%s/store.db", store.dir);
+    (void)snprintf(store.url, sizeof store.url, "sqlite:%s", store.path);
+}
+
+UNUSED static int store_remove(void)
+{
+    static const char *const SUFFIXES[] = {"", "-wal", "-shm", "-journal"};
+    char path[128];
+
+    for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", store.path, SUFFIXES[i]);
+        (void)unlink(path);
+    }
+    return rmdir(store.dir);
+}
+
+/* A place for a database and nothing in it. */
+UNUSED static int enter_empty(UNUSED void **state)
+{
+    err = (struct err){0};
+    arena_init(&store.arena, STORE_ARENA_BYTES);
+    store_url();
+    return 0;
+}
+
+UNUSED static void store_close(void)
+{
+    db_closep(&store.db);
+    db_closep(&store.reader);
+}
+
+UNUSED static void store_open(void)
+{
+    CHECK_OK(db_open(store.url, DB_WRITE, &store.db, &err));
+    CHECK_OK(db_open(store.url, DB_READ, &store.reader, &err));
+}
+
+UNUSED static int enter(void **state)
+{
+    (void)enter_empty(state);
+    CHECK_OK(migrate_run(store.url, &err));
+    store_open();
+    return 0;
+}
+
+UNUSED static int leave(UNUSED void **state)
+{
+    clock_set_for_test(0);
+    store_close();
+    arena_done(&store.arena);
+    return store_remove();
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, enter_empty, leave)
+
+/* SQL of the tests' own, with one number for an answer. */
+UNUSED static int64_t sql_int_on(struct db *db, const char *sql)
+{
+    const struct db_backend *backend = db_backend(db);
+    void *statement = NULL;
+    int64_t value = INT64_MIN;
+
+    CHECK_OK(backend->prepare(db_handle(db), "test", sql, &statement, &err));
+    if (backend->step(db_handle(db), statement, &err) == DB_STEP_ROW)
+        value = backend->column_int(statement, 0);
+    backend->finalize(statement);
+    return value;
+}
+
+UNUSED static int64_t sql_int(const char *sql)
+{
+    return sql_int_on(store.reader, sql);
+}
+
+UNUSED static void sql_run(const char *sql)
+{
+    CHECK_OK(db_script(store.db, sql, &err));
+}
+
+/* A writer's job in a transaction of its own. */
+UNUSED static enum err_code run_job(writer_job *job, void *argument)
 {
     AUTO(tx_done) struct tx tx = {0};
 
-    TRY(db_begin(db, &tx, &err));
-    TRY(job(db, argument, &err));
+    TRY(db_begin(store.db, &tx, &err));
+    TRY(job(store.db, argument, &err));
     return tx_commit(&tx, &err);
 }
 
-static inline void fixture_open(struct fixture *f)
+UNUSED static void given_model(const char *id)
 {
-    struct model_spec_row spec = {.spec = "vpc-egress", .threshold = 4.0, .sample_size = 100};
+    static const struct model_spec_row SPECS[] = {{"vpc-egress", 5.0, 1000, NULL}};
     struct model_register_job job = {
-        .actor = "test",
-        .now_ms = FIXTURE_NOW_MS,
-        .model =
-            {.id = "m1", .detector = "ip_insights", .info = "{}", .specs = &spec, .spec_count = 1},
+        .actor = "worker",
+        .model = {.id = id, .detector = "prefix", .info = "{}", .specs = SPECS, .spec_count = 1},
+        .now_ms = T0,
     };
-    int file;
 
-    (void)snprintf(f->path, sizeof f->path, "/tmp/pairwatch-store-XXXXXX");
-    file = mkstemp(f->path);
-    CHECK(file >= 0);
-    (void)close(file);
-    (void)snprintf(f->url, sizeof f->url, "sqlite:%s", f->path);
-    CHECK_OK(migrate_run(f->url, &err));
-    CHECK_OK(db_open(f->url, DB_WRITE, &f->db, &err));
-    arena_init(&f->arena, FIXTURE_ARENA_BYTES);
-    CHECK_OK(in_transaction(f->db, model_register_job_run, &job));
+    CHECK_OK(run_job(model_register_job_run, &job));
 }
 
-static inline void fixture_done(struct fixture *f)
+UNUSED static struct ip ip_of(const char *text)
 {
-    char beside[80];
+    struct ip ip;
 
-    db_close(f->db);
-    arena_done(&f->arena);
-    (void)unlink(f->path);
-    (void)snprintf(beside, sizeof beside, "%s-wal", f->path);
-    (void)unlink(beside);
-    (void)snprintf(beside, sizeof beside, "%s-shm", f->path);
-    (void)unlink(beside);
+    CHECK(ip_parse(text, &ip));
+    return ip;
 }
 
-static inline struct scored_pair given_pair(const char *entity, const char *ip, double score,
-                                            int64_t at_ms)
+/* An unflagged sighting, seen once at T0. */
+UNUSED static struct scored_pair usual(const char *entity, const char *ip)
 {
-    struct scored_pair pair = {
+    return (struct scored_pair){
         .spec = "vpc-egress",
         .entity = entity,
-        .first_ms = at_ms,
-        .last_ms = at_ms + 1000,
-        .count = 2,
-        .score = score,
-        .percentile = score > 4 ? 99.9 : 50,
-        .flagged = score > 4,
+        .ip = ip_of(ip),
+        .first_ms = T0,
+        .last_ms = T0,
+        .count = 1,
+        .score = -3.25,
+        .percentile = 40,
         .entity_known = true,
         .account = "111122223333",
-        .region = "us-east-1",
-        .explanation_json = score > 4 ? "{\"known_bits\":8,\"networks\":[]}" : NULL,
+        .region = "eu-west-1",
     };
+}
 
-    CHECK(ip_parse(ip, &pair.ip));
+UNUSED static struct scored_pair flagged(const char *entity, const char *ip)
+{
+    struct scored_pair pair = usual(entity, ip);
+
+    pair.score = 7.5;
+    pair.percentile = 99.9;
+    pair.flagged = true;
+    pair.explanation_json = "{\"usual\":[]}";
     return pair;
 }
 
-static inline struct ingest_result given_batch(struct fixture *f, const char *key,
-                                               const struct scored_pair *pairs, size_t count)
+UNUSED static struct ingest_batch batch_of(const struct scored_pair *pairs, size_t count)
 {
-    struct ingest_object object = {
-        .bucket = "lake", .key = key, .etag = "e", .unscored_json = "{}"};
-    struct ingest_batch batch = {
-        .object = &object, .model_id = "m1", .origin = "worker", .pairs = pairs, .count = count};
+    return (struct ingest_batch){
+        .model_id = "m1", .origin = "worker", .pairs = pairs, .count = count};
+}
+
+UNUSED static struct ingest_result ingest(const struct scored_pair *pairs, size_t count)
+{
+    struct ingest_batch batch = batch_of(pairs, count);
     struct ingest_job job = {.batch = &batch};
 
-    CHECK_OK(in_transaction(f->db, ingest_job, &job));
+    CHECK_OK(run_job(ingest_job, &job));
     return job.result;
 }
 
-static inline struct finding_page listed(struct fixture *f, const struct finding_filter *filter)
+UNUSED static int64_t given_finding(const char *entity, const char *ip)
 {
-    struct finding_page page;
+    struct scored_pair pair = flagged(entity, ip);
 
-    CHECK_OK(finding_list(f->db, &f->arena, filter, &page, &err));
-    return page;
+    CHECK(ingest(&pair, 1).findings_new == 1);
+    return sql_int("SELECT MAX(id) FROM finding");
+}
+
+UNUSED static struct finding finding_now(int64_t id)
+{
+    struct finding finding;
+
+    CHECK_OK(finding_get(store.reader, &store.arena, id, &finding, &err));
+    return finding;
+}
+
+/* Status and verdict (-1 = none), as an analyst sets them. */
+UNUSED static void triage(int64_t id, enum finding_status status, int64_t verdict)
+{
+    struct finding_patch_item item = {
+        .id = id,
+        .version = finding_now(id).version,
+        .patch = {.has_status = true, .has_verdict = true, .status = status, .verdict = verdict},
+    };
+    struct finding_patch_job job = {
+        .arena = &store.arena, .actor = "user:ann", .now_ms = T0, .items = &item, .count = 1};
+
+    CHECK_OK(run_job(finding_patch_job_run, &job));
+    CHECK(item.outcome == FINDING_CHANGED);
+}
+
+UNUSED static int64_t verdict_of(const char *word)
+{
+    int verdict = field_word_index(FINDING_VERDICT_WORDS, word);
+
+    CHECK(verdict >= 0);
+    return verdict;
 }

@@ -1,200 +1,337 @@
-/* One batch is one transaction, and the same object counts once. */
+/* Batches: what is written, what counts once, and what a recurrence does. */
 #include "fixture.h"
 
-#include <math.h>
-
-#include "store/observation.h"
+#include "store/object_row.h"
 #include "store/rollup.h"
 
-static const struct finding_filter ALL = {.min_score = NAN,
-                                          .min_percentile = NAN,
-                                          .since_ms = FIELD_NULL_INT,
-                                          .until_ms = FIELD_NULL_INT,
-                                          .limit = 100};
-
-TEST(a_flagged_pair_becomes_a_finding)
+static struct ingest_object object_of(const char *key)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct sighting_list sightings;
-    struct ingest_result result;
-    struct scored_pair pairs[3];
-    struct finding_page page;
-
-    fixture_open(&f);
-    pairs[0] = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    pairs[1] = given_pair("bob", "203.0.113.9", -2.0, FIXTURE_NOW_MS);
-    pairs[2] = given_pair("alice", "198.51.100.7", 9.5, FIXTURE_NOW_MS + FIXTURE_HOUR_MS);
-    result = given_batch(&f, "a", pairs, 3);
-    CHECK(result.observations == 3 && result.flagged == 2);
-    CHECK(result.findings_new == 1 && result.findings_updated == 0 && !result.repeated);
-
-    page = listed(&f, &ALL);
-    CHECK(page.count == 1 && !page.more);
-    CHECK_STR(page.items[0].entity, "alice");
-    CHECK(page.items[0].sightings == 2 && page.items[0].observations == 4);
-    CHECK(page.items[0].score == 9.5 && page.items[0].status == FINDING_NEW);
-    CHECK(page.items[0].first_seen == FIXTURE_NOW_MS && page.items[0].verdict == -1);
-    CHECK_OK(sighting_list(f.db, &f.arena, page.items[0].id, 10, &sightings, &err));
-    CHECK(sightings.count == 2);
-    CHECK_STR(sightings.items[0].key, "a");
+    return (struct ingest_object){.bucket = "lake",
+                                  .key = key,
+                                  .etag = "e1",
+                                  .size_bytes = 4096,
+                                  .rows = 10,
+                                  .pairs = 2,
+                                  .scored = 2,
+                                  .unscored_json = "{\"no_entity\":8}"};
 }
 
-TEST(the_same_object_counts_once)
+static struct ingest_result ingest_object(const struct ingest_object *object,
+                                          const struct scored_pair *pairs, size_t count)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct scored_pair pair;
-    struct rollup sum;
-    struct rollup_filter filter = {.since_ms = 0, .until_ms = INT64_MAX / 2};
-
-    fixture_open(&f);
-    pair = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    CHECK(!given_batch(&f, "a", &pair, 1).repeated);
-    CHECK(given_batch(&f, "a", &pair, 1).repeated);
-    CHECK(given_batch(&f, "b", &pair, 1).findings_updated == 1);
-    CHECK_OK(rollup_sum(f.db, &filter, &sum, &err));
-    CHECK(sum.observations == 2 && sum.events == 4 && sum.flagged == 2);
-    CHECK(sum.bins[rollup_bin(9.0)] == 2);
-}
-
-TEST(a_failed_object_may_succeed_later)
-{
-    AUTO(fixture_done) struct fixture f;
-    struct ingest_object object = {.bucket = "lake",
-                                   .key = "a",
-                                   .etag = "e",
-                                   .unscored_json = "{}",
-                                   .error_code = "corrupt",
-                                   .error = "cut off"};
-    struct ingest_batch batch = {.object = &object, .model_id = "m1", .origin = "worker"};
+    struct ingest_batch batch = batch_of(pairs, count);
     struct ingest_job job = {.batch = &batch};
-    struct scored_pair pair;
+
+    batch.object = object;
+    CHECK_OK(run_job(ingest_job, &job));
+    return job.result;
+}
+
+TEST(stores_a_batch_with_its_finding_change_and_rollup)
+{
+    struct scored_pair pairs[] = {
+        usual("i-1", "10.1.2.3"),
+        flagged("i-1", "203.0.113.9"),
+        usual("i-2", "2001:db8::1"),
+    };
+    struct ingest_result result;
+    struct finding finding;
+
+    given_model("m1");
+    pairs[1].count = 4;
+    pairs[2].percentile = NAN;
+    result = ingest(pairs, 3);
+    CHECK(!result.repeated && result.observations == 3 && result.flagged == 1);
+    CHECK(result.findings_new == 1 && result.findings_updated == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 3);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation WHERE finding_id IS NOT NULL") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation WHERE percentile IS NULL") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 2);
+    CHECK(sql_int("SELECT observations * 100 + events * 10 + flagged FROM rollup_hour") == 361);
+
+    finding = finding_now(1);
+    CHECK_STR(finding.spec, "vpc-egress");
+    CHECK_STR(finding.entity, "i-1");
+    CHECK_STR(finding.model, "m1");
+    CHECK_STR(finding.account, "111122223333");
+    CHECK_STR(finding.region, "eu-west-1");
+    CHECK_STR(finding.tags, "[]");
+    CHECK(ip_equal(&finding.ip, &pairs[1].ip));
+    CHECK(finding.status == FINDING_NEW && finding.verdict == -1 && finding.assignee == NULL);
+    CHECK(finding.score == 7.5 && finding.percentile == 99.9 && finding.entity_known == 1);
+    CHECK(finding.first_seen == T0 && finding.last_seen == T0);
+    CHECK(finding.sightings == 1 && finding.observations == 4 && finding.version == 1);
+    CHECK(finding.seq == 2); /* after the model's registration */
+    CHECK(strlen(finding.uid) == 32);
+}
+
+TEST(pairs_of_one_finding_in_a_batch_make_one_change)
+{
+    struct scored_pair pairs[3];
+    struct finding finding;
+
+    given_model("m1");
+    for (int i = 0; i < 3; i++) {
+        pairs[i] = flagged("i-1", "203.0.113.9");
+        pairs[i].score = 6 + i % 2;
+        pairs[i].percentile = 99 + i % 2;
+        pairs[i].first_ms = T0 - i * HOUR_MS;
+        pairs[i].last_ms = T0 + i * HOUR_MS;
+        pairs[i].count = 2;
+    }
+    CHECK(ingest(pairs, 3).findings_new == 1);
+    finding = finding_now(1);
+    CHECK(finding.sightings == 3 && finding.observations == 6);
+    CHECK(finding.score == 7 && finding.percentile == 100);
+    CHECK(finding.first_seen == T0 - 2 * HOUR_MS && finding.last_seen == T0 + 2 * HOUR_MS);
+    CHECK(sql_int("SELECT COUNT(*) FROM change WHERE finding_id = 1") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM rollup_hour") == 3);
+}
+
+TEST(later_sightings_add_to_the_finding)
+{
+    struct scored_pair pair = flagged("i-1", "203.0.113.9");
+    struct finding finding;
+
+    given_model("m1");
+    (void)ingest(&pair, 1);
+    pair.first_ms = pair.last_ms = T0 + DAY_MS;
+    pair.score = 6;
+    CHECK(ingest(&pair, 1).findings_updated == 1);
+    finding = finding_now(1);
+    CHECK(finding.score == 7.5); /* of the highest sighting */
+    CHECK(finding.sightings == 2 && finding.version == 2);
+    CHECK(finding.last_seen == T0 + DAY_MS && finding.first_seen == T0);
+    pair.score = 9;
+    pair.percentile = 99.99;
+    pair.first_ms = pair.last_ms = T0 - DAY_MS; /* an object that came late */
+    (void)ingest(&pair, 1);
+    finding = finding_now(1);
+    CHECK(finding.score == 9 && finding.percentile == 99.99);
+    CHECK(finding.last_seen == T0 + DAY_MS && finding.first_seen == T0 - DAY_MS);
+    CHECK(sql_int("SELECT COUNT(*) FROM change WHERE finding_id = 1 AND kind = 1") == 2);
+    CHECK(sql_int("SELECT MAX(seq) FROM change") == finding.seq);
+}
+
+TEST(a_newer_models_opinion_replaces_the_older_ones)
+{
+    struct scored_pair pair = flagged("i-1", "203.0.113.9");
+    struct ingest_batch batch = batch_of(&pair, 1);
+    struct ingest_job job = {.batch = &batch};
+    struct finding finding;
+
+    given_model("m1");
+    given_model("m2");
+    (void)ingest(&pair, 1);
+    pair.score = 2; /* lower, but of another scale */
+    pair.percentile = NAN;
+    batch.model_id = "m2";
+    CHECK_OK(run_job(ingest_job, &job));
+    finding = finding_now(1);
+    CHECK_STR(finding.model, "m2");
+    CHECK(finding.score == 2 && isnan(finding.percentile));
+}
+
+TEST(recurrence_opens_what_was_real_and_leaves_what_was_harmless)
+{
+    static const struct {
+        const char *verdict;
+        enum finding_status before, after;
+    } CASES[] = {
+        {NULL, FINDING_RESOLVED, FINDING_NEW},
+        {"true_positive", FINDING_RESOLVED, FINDING_NEW},
+        {"suspicious", FINDING_RESOLVED, FINDING_NEW},
+        {"benign", FINDING_RESOLVED, FINDING_RESOLVED},
+        {"false_positive", FINDING_RESOLVED, FINDING_RESOLVED},
+        {"test", FINDING_RESOLVED, FINDING_RESOLVED},
+        {"true_positive", FINDING_IN_PROGRESS, FINDING_IN_PROGRESS},
+        {NULL, FINDING_SUPPRESSED, FINDING_SUPPRESSED},
+    };
+    struct change_list changes;
+
+    given_model("m1");
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        int64_t verdict = CASES[i].verdict != NULL ? verdict_of(CASES[i].verdict) : -1;
+        char entity[16];
+        struct scored_pair pair;
+        struct finding finding;
+        int64_t id;
+
+        (void)snprintf(entity, sizeof entity, "i-%zu", i);
+        id = given_finding(entity, "203.0.113.9");
+        triage(id, CASES[i].before, verdict);
+        pair = flagged(entity, "203.0.113.9");
+        (void)ingest(&pair, 1);
+        finding = finding_now(id);
+        CHECK_CASE(entity, finding.status == (int64_t)CASES[i].after);
+        CHECK_CASE(entity, finding.verdict == verdict && finding.sightings == 2);
+        CHECK_OK(change_history(store.reader, &store.arena, id, &changes, &err));
+        CHECK_CASE(entity, changes.count == 3);
+        CHECK_CASE(entity, (strstr(changes.items[2].body, "\"old\":\"resolved\"") != NULL) ==
+                               (CASES[i].before != CASES[i].after));
+    }
+}
+
+TEST(an_object_counts_once)
+{
+    struct ingest_object object = object_of("a.parquet");
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), flagged("i-1", "203.0.113.9")};
+    struct ingest_result result;
     bool done;
 
-    fixture_open(&f);
-    CHECK_OK(in_transaction(f.db, ingest_job, &job));
-    CHECK_OK(ingest_object_done(f.db, "lake", "a", "e", &done, &err));
+    given_model("m1");
+    CHECK_OK(ingest_object_done(store.reader, "lake", "a.parquet", "e1", &done, &err));
     CHECK(!done);
-    pair = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    CHECK(given_batch(&f, "a", &pair, 1).findings_new == 1);
-    CHECK_OK(ingest_object_done(f.db, "lake", "a", "e", &done, &err));
+    CHECK(!ingest_object(&object, pairs, 2).repeated);
+    CHECK_OK(ingest_object_done(store.reader, "lake", "a.parquet", "e1", &done, &err));
     CHECK(done);
+    result = ingest_object(&object, pairs, 2);
+    CHECK(result.repeated && result.observations == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation WHERE object_id = 1") == 2);
+    CHECK(finding_now(1).sightings == 1);
+    object.etag = "e2"; /* the same key written anew is another object */
+    CHECK(!ingest_object(&object, pairs, 2).repeated);
+    CHECK(sql_int("SELECT COUNT(*) FROM object") == 2);
 }
 
-/* The n-th step fails, for every n, until nothing does: after each failure nothing is stored. */
-TEST(all_or_nothing)
+TEST(a_failed_object_is_recorded_and_may_succeed_later)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct scored_pair pairs[2];
-    int64_t failures = 0;
+    struct ingest_object object = object_of("b.parquet"), failed = object;
+    struct scored_pair pair = usual("i-1", "10.1.2.3");
+    struct object_page page;
+    bool done;
 
-    fixture_open(&f);
-    pairs[0] = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    pairs[1] = given_pair("bob", "203.0.113.9", -2.0, FIXTURE_NOW_MS);
-    for (int64_t n = 1; n < 1000; n++) {
-        struct ingest_object object = {
-            .bucket = "lake", .key = "a", .etag = "e", .unscored_json = "{}"};
-        struct ingest_batch batch = {
-            .object = &object, .model_id = "m1", .origin = "worker", .pairs = pairs, .count = 2};
-        struct ingest_job job = {.batch = &batch};
-        enum err_code code;
-        int64_t first, last;
-
-        db_fail_after(f.db, n);
-        code = in_transaction(f.db, ingest_job, &job);
-        db_fail_after(f.db, 0);
-        if (code == ERR_NONE)
-            break;
-        failures++;
-        CHECK(code == ERR_IO);
-        CHECK(listed(&f, &ALL).count == 0);
-        CHECK_OK(rollup_range(f.db, &first, &last, &err));
-        CHECK(first == FIELD_NULL_INT);
-    }
-    CHECK(failures > 10 && failures < 999);
-    CHECK(listed(&f, &ALL).count == 1);
-    CHECK_OK(change_verify(f.db, &err));
+    given_model("m1");
+    failed.error_code = "corrupt";
+    failed.error = "the file is cut short";
+    CHECK(!ingest_object(&failed, NULL, 0).repeated);
+    CHECK(!ingest_object(&failed, NULL, 0).repeated);
+    CHECK_OK(ingest_object_done(store.reader, "lake", "b.parquet", "e1", &done, &err));
+    CHECK(!done);
+    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_FAILED, INT64_MAX, 10, &page, &err));
+    CHECK(page.count == 1 && !page.more && page.items[0].attempts == 2);
+    CHECK_STR(page.items[0].error, "the file is cut short");
+    CHECK(!ingest_object(&object, &pair, 1).repeated);
+    CHECK(ingest_object(&failed, NULL, 0).repeated); /* a late failure takes nothing back */
+    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_ANY, INT64_MAX, 10, &page, &err));
+    CHECK(page.count == 1 && page.items[0].error == NULL && page.items[0].attempts == 3);
+    CHECK_STR(page.items[0].unscored, "{\"no_entity\":8}");
 }
 
-TEST(an_idempotency_key_is_answered_from_the_first_outcome)
+TEST(a_request_counts_once_and_is_answered_again)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct scored_pair pair;
-    struct ingest_batch batch = {.model_id = "m1",
-                                 .origin = "token:soar",
-                                 .idempotency_key = "k",
-                                 .request_digest = "d1",
-                                 .pairs = &pair,
-                                 .count = 1};
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), flagged("i-1", "203.0.113.9")};
+    struct ingest_batch batch = batch_of(pairs, 2);
     struct ingest_job job = {.batch = &batch};
 
-    fixture_open(&f);
-    pair = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    CHECK_OK(in_transaction(f.db, ingest_job, &job));
-    CHECK_OK(in_transaction(f.db, ingest_job, &job));
-    CHECK(job.result.repeated && job.result.findings_new == 1 && job.result.flagged == 1);
+    given_model("m1");
+    batch.origin = "token:soar";
+    batch.idempotency_key = "k1";
+    batch.request_digest = "d1";
+    CHECK_OK(run_job(ingest_job, &job));
+    CHECK(!job.result.repeated);
+    CHECK_OK(run_job(ingest_job, &job));
+    CHECK(job.result.repeated && job.result.observations == 2 && job.result.flagged == 1);
+    CHECK(job.result.findings_new == 1 && job.result.findings_updated == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 2);
     batch.request_digest = "d2";
-    CHECK(in_transaction(f.db, ingest_job, &job) == ERR_CONFLICT);
-    batch.origin = "token:other";
-    CHECK_OK(in_transaction(f.db, ingest_job, &job));
-    CHECK(!job.result.repeated && job.result.findings_updated == 1);
+    CHECK_ERR(ERR_CONFLICT, run_job(ingest_job, &job));
+    CHECK_HAS(err.text, "Idempotency-Key");
+    batch.origin = "token:other"; /* keys belong to their caller */
+    CHECK_OK(run_job(ingest_job, &job));
+    CHECK(!job.result.repeated && sql_int("SELECT COUNT(*) FROM observation") == 4);
 }
 
-TEST(an_unregistered_model_stores_nothing)
+TEST(a_request_is_forgotten_after_a_week)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct scored_pair pair;
-    struct ingest_batch batch = {.model_id = "m2", .origin = "worker", .pairs = &pair, .count = 1};
+    struct scored_pair pair = usual("i-1", "10.1.2.3");
+    struct ingest_batch batch = batch_of(&pair, 1);
     struct ingest_job job = {.batch = &batch};
 
-    fixture_open(&f);
-    pair = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    CHECK(in_transaction(f.db, ingest_job, &job) == ERR_NOT_FOUND);
-    CHECK(listed(&f, &ALL).count == 0);
+    given_model("m1");
+    batch.idempotency_key = "k1";
+    batch.request_digest = "d1";
+    clock_set_for_test(T0);
+    CHECK_OK(run_job(ingest_job, &job));
+    clock_set_for_test(T0 + INT64_C(8) * DAY_MS);
+    batch.idempotency_key = "k2";
+    CHECK_OK(run_job(ingest_job, &job));
+    CHECK(sql_int("SELECT COUNT(*) FROM request") == 1);
 }
 
-/* The process is killed before the commit: as if it had never begun. */
-TEST(a_kill_leaves_nothing_half_done)
+TEST(an_unregistered_model_is_refused_whole)
 {
-    AUTO(fixture_done) struct fixture f;
-    struct scored_pair pair;
-    pid_t child;
-    int status;
+    struct ingest_object object = object_of("c.parquet");
+    struct scored_pair pair = usual("i-1", "10.1.2.3");
+    struct ingest_batch batch = batch_of(&pair, 1);
+    struct ingest_job job = {.batch = &batch};
 
-    fixture_open(&f);
-    pair = given_pair("alice", "198.51.100.7", 9.0, FIXTURE_NOW_MS);
-    db_close(f.db);
-    f.db = NULL;
-    child = fork();
-    if (child == 0) {
-        struct ingest_object object = {
-            .bucket = "lake", .key = "a", .etag = "e", .unscored_json = "{}"};
-        struct ingest_batch batch = {
-            .object = &object, .model_id = "m1", .origin = "worker", .pairs = &pair, .count = 1};
-        struct ingest_job job = {.batch = &batch};
-        struct tx tx;
+    batch.object = &object;
+    CHECK_ERR(ERR_NOT_FOUND, run_job(ingest_job, &job));
+    CHECK_HAS(err.text, "m1 is not registered");
+    CHECK(sql_int("SELECT COUNT(*) FROM object") == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 0);
+}
 
-        if (db_open(f.url, DB_WRITE, &f.db, &err) == ERR_NONE &&
-            db_begin(f.db, &tx, &err) == ERR_NONE && ingest_job(f.db, &job, &err) == ERR_NONE)
-            (void)kill(getpid(), SIGKILL);
-        _exit(1);
+/* What the writing connection remembers of entities goes with the rows that are rolled back. */
+TEST(entities_of_a_rolled_back_batch_are_forgotten)
+{
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), usual("i-2", "10.1.2.4")};
+    struct ingest_batch batch = batch_of(pairs, 2);
+    struct ingest_job job = {.batch = &batch};
+    struct tx tx = {0};
+
+    given_model("m1");
+    CHECK_OK(db_begin(store.db, &tx, &err));
+    CHECK_OK(db_savepoint(store.db, &err));
+    CHECK_OK(ingest_job(store.db, &job, &err));
+    CHECK_OK(db_savepoint_end(store.db, false, &err));
+    pairs[0].entity = "i-3"; /* takes the id i-1 had */
+    CHECK_OK(ingest_job(store.db, &job, &err));
+    tx_done(&tx);
+    pairs[0].entity = "i-2";
+    pairs[1].entity = "i-1";
+    CHECK(ingest(pairs, 2).observations == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation o JOIN entity e ON e.id = o.entity_id"
+                  " WHERE e.uid = 'i-1'") == 1);
+}
+
+TEST(long_and_many_entities_keep_their_ids)
+{
+    enum { ENTITIES = 500, LONG_BYTES = 2000 };
+    static char names[ENTITIES][LONG_BYTES];
+    static struct scored_pair pairs[ENTITIES];
+
+    given_model("m1");
+    for (int i = 0; i < ENTITIES; i++) {
+        (void)memset(names[i], 'e', i % 2 ? LONG_BYTES - 8 : 20);
+        (void)snprintf(names[i] + (i % 2 ? LONG_BYTES - 8 : 20), 8, "%d", i);
+        pairs[i] = usual(names[i], "10.0.0.1");
     }
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    CHECK_OK(db_open(f.url, DB_WRITE, &f.db, &err));
-    CHECK(listed(&f, &ALL).count == 0);
-    CHECK(given_batch(&f, "a", &pair, 1).findings_new == 1);
+    (void)ingest(pairs, ENTITIES);
+    (void)ingest(pairs, ENTITIES);
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == ENTITIES);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation o JOIN entity e ON e.id = o.entity_id"
+                  " GROUP BY e.id HAVING COUNT(*) <> 2") == INT64_MIN);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flagged_pair_becomes_a_finding),
-        cmocka_unit_test(the_same_object_counts_once),
-        cmocka_unit_test(a_failed_object_may_succeed_later),
-        cmocka_unit_test(all_or_nothing),
-        cmocka_unit_test(an_idempotency_key_is_answered_from_the_first_outcome),
-        cmocka_unit_test(an_unregistered_model_stores_nothing),
-        cmocka_unit_test(a_kill_leaves_nothing_half_done),
+        STORE_TEST(stores_a_batch_with_its_finding_change_and_rollup),
+        STORE_TEST(pairs_of_one_finding_in_a_batch_make_one_change),
+        STORE_TEST(later_sightings_add_to_the_finding),
+        STORE_TEST(a_newer_models_opinion_replaces_the_older_ones),
+        STORE_TEST(recurrence_opens_what_was_real_and_leaves_what_was_harmless),
+        STORE_TEST(an_object_counts_once),
+        STORE_TEST(a_failed_object_is_recorded_and_may_succeed_later),
+        STORE_TEST(a_request_counts_once_and_is_answered_again),
+        STORE_TEST(a_request_is_forgotten_after_a_week),
+        STORE_TEST(an_unregistered_model_is_refused_whole),
+        STORE_TEST(entities_of_a_rolled_back_batch_are_forgotten),
+        STORE_TEST(long_and_many_entities_keep_their_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
