@@ -203,8 +203,7 @@ static void read_time_cell(const struct json *node, const struct score_body *bod
 static void read_cells(const struct json *node, const struct score_body *body, size_t index,
                        struct arena *arena, struct json_faults *faults, struct score_row *row)
 {
-    const struct json *first = json_first(node);
-    const struct json *second = json_next(first);
+    const struct json *first = json_first(node), *second;
     char pointer[POINTER_BYTES];
     const char *entity, *ip;
 
@@ -213,6 +212,7 @@ static void read_cells(const struct json *node, const struct score_body *body, s
         json_fault(faults, pointer, "is not [entity, ip] or [entity, ip, time]");
         return;
     }
+    second = json_next(first);
     entity = cell(first, pointer, 0, SCORES_ENTITY_BYTES_MAX, faults);
     ip = cell(second, pointer, 1, IP_TEXT_BYTES, faults);
     if (ip != NULL && !ip_parse(ip, &row->ip))

@@ -152,6 +152,14 @@ static struct scored_pair *make_pairs(struct arena *arena, const struct score_bo
     return pairs;
 }
 
+static bool key_is_valid(const char *key, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (key[i] <= ' ' || key[i] > '~' || key[i] == '"')
+            return false;
+    return length > 0 && length <= KEY_LENGTH_MAX;
+}
+
 /* The caller's key without quotes; NULL when there is none. */
 static enum err_code read_key(struct request *req, const char **ret, struct err *err)
 {
@@ -165,10 +173,7 @@ static enum err_code read_key(struct request *req, const char **ret, struct err 
         header++;
         length -= 2;
     }
-    for (size_t i = 0; i < length; i++)
-        if (header[i] <= ' ' || header[i] > '~' || header[i] == '"')
-            length = KEY_LENGTH_MAX + 1;
-    if (length == 0 || length > KEY_LENGTH_MAX)
+    if (!key_is_valid(header, length))
         return err_set(err, ERR_INVALID, "Idempotency-Key must be 1 to %d visible ASCII characters",
                        KEY_LENGTH_MAX);
     *ret = arena_strndup(req->arena, header, length);

@@ -136,6 +136,10 @@ static enum MHD_Result answer(struct exchange *x, enum err_code code)
 {
     if (code != ERR_NONE && x->err.code != code)
         (void)err_set(&x->err, code, "%s", err_word(code));
+    if (code != ERR_NONE) { /* a body where a file takes none */
+        own_freep(&x->file.owned);
+        x->file = (struct static_file){.bytes = NULL};
+    }
     if (code != ERR_NONE && x->wrong_method)
         problem_write_wrong_method(&x->reply, &x->err);
     else if (code != ERR_NONE)

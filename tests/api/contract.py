@@ -105,7 +105,8 @@ class Contract:
         """Raises AssertionError when the contract does not allow this reply."""
         operation = self.find(method, path)
         if operation is None:
-            assert status in (400, 404, 405, 414, 401), f"{method} {path} is unknown: {status}"
+            if status < 400:
+                return None  # a file of the dashboard
             return self.check_problem(status, content_type, body)
         responses = operation.item["responses"]
         response = responses.get(str(status), responses["default"] if status >= 400 else None)

@@ -274,8 +274,11 @@ def judge(method, path, reply, ms):
     assert ms < REPLY_MS_MAX, f"took {ms} ms"
     if reply.status >= 500:
         assert reply.status == 503 and "retry-after" in reply.headers, f"status {reply.status}"
+    body = reply.body
+    if reply.headers.get("content-encoding") == "gzip" and method != "HEAD":
+        body = gzip.decompress(body)
     if method in ("GET", "PUT", "POST", "DELETE", "PATCH"):
-        reply.value = CONTRACT.check_reply(method, path, reply.status, reply.type, reply.body)
+        reply.value = CONTRACT.check_reply(method, path, reply.status, reply.type, body)
 
 
 class Run:
@@ -345,7 +348,7 @@ def fuzz(options):
                         sorted(run.statuses.items(), key=lambda item: str(item[0]))))
         for (method, path, headers, body), problem in run.failures:
             print(f"{type(problem).__name__}: {problem}\n  {method} {path}\n  {headers}\n"
-                  f"  {body!r:.3000}", file=sys.stderr)
+                  f"  {body!r:.300}", file=sys.stderr)
         if not alive:
             print(f"the server ended: {server.process.returncode}\n{server.errors()[-3000:]}",
                   file=sys.stderr)

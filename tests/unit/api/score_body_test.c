@@ -104,6 +104,9 @@ static const struct {
     {"{\"model\":\"m\",\"spec\":\"s\",\"time\":\"2026-01-01T00:00:00Z\","
      "\"rows\":[[\"e\",\"10.0.0.1\",\"no\"]],\"predictions\":[{\"dot_product\":1}]}",
      "/rows/0/2"},
+    {"{\"model\":\"m\",\"spec\":\"s\",\"rows\":[null],\"predictions\":[null]}", "/rows/0"},
+    {"{\"model\":\"m\",\"spec\":\"s\",\"rows\":[[]],\"predictions\":[[]]}", "/rows/0"},
+    {"{\"model\":\"m\",\"spec\":\"s\",\"rows\":[[\"e\"]],\"predictions\":[{}]}", "/rows/0"},
     {"{\"model\":\"m\",\"spec\":\"s\",\"time\":\"2026-01-01T00:00:00Z\","
      "\"rows\":[{\"0\":\"e\",\"1\":\"10.0.0.1\"}],\"predictions\":[{\"dot_product\":1}]}",
      "/rows/0"},
