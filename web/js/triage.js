@@ -1,7 +1,8 @@
 /**
  * Changing findings without overwriting anybody: every change names the version it was made on. When
  * a finding moved on meanwhile but its triage is still what the person saw (it was only sighted
- * again), the change is tried once more; otherwise it is left alone and said so.
+ * again), the change is tried once more; otherwise it is left alone and said so. Changes are sent one
+ * after the other, in the order they were made: a quick second one builds on the first one's version.
  */
 import * as api from './api.js';
 import * as undo from './undo.js';
@@ -12,6 +13,14 @@ import { STATUS_LABEL, VERDICT_LABEL, actorName } from './words.js';
 const FIELDS = ['status', 'verdict', 'assignee', 'tags'];
 const BATCH_MAX = 500, RETRY_MAX = 25;
 const events = new EventTarget();
+let tail = Promise.resolve();
+
+/** Runs a change after those before it have ended, well or not. */
+export function inOrder(task) {
+  const run = tail.then(task);
+  tail = run.catch(() => {});
+  return run;
+}
 
 /** Told with the findings (as they are now) whenever some were changed here. @returns {() => void} */
 export function onChanged(call) {
@@ -52,7 +61,7 @@ async function whoChanged(id) {
 }
 
 /**
- * The finding page's change.
+ * The finding page's change; to be called within inOrder.
  * @param {{value: {finding: Object}, etag: string}} seen what the person looks at
  * @returns {Promise<{value, etag, conflict?: string}>} what is there now
  */
@@ -115,7 +124,11 @@ async function applyAll(pairs) {
 }
 
 /** The queue's change: the same patch to findings, each as the person saw it. */
-export async function changeMany(findings, patchOf, label) {
+export function changeMany(findings, patchOf, label) {
+  return inOrder(() => changeThem(findings, patchOf, label));
+}
+
+async function changeThem(findings, patchOf, label) {
   const pairs = findings.map((finding) => ({ finding, patch: patchOf(finding) }))
     .filter(({ finding, patch }) => !equal(asItIs(finding, patch), patch));
   if (pairs.length === 0) return;
@@ -137,7 +150,11 @@ export async function changeMany(findings, patchOf, label) {
 }
 
 /** Takes the last change back, unless somebody has changed the same since. */
-export async function undoLast() {
+export function undoLast() {
+  return inOrder(undoNewest);
+}
+
+async function undoNewest() {
   const entry = undo.pop();
   if (!entry) {
     toast('Nothing to undo.');

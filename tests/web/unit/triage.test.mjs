@@ -119,6 +119,14 @@ test('undo does not overwrite what somebody did since', async () => {
   assert.match(toasts.at(-1), /^1 finding not undone/);
 });
 
+test('quick changes of one finding build on each other, undo waits for them', async () => {
+  const finding = copy(stored.get(1));
+  changeMany([finding], () => ({ verdict: 'suspicious' }), 'a');
+  changeMany([finding], () => ({ assignee: 'ana' }), 'b');
+  await undoLast();
+  assert.deepEqual([stored.get(1).verdict, stored.get(1).assignee, stored.get(1).version], ['suspicious', null, 4]);
+});
+
 test('a patch in words', () => {
   assert.equal(describe({ status: 'in_progress', verdict: null, assignee: 'ana', tags: ['a', 'b'] }), 'status in progress, no verdict, assigned to ana, tags a, b');
 });

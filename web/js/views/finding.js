@@ -9,7 +9,7 @@ import { poll } from '../poll.js';
 import { go } from '../router.js';
 import { currentQueue, mayTriage, me, queueFor } from '../state.js';
 import { toast, toastError } from '../toast.js';
-import { changeOne, onChanged, sameTriage } from '../triage.js';
+import { changeOne, inOrder, onChanged, sameTriage } from '../triage.js';
 import { compared, reasons, shortName } from '../why.js';
 import { figure } from '../charts/draw.js';
 import { histogramConfig, histogramTable } from '../charts/histogram.js';
@@ -191,8 +191,13 @@ class FindingView {
 
   // ---- triage ----
 
-  async change(patch) {
+  change(patch) {
+    return inOrder(() => this.changeNow(patch));
+  }
+
+  async changeNow(patch) {
     if (!this.seen || !mayTriage()) return;
+    this.changing = true;
     try {
       const now = await changeOne(this.seen, patch);
       this.show({ value: now.value, etag: now.etag });
@@ -202,12 +207,13 @@ class FindingView {
       this.triage.show(this.seen.value.finding);
       toastError(error);
     }
+    this.changing = false;
   }
 
   /** Undo changed it, or another view did. */
   async changedElsewhere(findings) {
     const now = findings.find((f) => f.id === this.id);
-    if (!now || !this.seen || sameTriage({ ...this.seen.value.finding, ...now }, this.seen.value.finding)) return;
+    if (!now || !this.seen || this.changing || sameTriage({ ...this.seen.value.finding, ...now }, this.seen.value.finding)) return;
     await this.quietly(async () => this.refresh(this.abort.signal));
   }
 

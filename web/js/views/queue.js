@@ -309,7 +309,8 @@ class QueueView {
     const targets = this.targets();
     const single = this.queue.selected.size === 0;
     await changeMany(targets, () => patch, label);
-    if (single && targets.length === 1 && this.done(targets[0])) this.move(1);
+    const stayed = targets.length === 1 && this.queue.cursor === targets[0].id;
+    if (single && stayed && this.done(targets[0])) this.move(1);
   }
 
   act(menu, anchor, ...more) {
