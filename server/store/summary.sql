@@ -15,7 +15,7 @@ SELECT COUNT(*) FILTER (WHERE f.status = 0) AS new_,
 -- name: SUMMARY_DAY
 SELECT COALESCE(SUM(r.flagged), 0) AS flagged, COALESCE(SUM(r.observations), 0) AS observations
   FROM rollup_hour r JOIN spec s ON s.id = r.spec_id
- WHERE r.hour_ms > $1 AND ($2 IS NULL OR s.name = $2);
+ WHERE r.hour_ms >= $1 AND ($2 IS NULL OR s.name = $2);
 
 -- name: SUMMARY_ENTITIES
 SELECT e.uid AS entity, COUNT(*) AS findings, MAX(f.percentile) AS max_percentile
