@@ -41,7 +41,7 @@ static const struct conf_setting SETTINGS[] = {
     {"learning-rate", CONF_REAL, HYPER(learning_rate), CONF_FLAG_ONLY, 1e-6, 10, "X",
      "step of the optimiser"},
     {"mini-batch-size", CONF_INT, HYPER(mini_batch_size), CONF_FLAG_ONLY, 1, 500000, "N",
-     "training pairs between two steps"},
+     "training pairs between two steps; a hundredth of them, 50 to 1000, unless given"},
     {"num-entity-vectors", CONF_INT, HYPER(num_entity_vectors), CONF_FLAG_ONLY, 1, 250e6, "N",
      "more entities than these share vectors; twice the entities unless given"},
     {"num-ip-encoder-layers", CONF_INT, HYPER(num_ip_encoder_layers), CONF_FLAG_ONLY, 0, 100, "N",

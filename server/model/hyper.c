@@ -6,30 +6,31 @@
 #include "base/json.h"
 #include "base/str.h"
 
+enum { BATCHES_WANTED = 100, BATCH_MIN = 50, BATCH_MAX = 1000 };
+
 const struct hyper HYPER_DEFAULT = {
     .vector_dim = 32,
     .epochs = 5,
     .learning_rate = 0.01,
-    .mini_batch_size = 1000,
     .random_negative_sampling_rate = 5,
     .shuffled_negative_sampling_rate = 1,
     .weight_decay = 1e-5,
 };
 
-#define WHOLE(member) #member, false, offsetof(struct hyper, member)
-#define REAL(member)  #member, true, offsetof(struct hyper, member)
+#define WHOLE(member)  #member, false, false, offsetof(struct hyper, member)
+#define CHOSEN(member) #member, false, true, offsetof(struct hyper, member)
+#define REAL(member)   #member, true, false, offsetof(struct hyper, member)
 const struct hyper_rule HYPER_RULES[] = {
-    {WHOLE(num_entity_vectors), 1, 250e6,
-     "entity vectors; more entities than these share them. Twice the entities unless given"},
-    {WHOLE(vector_dim), 4, 4096, "numbers in a vector"},
-    {WHOLE(epochs), 1, 10000, "passes over the training pairs"},
-    {REAL(learning_rate), 1e-6, 10, "step of the optimiser"},
-    {WHOLE(mini_batch_size), 1, 500000, "training pairs between two steps"},
-    {WHOLE(random_negative_sampling_rate), 0, 500, "random addresses per training pair"},
-    {WHOLE(shuffled_negative_sampling_rate), 0, 500, "other entities' addresses per training pair"},
-    {REAL(weight_decay), 0, 10, "L2 penalty; over 1e-5 does harm"},
-    {WHOLE(num_ip_encoder_layers), 0, 100, "layers over the prefix rows; only 0 is built"},
-    {NULL, false, 0, 0, 0, NULL},
+    {CHOSEN(num_entity_vectors), 1, 250e6},
+    {WHOLE(vector_dim), 4, 4096},
+    {WHOLE(epochs), 1, 10000},
+    {REAL(learning_rate), 1e-6, 10},
+    {CHOSEN(mini_batch_size), 1, 500000},
+    {WHOLE(random_negative_sampling_rate), 0, 500},
+    {WHOLE(shuffled_negative_sampling_rate), 0, 500},
+    {REAL(weight_decay), 0, 10},
+    {WHOLE(num_ip_encoder_layers), 0, 100},
+    {NULL, false, false, 0, 0, 0},
 };
 
 static double value_of(const struct hyper *hyper, const struct hyper_rule *rule)
@@ -45,7 +46,7 @@ enum err_code hyper_check(const struct hyper *hyper, struct err *err)
     for (const struct hyper_rule *rule = HYPER_RULES; rule->name != NULL; rule++) {
         double value = value_of(hyper, rule);
 
-        if (rule->offset == offsetof(struct hyper, num_entity_vectors) && value == 0)
+        if (rule->chosen && value == 0)
             continue;
         if (!(value >= rule->min && value <= rule->max))
             return err_set(err, ERR_INVALID, "%s is %.10g, and must be from %.10g to %.10g",
@@ -61,6 +62,21 @@ enum err_code hyper_check(const struct hyper *hyper, struct err *err)
                        "random_negative_sampling_rate and "
                        "shuffled_negative_sampling_rate cannot both be 0");
     return ERR_NONE;
+}
+
+struct hyper hyper_chosen(const struct hyper *hyper, size_t pairs, size_t entities)
+{
+    struct hyper ret = *hyper;
+    int64_t batch = (int64_t)pairs / BATCHES_WANTED;
+
+    if (ret.mini_batch_size == 0)
+        ret.mini_batch_size = batch < BATCH_MIN ? BATCH_MIN : batch > BATCH_MAX ? BATCH_MAX : batch;
+    if (ret.num_entity_vectors == 0) {
+        ret.num_entity_vectors = 1;
+        while ((uint64_t)ret.num_entity_vectors < 2 * (uint64_t)entities)
+            ret.num_entity_vectors *= 2;
+    }
+    return ret;
 }
 
 void hyper_json(const struct hyper *hyper, uint64_t seed, struct str *ret)

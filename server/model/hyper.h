@@ -12,7 +12,8 @@ struct hyper {
     int64_t vector_dim;
     int64_t epochs;
     double learning_rate;
-    int64_t mini_batch_size; /* positives; their negatives come on top */
+    int64_t mini_batch_size; /* positives, their negatives come on top; 0 = a hundredth of the
+                                pairs, 50 to 1000 */
     int64_t random_negative_sampling_rate;
     int64_t shuffled_negative_sampling_rate;
     double weight_decay;
@@ -20,16 +21,18 @@ struct hyper {
 };
 extern const struct hyper HYPER_DEFAULT;
 
-/* One row per member; exactly one of the offsets' kinds holds. */
+/* One row per member. */
 struct hyper_rule {
     const char *name; /* SageMaker's; NULL ends */
     bool real;        /* double, else int64_t */
+    bool chosen;      /* 0 = chosen from the data */
     size_t offset;
     double min, max;
-    const char *help;
 };
 extern const struct hyper_rule HYPER_RULES[];
 
 /* ERR_INVALID names the hyperparameter and its range. */
 NODISCARD enum err_code hyper_check(const struct hyper *hyper, struct err *err);
+/* With what is chosen from the data. */
+struct hyper hyper_chosen(const struct hyper *hyper, size_t pairs, size_t entities);
 void hyper_json(const struct hyper *hyper, uint64_t seed, struct str *ret);

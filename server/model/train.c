@@ -71,14 +71,9 @@ static char *metrics_json(const struct trained *trained, size_t count)
 
 static char *hyperparameters_json(const struct train_options *options, uint64_t entities)
 {
-    struct hyper hyper = options->hyper;
+    struct hyper hyper = hyper_chosen(&options->hyper, 0, entities);
     struct str text;
 
-    if (hyper.num_entity_vectors == 0) {
-        hyper.num_entity_vectors = 1;
-        while ((uint64_t)hyper.num_entity_vectors < 2 * entities)
-            hyper.num_entity_vectors *= 2;
-    }
     str_init(&text, JSON_BYTES_MAX);
     hyper_json(&hyper, options->seed, &text);
     return str_take(&text);
@@ -127,12 +122,16 @@ enum err_code train_run(struct train_pair *pairs, size_t count, const struct tra
                         struct trained **ret, struct err *err)
 {
     AUTO(trained_freep) struct trained *trained = NULL;
+    struct train_options chosen = *options;
+    int64_t vectors = options->hyper.num_entity_vectors;
 
     TRY(check_input(count, options, err));
+    chosen.hyper = hyper_chosen(&options->hyper, count, 0);
+    chosen.hyper.num_entity_vectors = vectors; /* by the entities, which are not counted yet */
     trained = own_alloc(sizeof *trained);
     qsort(pairs, count, sizeof *pairs, by_time);
-    TRY(calibrate(pairs, count, options, &trained->calibration, err));
-    learn_everything(pairs, count, options, trained);
+    TRY(calibrate(pairs, count, &chosen, &trained->calibration, err));
+    learn_everything(pairs, count, &chosen, trained);
     TRY(check_result(trained, err));
     *ret = TAKE(trained);
     return ERR_NONE;

@@ -70,6 +70,30 @@ TEST(the_same_pairs_in_any_order_give_the_same_file)
     CHECK(strcmp(third.id, first.id) != 0);
 }
 
+/* Numbers of the first version of the file format: what scores must not change by accident. */
+TEST(golden_scores)
+{
+    static const struct {
+        const char *entity, *ip;
+        double wanted;
+    } CASES[] = {
+        {"host-4", "10.4.0.9", 1.763474},
+        {"host-4", "10.9.0.9", -2.013589},
+        {"host-5", "2001:db8:5:1::9", 2.030303},
+        {"stranger", "203.0.113.9", -7.114966},
+    };
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        double got = kit_score(model, "", CASES[i].entity, CASES[i].ip).dot_product;
+
+        if (fabs(got - CASES[i].wanted) >= 1e-4)
+            print_error("%s %s: %.7g\n", CASES[i].entity, CASES[i].ip, got);
+        CHECK_CASE(CASES[i].ip, fabs(got - CASES[i].wanted) < 1e-4);
+    }
+}
+
 TEST(a_model_tells_what_it_was_made_of)
 {
     AUTO(kit_freep) struct kit *kit = kit_new();
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(ipv6_is_learned_apart),
         cmocka_unit_test(an_unknown_entity_is_said_to_be_one),
         cmocka_unit_test(the_same_pairs_in_any_order_give_the_same_file),
+        cmocka_unit_test(golden_scores),
         cmocka_unit_test(a_model_tells_what_it_was_made_of),
         cmocka_unit_test(networks_are_by_use),
         cmocka_unit_test(specs_are_kept_apart),
