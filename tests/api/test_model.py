@@ -1,0 +1,79 @@
+"""serve --model: scores of a registered model get its threshold and percentiles."""
+import subprocess
+import unittest
+
+from server import BINARY, Server, score
+
+
+class Model(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.path = cls.server.folder / "small.model"
+        lake = cls.server.folder / "lake"
+        cls.run_program("simulate", "--entities", "40", "--days", "5", "--seed", "3", "--out", lake)
+        cls.run_program("train", "--out", cls.path, "--epochs", "1", "--spec", "vpc-egress", lake)
+        cls.server.arguments = ("--model", str(cls.path))
+        cls.server.__enter__()
+        cls.ingest, cls.read = cls.server.client("ingest"), cls.server.client("read")
+        (cls.model,) = cls.read.get("/api/v1/models").value["models"]
+
+    @classmethod
+    def run_program(cls, *arguments):
+        done = subprocess.run([str(BINARY), *map(str, arguments)], capture_output=True, text=True,
+                              timeout=300, cwd=cls.server.folder)
+        if done.returncode != 0:
+            cls.server.__exit__(None, None, None)
+            if "libduckdb" in done.stderr:
+                raise unittest.SkipTest("libduckdb is not installed here")
+            raise AssertionError(f"{arguments}: {done.stderr[-2000:]}")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def post(self, *rows, **more):
+        return self.ingest.post("/api/v1/scores", {
+            "model": self.model["id"], "spec": "vpc-egress", "scores": rows, **more})
+
+    def test_it_is_listed_with_what_it_knows(self):
+        (threshold,) = self.model["thresholds"]
+        self.assertEqual(threshold["spec"], "vpc-egress")
+        self.assertGreater(threshold["sample_size"], 100)
+        self.assertIn("hyperparameters", self.model["info"])
+        self.assertIsNone(self.model["last_used"])
+
+    def test_scores_of_it_need_no_threshold(self):
+        threshold = self.model["thresholds"][0]["threshold"]
+        reply = self.post(score("i-over", score=threshold + 0.01),
+                          score("i-at", score=threshold), score("i-top", score=1e6))
+        self.assertEqual((reply.status, reply.value["flagged"]), (200, 2), reply.body)
+        (over,) = self.read.get("/api/v1/findings?entity=i-over").value["findings"]
+        (top,) = self.read.get("/api/v1/findings?entity=i-top").value["findings"]
+        self.assertLess(50, over["percentile"])
+        self.assertLess(over["percentile"], 100.001)
+        self.assertEqual(top["percentile"], 100)
+        found = self.read.get(f"/api/v1/findings/{over['id']}").value
+        self.assertEqual(found["threshold"], threshold)
+        self.assertEqual(found["detector"], self.model["detector"])
+
+    def test_a_percentile_that_is_given_stays(self):
+        threshold = self.model["thresholds"][0]["threshold"]
+        self.post(score("i-given", score=threshold + 1, percentile=12.5))
+        (found,) = self.read.get("/api/v1/findings?entity=i-given").value["findings"]
+        self.assertEqual(found["percentile"], 12.5)
+
+    def test_another_threshold_is_refused(self):
+        threshold = self.model["thresholds"][0]["threshold"]
+        reply = self.post(score("i-other"), threshold=threshold + 1)
+        self.assertEqual(reply.status, 422)
+        self.assertEqual([e["pointer"] for e in reply.value["errors"]], ["/threshold"])
+        self.assertEqual(self.post(score("i-same"), threshold=threshold).status, 200)
+
+    def test_another_spec_needs_one(self):
+        reply = self.post(score("i-spec", spec="dns-answer"))
+        self.assertEqual((reply.status, reply.value["errors"][0]["pointer"]), (422, "/threshold"))
+
+
+if __name__ == "__main__":
+    unittest.main()
