@@ -36,6 +36,7 @@ function nearness(finding, explanation) {
 function rank(finding) {
   const score = `its score of ${format.score(finding.score)}`;
   if (finding.percentile == null) return `${score} is above the threshold`;
+  if (finding.percentile >= 100) return `${score} is above all of the calibration sample`;
   const odds = format.odds(finding.percentile);
   return `${score} is above ${format.percentile(finding.percentile)} % of the calibration sample${odds ? `, ${odds}` : ''}`;
 }

@@ -27,7 +27,8 @@ test('bands fill to the one below, flagged counts stand on their own axis', () =
     [['p50', false, 'y'], ['p90', '-1', 'y'], ['p99', '-1', 'y'], ['p99.9', '-1', 'y'], ['Flagged', null, 'flagged']]);
   assert.equal(datasets[4].data[0].y, null);
   assert.equal(datasets[4].data[3].y, 3);
-  assert.equal(options.scales.flagged.max, 9);
+  assert.equal(options.scales.flagged.max, 12);
+  assert.equal(options.scales.y.suggestedMin, -5 - 7 / 3);
   assert.equal(options.scales.flagged.ticks.callback(6), '');
 });
 

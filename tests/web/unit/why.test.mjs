@@ -32,6 +32,7 @@ test('unknown entity, no explanation, no percentile', () => {
   const unknown = reasons({ finding: finding({ entity_known: false, percentile: null }), explanation: null });
   assert.equal(unknown.head, 'was not there when the model was trained.');
   assert.deepEqual(unknown.rest, ['Its score of 9.10 is above the threshold.']);
+  assert.deepEqual(reasons({ finding: finding({ percentile: 100 }), explanation: null }).rest, ['Its score of 9.10 is above all of the calibration sample.']);
   assert.equal(reasons({ finding: finding(), explanation: null }).head, 'has not usually talked to 203.0.113.7.');
 });
 

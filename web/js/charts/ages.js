@@ -10,7 +10,7 @@ export function agesConfig(ages, colours) {
     data: {
       labels: ages.map(({ age }) => AGE_LABEL[age]),
       datasets: [{
-        label: 'Open findings', data: ages.map((a) => a.count),
+        label: 'Open findings', data: ages.map((a) => a.count || null),
         backgroundColor: ages.map((_, i) => colours[`age-${i + 1}`]), maxBarThickness: 22, minBarLength: 2,
       }],
     },

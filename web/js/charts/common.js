@@ -59,10 +59,10 @@ export function timeAxis(colours, min, max) {
 }
 
 /**
- * Draws a dashed upright line with a word at a value of the x axis, when it lies within. The word stands
- * on the side asked for when there is room.
+ * Draws a dashed upright line at a value of the x axis, when it lies within, and a word above the chart, on the
+ * side asked for when there is room.
  */
-export function uprightLine({ value, label, colour, id, row = 0, side = 'left' }) {
+export function uprightLine({ value, label, colour, id, side = 'left' }) {
   return {
     id,
     afterDatasetsDraw({ ctx, chartArea, scales: { x } }) {
@@ -80,7 +80,7 @@ export function uprightLine({ value, label, colour, id, row = 0, side = 'left' }
       ctx.lineTo(at, chartArea.bottom);
       ctx.stroke();
       ctx.textAlign = right ? 'left' : 'right';
-      ctx.fillText(label, at + (right ? 5 : -5), chartArea.top + 10 + row * 14);
+      ctx.fillText(label, at + (right ? 5 : -5), chartArea.top - 6);
       ctx.restore();
     },
   };

@@ -2,6 +2,8 @@
 import { count, score, shortCount } from '../format.js';
 import { axis, baseOptions, uprightLine } from './common.js';
 
+const LABEL_PX = 16; // for the words above the lines
+
 /** Bins as [{low, high, count}]: the one below all others gets a place beside them. */
 export function placedBins({ bins, width }) {
   const first = bins.find((bin) => bin.low !== null);
@@ -42,6 +44,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
     },
     options: {
       ...options,
+      layout: { padding: { top: LABEL_PX } },
       plugins: {
         ...options.plugins,
         tooltip: {
@@ -64,7 +67,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
     },
     plugins: [
       uprightLine({ id: 'threshold', value: data.threshold, label: `threshold ${score(data.threshold)}`, colour: colours.threshold }),
-      ...(marker ? [uprightLine({ id: 'marker', ...marker, colour: colours.accent, row: 1, side: 'right' })] : []),
+      ...(marker ? [uprightLine({ id: 'marker', ...marker, colour: colours.accent, side: 'right' })] : []),
     ],
   };
 }

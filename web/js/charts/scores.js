@@ -10,6 +10,9 @@ export const BANDS = [
   { key: 'p999', label: 'p99.9', colour: 'band-999' },
 ];
 
+/** The chart is so many times as high as its highest bar. */
+const BAR_ROOM = 4;
+
 export const bucketMs = (data) => (data.bucket === 'day' ? DAY : HOUR);
 
 /** Buckets in time order with an empty one wherever data is missing, so that no line crosses a gap. */
@@ -43,7 +46,7 @@ function isAlone(points, i) {
 
 function flaggedDataset(points, colours) {
   return {
-    type: 'bar', label: 'Flagged', yAxisID: 'flagged', order: 1,
+    type: 'bar', label: 'Flagged', yAxisID: 'flagged', order: 3,
     data: points.map((p) => ({ x: p.time, y: p.flagged || null })),
     backgroundColor: fade(colours.flagged, 0.75), barThickness: 'flex', maxBarThickness: 14, minBarLength: 2,
   };
@@ -72,6 +75,13 @@ export function extent(data) {
   return { min: Math.max(since, first - step) - step / 2, max: Math.min(until, last + 2 * step) };
 }
 
+/** Where the axis of scores begins: so far below the bands that the bars of flagged counts fit under them. */
+function foot(points) {
+  const values = points.flatMap((p) => BANDS.map(({ key }) => p[key] ?? NaN)).filter((v) => !Number.isNaN(v));
+  const low = Math.min(...values), high = Math.max(...values);
+  return low - (high - low) / (BAR_ROOM - 1);
+}
+
 /** @param data a Timeseries of at least one bucket */
 export function scoresConfig(data, colours) {
   const points = withGaps(data.buckets, bucketMs(data));
@@ -86,10 +96,9 @@ export function scoresConfig(data, colours) {
       plugins: { ...options.plugins, tooltip: tooltip(points, options) },
       scales: {
         x: timeAxis(colours, min, max),
-        y: axis(colours, { title: { text: 'score' }, ticks: { maxTicksLimit: 7 } }),
-        // Three times as high as its bars: they stay at the foot, below the bands.
+        y: axis(colours, { title: { text: 'score' }, suggestedMin: foot(points), ticks: { maxTicksLimit: 7 } }),
         flagged: axis(colours, {
-          position: 'right', min: 0, max: flaggedMost * 3, grid: { display: false }, title: { text: 'flagged' },
+          position: 'right', min: 0, max: flaggedMost * BAR_ROOM, grid: { display: false }, title: { text: 'flagged' },
           ticks: { maxTicksLimit: 8, precision: 0, callback: (v) => (v <= flaggedMost ? count(v) : '') },
         }),
       },

@@ -115,6 +115,8 @@ class FindingView {
     this.usual.hidden = networks.length === 0;
     if (this.usual.hidden) return;
     const { ip } = detail.finding;
+    // The list ends somewhere: a network that is not on it may have been used.
+    const isNew = detail.explanation.known_bits < (ip.includes(':') ? 48 : 24);
     const bar = (share) => h('span.share-bar', { 'aria-hidden': 'true' }, h('span', { style: { width: `${share * 100}%` } }));
     fill(this.usual,
       h('div.panel-head', null, h('h2', null, 'Usual networks of the entity')),
@@ -125,7 +127,7 @@ class FindingView {
             h('th.mono', { scope: 'row' }, n.network), h('td', null, bar(n.share), format.share(n.share)),
             h('td', null, format.count(n.observations)), h('td', null, n.within ? 'contains it' : String(n.shared)))),
           !networks.some((n) => n.within) && h('tr.this-address', null,
-            h('th.mono', { scope: 'row' }, usualNetwork(ip) ?? ip), h('td', null, bar(0), 'this address'), h('td', null, '–'), h('td', null, '–')))));
+            h('th.mono', { scope: 'row' }, usualNetwork(ip) ?? ip), h('td', null, isNew ? 'this address: none before' : 'this address: seldom'), h('td', null, '–'), h('td', null, '–')))));
   }
 
   // ---- reading ----

@@ -28,7 +28,7 @@ function networkLink(ip) {
 
 const CELLS = {
   rarity: (f) => parts.rarity(f),
-  entity: (f) => link(`/findings/${f.id}`, { class: 'entity-link', tabindex: -1 }, middle(f.entity)),
+  entity: (f) => link(`/findings/${f.id}`, { class: 'entity-link', tabindex: -1 }, middle(f.entity, 14)),
   ip: (f) => h('span.ip', null, middle(f.ip, 5)),
   network: (f) => networkLink(f.ip),
   spec: (f) => f.spec,
