@@ -53,7 +53,7 @@ struct output {
     struct lake *lake;
     struct arena arena;
     struct str line;
-    uint64_t objects, failed, rows, pairs;
+    uint64_t objects, failed, rows, rows_unclaimed, pairs;
     uint64_t unscored[UNSCORED__MAX];
 };
 
@@ -87,6 +87,7 @@ static enum err_code print_result(struct output *output, const struct lake_resul
                                   const char *path, struct err *err)
 {
     output->rows += result->rows;
+    output->rows_unclaimed += result->rows_unclaimed;
     output->pairs += result->pair_count;
     for (size_t i = 0; i < result->spec_count; i++)
         for (int reason = 0; reason < UNSCORED__MAX; reason++)
@@ -154,6 +155,9 @@ static void print_counts(const struct output *output)
     (void)fprintf(stderr,
                   "objects %" PRIu64 " (%" PRIu64 " failed), rows %" PRIu64 ", pairs %" PRIu64 "\n",
                   output->objects, output->failed, output->rows, output->pairs);
+    if (output->rows_unclaimed > 0)
+        (void)fprintf(stderr, "  of no asked spec       %12" PRIu64 " rows\n",
+                      output->rows_unclaimed);
     for (int reason = 0; reason < UNSCORED__MAX; reason++)
         if (output->unscored[reason] > 0)
             (void)fprintf(stderr, "  unscored, %-12s %12" PRIu64 " rows\n", UNSCORED_WORDS[reason],

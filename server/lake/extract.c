@@ -302,8 +302,9 @@ static void read_place(struct extraction *x, enum spec_role role,
         *ret_length = 0;
 }
 
+/* *ret_claimed is set when the row is one of the spec's. */
 static enum err_code apply(struct extract *extract, size_t index, const struct cell *cells,
-                           struct err *err)
+                           bool *ret_claimed, struct err *err)
 {
     struct extraction x = {
         .extract = extract,
@@ -317,6 +318,7 @@ static enum err_code apply(struct extract *extract, size_t index, const struct c
 
     if (!all_hold(&x.spec->where, cells, false))
         return ERR_NONE;
+    *ret_claimed = true;
     x.count->rows++;
     reason = read_row(&x, entity);
     if (reason != UNSCORED__MAX) {
@@ -342,15 +344,16 @@ static bool class_of(const struct cell *cell, int64_t *ret)
 
 enum err_code extract_row(struct extract *extract, const struct cell *cells, struct err *err)
 {
+    bool has_class, claimed = false;
     int64_t class_uid;
 
     extract->rows++;
-    if (!class_of(&cells[PLAN_CLASS_PATH], &class_uid))
-        return ERR_NONE;
-    extract->class_seen = true;
-    for (size_t i = 0; i < extract->set->count; i++)
+    has_class = class_of(&cells[PLAN_CLASS_PATH], &class_uid);
+    extract->class_seen |= has_class;
+    for (size_t i = 0; has_class && i < extract->set->count; i++)
         if (spec_has_class(extract->set->specs[i], class_uid))
-            TRY(apply(extract, i, cells, err));
+            TRY(apply(extract, i, cells, &claimed, err));
+    extract->rows_unclaimed += !claimed;
     return ERR_NONE;
 }
 
@@ -359,6 +362,7 @@ void extract_result(const struct extract *extract, struct lake_result *ret)
     struct arena *arena = extract->dedupe.arena;
 
     ret->rows = extract->rows;
+    ret->rows_unclaimed = extract->rows_unclaimed;
     ret->pairs = dedupe_pairs(&extract->dedupe, extract->set->count);
     ret->pair_count = extract->dedupe.count;
     ret->specs = ARENA_ARRAY(arena, struct lake_spec_count, extract->set->count);

@@ -49,7 +49,8 @@ struct lake_result {
     size_t pair_count;
     struct lake_spec_count *specs;
     size_t spec_count;
-    uint64_t rows; /* of the object */
+    uint64_t rows;           /* of the object */
+    uint64_t rows_unclaimed; /* of them, those of no spec: other classes, other products */
 };
 
 struct lake_options {
@@ -72,8 +73,9 @@ size_t lake_spec_count_of(const struct lake *lake);
 const char *lake_spec_name(const struct lake *lake, size_t index);
 
 /* Reads one local file. The kind is told from its first bytes (PAR1, gzip magic, { or [), not from
- * its name. Results live in arena. ERR_CORRUPT (damaged), ERR_INVALID (another schema: says which
- * classes were wanted and found), ERR_TOO_LARGE, ERR_UNAVAILABLE (no libduckdb: says what to
- * install), ERR_IO. An empty file is ERR_CORRUPT; a valid one with no rows gives no pairs. */
+ * its name. Results live in arena. ERR_CORRUPT (damaged), ERR_INVALID (no OCSF: says what it has
+ * instead), ERR_TOO_LARGE, ERR_UNAVAILABLE (no libduckdb: says what to install), ERR_IO. An empty
+ * file is ERR_CORRUPT; a valid one with no rows, or with events of classes that no spec asks for (a
+ * folder holds many kinds), gives no pairs. */
 NODISCARD enum err_code lake_read(struct lake *lake, const char *path, struct arena *arena,
                                   struct lake_result *ret, struct err *err);

@@ -62,6 +62,19 @@ TEST(rows_become_counted_pairs)
     CHECK(RESULT.specs[0].unscored[UNSCORED_FILTERED] == 1);
 }
 
+TEST(rows_of_no_spec_are_counted)
+{
+    struct lake_options options = {.spec_names = INGRESS};
+    struct err err = {0};
+
+    CHECK_OK(
+        read_with(&options, "{\"class_uid\":2004,\"time\":1}{\"no\":\"class\"}" FLOW(""), &err));
+    CHECK(RESULT.rows == 3 && RESULT.rows_unclaimed == 2 && RESULT.pair_count == 1);
+    CHECK_OK(read_with(&options, "{\"class_uid\":2004,\"time\":1}", &err));
+    CHECK(RESULT.rows == 1 && RESULT.rows_unclaimed == 1);
+    CHECK(RESULT.pair_count == 0 && RESULT.spec_count == 0);
+}
+
 TEST(refused_flows_are_kept_when_asked_for)
 {
     struct lake_options options = {.spec_names = INGRESS, .keep_rejected = true};
@@ -244,6 +257,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test_setup_teardown(rows_become_counted_pairs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_of_no_spec_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refused_flows_are_kept_when_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pairs_come_by_spec_then_by_first_sighting, set_up,
                                         tear_down),
