@@ -14,7 +14,7 @@ function fail(what) {
 }
 
 function quote(text) {
-    gsub(/\\/, "\\\\", text)
+    gsub(/\\/, "&&", text)
     gsub(/"/, "\\\"", text)
     gsub(/\n/, "\\n", text)
     if (text ~ /[\001-\037]/)

@@ -67,7 +67,7 @@ END {
     print "#include \"gen/statements.h\"\n\n#include <stddef.h>\n" > c
     print "const struct sql_statement SQL_STATEMENTS[SQL__MAX] = {" > c
     for (i = 1; i <= count; i++) {
-        gsub(/\\/, "\\\\\\\\", texts[i])
+        gsub(/\\/, "&&", texts[i])
         gsub(/"/, "\\\"", texts[i])
         gsub(/\n/, "\\n\"\n     \"", texts[i])
         printf "    {\"%s\",\n     \"%s\",\n     %d, %s},\n", names[i], texts[i], parameters[i], modes[i] > c
