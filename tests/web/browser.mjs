@@ -11,8 +11,9 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 const STEP_MS_MAX = 15e3;
-/** Nobody is signed in yet, or a password is wrong; a race is lost; a finding is not there: answers, not faults. */
+/** Nobody is signed in yet, or a password is wrong; a race is lost; a finding is not there: answers of the API, not faults. */
 const EXPECTED = /status of (401|404|412|429|503)/;
+const isExpected = (message) => EXPECTED.test(message.text()) && (message.location().url.includes('/api/') || (process.env.WEB_DIR && message.location().url.includes('/vendor/')));
 
 export async function launch() {
   const executablePath = process.env.CHROMIUM ?? PLACES.find(existsSync);
@@ -29,7 +30,7 @@ export async function openPage(browser, { url, cookies = [], width = 1360, heigh
   const faults = [];
   page.on('pageerror', (error) => faults.push(`exception: ${error.stack}`));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(message.text())) faults.push(`console: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !isExpected(message)) faults.push(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   await page.addInitScript(() => {

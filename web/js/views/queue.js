@@ -112,16 +112,24 @@ class QueueView {
   /** Everything but the rows themselves. */
   drawAround() {
     const { queue } = this;
-    for (const [id, row] of this.rows) {
-      const current = id === queue.cursor;
-      row.classList.toggle('is-cursor', current);
-      row.tabIndex = current ? 0 : -1;
-    }
+    this.paintCursor();
     this.arrivals.hidden = queue.arrivedCount === 0;
     fill(this.arrivals, `${count(queue.arrivedCount)}${queue.arrivedCount >= ARRIVALS_READ ? '+' : ''} new`);
     this.drawNote();
     this.drawBulk();
     fill(this.more, queue.next && h('button', { onclick: () => this.loadMore() }, 'Load more'));
+  }
+
+  /** One row can be reached by Tab, and is marked: the cursor's. */
+  paintCursor() {
+    const row = this.rows.get(this.queue.cursor);
+    if (this.marked && this.marked !== row) {
+      this.marked.classList.remove('is-cursor');
+      this.marked.tabIndex = -1;
+    }
+    this.marked = row;
+    row?.classList.add('is-cursor');
+    if (row) row.tabIndex = 0;
   }
 
   drawNote() {
@@ -270,7 +278,7 @@ class QueueView {
   focused(id) {
     if (this.queue.cursor === id) return;
     this.queue.cursor = id;
-    this.drawAround();
+    this.paintCursor();
   }
 
   open(id) {
@@ -279,7 +287,7 @@ class QueueView {
 
   focusCursor(options) {
     const row = this.rows.get(this.queue.cursor);
-    this.drawAround();
+    this.paintCursor();
     row?.focus({ preventScroll: true });
     if (!options?.preventScroll) row?.scrollIntoView({ block: 'nearest' });
   }
