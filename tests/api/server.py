@@ -159,11 +159,15 @@ class Server:
         return code
 
     def __enter__(self):
-        for name, role in (("root", "admin"), ("tess", "triage"), ("rita", "read")):
-            self.command("user", "add", name, "--role", role, input=self.password + "\n")
-        for role in ("ingest", "read", "triage", "admin"):
-            self.used_tokens[role] = self.make_token(f"test-{role}", role)
-        self.start()
+        try:
+            for name, role in (("root", "admin"), ("tess", "triage"), ("rita", "read")):
+                self.command("user", "add", name, "--role", role, input=self.password + "\n")
+            for role in ("ingest", "read", "triage", "admin"):
+                self.used_tokens[role] = self.make_token(f"test-{role}", role)
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         self.admin = self.client("admin")
         return self
 
