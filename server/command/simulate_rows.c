@@ -7,10 +7,11 @@
 
 enum {
     CHUNK_MS = 6 * HOUR_MS,
+    CI_RUNNERS = 40,       /* addresses of a CI network that are in use */
     CUSTOMERS = 200,       /* regular clients of a web server in each of its networks */
     HOME_LEASE_DAYS = 3,   /* how long a home keeps its address */
     LABEL_ONE_IN = 40,     /* how many benign rows of the story days are labelled */
-    NEW_OFFICE_ONE_IN = 4, /* how many users work from the new office on its day */
+    NEW_OFFICE_ONE_IN = 6, /* how many users work from the new office on its day */
     STREAM_ROWS = 1000000,
 };
 #define REGION "us-east-1"
@@ -18,6 +19,9 @@ enum {
 /* Chance that something benign is new: a traveller's day, a client or service of another network.
  */
 static const double TRAVEL_PER_DAY = 0.004, NEW_SERVICE = 0.0002, NEW_CUSTOMER = 0.02;
+/* Of a web server's requests those that come by a load balancer, of a worker's calls those that
+ * stay inside. */
+static const double BALANCED = 0.35, INTERNAL = 0.25;
 static const double REFUSED_PER_WEB_CHUNK = 0.8, NO_DATA_PER_CHUNK = 0.05, SERVICE_CALLERS = 0.03;
 /* Of a day's work, by chunk: people sleep, machines less so. */
 static const double PEOPLE[SIM_CHUNKS] = {0.05, 0.7, 1.0, 0.3};
@@ -107,7 +111,9 @@ static void web_rows(struct sim_rows *rows, const struct sim_entity *e, struct r
     int refused = draw_count(rng, REFUSED_PER_WEB_CHUNK);
 
     for (int i = 0; i < requests; i++) {
-        struct ip ip = customer(e, rng);
+        struct ip ip = rng_unit(rng) < BALANCED
+                           ? rows->world->balancers[e->account][rng_below(rng, SIM_BALANCERS)]
+                           : customer(e, rng);
         int64_t time_ms = random_time(rows, rng);
 
         write_flow(rows, rng, e, &ip, time_ms, true, true);
@@ -129,6 +135,8 @@ static void worker_rows(struct sim_rows *rows, const struct sim_entity *e, struc
         struct ip ip = ip_from_v4(network | (uint32_t)rng_below(rng, 6));
         int64_t time_ms = random_time(rows, rng);
 
+        if (rng_unit(rng) < INTERNAL)
+            ip = e->internal[rng_below(rng, SIM_INTERNAL)];
         if (rng_unit(rng) < NEW_SERVICE)
             ip = random_public(rng);
         write_flow(rows, rng, e, &ip, time_ms, false, true);
@@ -215,8 +223,23 @@ static struct ip home_of(const struct sim_entity *e, int day)
 
 static bool is_new_office_day(const struct sim_rows *rows, const struct sim_entity *e)
 {
-    return e->kind == SIM_USER && rows->day == rows->world->days - 1 && rows->chunk > 0 &&
-           e->index % NEW_OFFICE_ONE_IN == 2;
+    return e->kind == SIM_USER && rows->day == rows->world->days - 1 &&
+           (rows->chunk == 1 || rows->chunk == 2) && e->index % NEW_OFFICE_ONE_IN == 2;
+}
+
+static struct ip role_source(const struct sim_world *world, const struct sim_entity *e,
+                             struct rng *rng)
+{
+    switch (e->egress) {
+    case EGRESS_NAT:
+        break;
+    case EGRESS_ELASTIC:
+        return e->elastic;
+    case EGRESS_CI:
+        return ip_from_v4(world->ci_networks[rng_below(rng, SIM_CI_NETWORKS)] |
+                          (uint32_t)(8 + rng_below(rng, CI_RUNNERS)));
+    }
+    return world->nats[e->account][rng_below(rng, SIM_NATS)];
 }
 
 /* Where the principal calls from at this time, and which story that is. */
@@ -228,7 +251,7 @@ static struct ip source_of(struct sim_rows *rows, const struct sim_entity *e, st
 
     *ret_story = NULL;
     if (e->kind == SIM_ROLE)
-        return world->nats[e->account][rng_below(rng, SIM_NATS)];
+        return role_source(world, e, rng);
     if (is_new_office_day(rows, e)) {
         *ret_story = "new_office";
         return world->new_office;

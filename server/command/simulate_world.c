@@ -5,9 +5,10 @@
 #include "base/arena.h"
 
 enum {
-    ISP_NETWORKS = 60,     /* /16s that homes and customers live in */
-    SERVICE_NETWORKS = 90, /* /24s of services that workers use */
-    STREAM_WORLD = 0,      /* entities' streams are index + STREAM_ENTITIES */
+    ISP_NETWORKS = 60,      /* /16s that homes and customers live in */
+    SERVICE_NETWORKS = 90,  /* /24s of services that workers use */
+    INTERNAL_SERVICES = 40, /* of an account: databases, caches, mirrors */
+    STREAM_WORLD = 0,       /* entities' streams are index + STREAM_ENTITIES */
     STREAM_ENTITIES = 1000,
 };
 
@@ -54,6 +55,13 @@ static void name_principal(struct sim_entity *e)
                    user ? "user" : "role", e->user);
 }
 
+/* Instances have 10.0.0.0/12 and 10.16.0.0/12, what serves them 10.240.0.0/12. */
+static struct ip internal_address(int account, int group, uint32_t host)
+{
+    return ip_from_v4(10U << 24 | 240U << 16 | (uint32_t)account << 17 | (uint32_t)group << 8 |
+                      (host + 10));
+}
+
 /* Zipf-like: low numbers are drawn far more often. */
 static size_t popular(struct rng *rng, size_t count)
 {
@@ -81,9 +89,19 @@ static void give_habits(struct sim_entity *e, struct rng *rng, const uint32_t *i
 
         e->peers[e->peer_count] = e->kind == SIM_WORKER ? service : isp;
     }
+    for (int i = 0; i < SIM_INTERNAL; i++)
+        e->internal[i] = internal_address(e->account, 1, (uint32_t)popular(rng, INTERNAL_SERVICES));
     e->office = (int)rng_below(rng, SIM_OFFICES);
     e->v6_home = e->kind == SIM_USER && rng_unit(rng) < 0.1;
     e->rate = 4.0 + 10.0 * rng_unit(rng);
+}
+
+static void give_egress(struct sim_entity *e, struct rng *rng)
+{
+    double u = rng_unit(rng);
+
+    e->egress = u < 0.6 ? EGRESS_NAT : u < 0.85 ? EGRESS_ELASTIC : EGRESS_CI;
+    e->elastic = ip_from_v4(public_network(rng) | (uint32_t)rng_below(rng, 65536));
 }
 
 static size_t first_of(const struct sim_world *world, enum sim_kind kind)
@@ -101,6 +119,11 @@ static void make_company_addresses(struct sim_world *world, struct rng *rng)
     for (int a = 0; a < SIM_ACCOUNTS; a++)
         for (int i = 0; i < SIM_NATS; i++)
             world->nats[a][i] = ip_from_v4(public_network(rng) | (uint32_t)rng_below(rng, 65536));
+    for (int a = 0; a < SIM_ACCOUNTS; a++)
+        for (int i = 0; i < SIM_BALANCERS; i++)
+            world->balancers[a][i] = internal_address(a, 0, (uint32_t)i);
+    for (int i = 0; i < SIM_CI_NETWORKS; i++)
+        world->ci_networks[i] = public_network(rng) | (uint32_t)rng_below(rng, 256) << 8;
     world->hosting_thief = ip_from_v4(public_network(rng) | (uint32_t)rng_below(rng, 65536));
     world->hosting_control = ip_from_v4(public_network(rng) | (uint32_t)rng_below(rng, 65536));
     world->new_office = ip_from_v4(public_network(rng) | (uint32_t)rng_below(rng, 65536));
@@ -133,6 +156,8 @@ void sim_world_make(struct sim_world *world, uint64_t seed, size_t entities, int
         else
             name_principal(e);
         give_habits(e, &own, isps, services);
+        if (i >= 4) /* the first role is the one whose credentials are stolen: of an instance */
+            give_egress(e, &own);
     }
     world->story_day = days * 7 / 10;
     world->stolen_role = first_of(world, SIM_ROLE);

@@ -13,6 +13,9 @@ enum {
     SIM_ACCOUNTS = 2,
     SIM_OFFICES = 3,
     SIM_NATS = 4,
+    SIM_BALANCERS = 2,
+    SIM_CI_NETWORKS = 3,
+    SIM_INTERNAL = 2,
     SIM_PEERS_MAX = 8,
     SIM_ENTITIES_MIN = 20,
     SIM_ENTITIES_MAX = 100000,
@@ -20,6 +23,9 @@ enum {
 };
 
 enum sim_kind { SIM_WEB, SIM_WORKER, SIM_USER, SIM_ROLE };
+/* Where a role calls from: the NAT of its account, its instance's own address, or the runners of a
+ * CI service. */
+enum sim_egress { EGRESS_NAT, EGRESS_ELASTIC, EGRESS_CI };
 
 struct sim_entity {
     enum sim_kind kind;
@@ -29,12 +35,15 @@ struct sim_entity {
     char user[32];  /* short name of a user or role */
     struct ip own;  /* an instance's private address */
     /* WEB: networks of customers; WORKER: networks of services; USER: [0] the home network;
-     * ROLE: none, it calls from the company's NAT addresses. */
+     * ROLE: none, see egress. */
     uint32_t peers[SIM_PEERS_MAX]; /* first address of a /20 (WEB, USER) or a /28 (WORKER) */
     int peer_count;
-    int office;   /* USER */
-    bool v6_home; /* USER: the home network speaks IPv6 */
-    double rate;  /* events in a busy chunk */
+    struct ip internal[SIM_INTERNAL]; /* WORKER: databases and the like that it uses */
+    enum sim_egress egress;           /* ROLE */
+    struct ip elastic;                /* EGRESS_ELASTIC */
+    int office;                       /* USER */
+    bool v6_home;                     /* USER: the home network speaks IPv6 */
+    double rate;                      /* events in a busy chunk */
 };
 
 struct sim_world {
@@ -44,6 +53,8 @@ struct sim_world {
     struct sim_entity *entities;
     size_t entity_count;
     struct ip offices[SIM_OFFICES], nats[SIM_ACCOUNTS][SIM_NATS];
+    struct ip balancers[SIM_ACCOUNTS][SIM_BALANCERS]; /* private */
+    uint32_t ci_networks[SIM_CI_NETWORKS];            /* /24s */
 
     /* The stories, told from story_day on. */
     int story_day;
