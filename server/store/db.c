@@ -25,30 +25,30 @@ struct db {
 
 static const struct db_backend *const BACKENDS[] = {&DB_SQLITE};
 
-enum err_code db_backend_of(const char *url, const struct db_backend **ret, const char **ret_rest,
-                            struct err *err)
+/* The backend of a url and the rest after "scheme:"; NULL when there is none. */
+static const struct db_backend *backend_of(const char *url, const char **ret_rest)
 {
     for (size_t i = 0; i < ARRAY_LEN(BACKENDS); i++) {
         size_t length = strlen(BACKENDS[i]->scheme);
 
         if (strncmp(url, BACKENDS[i]->scheme, length) == 0 && url[length] == ':' &&
             url[length + 1] != '\0') {
-            *ret = BACKENDS[i];
             *ret_rest = url + length + 1;
-            return ERR_NONE;
+            return BACKENDS[i];
         }
     }
-    return err_set(err, ERR_INVALID, "a database is sqlite:FILE, not \"%.100s\"", url);
+    return NULL;
 }
 
 enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret, struct err *err)
 {
-    const struct db_backend *backend;
-    const char *rest;
+    const char *rest = NULL;
+    const struct db_backend *backend = backend_of(url, &rest);
     void *handle;
     struct db *db;
 
-    TRY(db_backend_of(url, &backend, &rest, err));
+    if (backend == NULL)
+        return err_set(err, ERR_INVALID, "a database is sqlite:FILE, not \"%.100s\"", url);
     TRY(backend->open(rest, mode, &handle, err));
     db = own_alloc(sizeof *db);
     *db = (struct db){.backend = backend, .handle = handle, .mode = mode};
@@ -74,6 +74,7 @@ enum err_code db_open(const char *url, enum db_mode mode, struct db **ret, struc
     AUTO(db_closep) struct db *db = NULL;
 
     TRY(db_open_bare(url, mode, &db, err));
+    ASSERT(db != NULL);
     TRY(migrate_check(db, err));
     TRY(prepare_all(db, err));
     *ret = TAKE(db);

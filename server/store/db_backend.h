@@ -39,10 +39,6 @@ struct db_backend {
 };
 extern const struct db_backend DB_SQLITE;
 
-/* The backend of a url and the rest after "scheme:"; ERR_INVALID names the schemes there are. */
-NODISCARD enum err_code db_backend_of(const char *url, const struct db_backend **ret,
-                                      const char **ret_rest, struct err *err);
-
 /* For migrate.c: a connection without prepared statements. */
 NODISCARD enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret,
                                      struct err *err);

@@ -152,7 +152,7 @@ TEST(recurrence_opens_what_was_real_and_leaves_what_was_harmless)
     given_model("m1");
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         int64_t verdict = CASES[i].verdict != NULL ? verdict_of(CASES[i].verdict) : -1;
-        char entity[16];
+        char entity[32];
         struct scored_pair pair;
         struct finding finding;
         int64_t id;
@@ -300,14 +300,14 @@ TEST(entities_of_a_rolled_back_batch_are_forgotten)
 
 TEST(long_and_many_entities_keep_their_ids)
 {
-    enum { ENTITIES = 500, LONG_BYTES = 2000 };
+    enum { ENTITIES = 500, LONG_BYTES = 2000, NUMBER_BYTES = 16 };
     static char names[ENTITIES][LONG_BYTES];
     static struct scored_pair pairs[ENTITIES];
 
     given_model("m1");
     for (int i = 0; i < ENTITIES; i++) {
-        (void)memset(names[i], 'e', i % 2 ? LONG_BYTES - 8 : 20);
-        (void)snprintf(names[i] + (i % 2 ? LONG_BYTES - 8 : 20), 8, "%d", i);
+        (void)memset(names[i], 'e', i % 2 ? LONG_BYTES - NUMBER_BYTES : 20);
+        (void)snprintf(names[i] + (i % 2 ? LONG_BYTES - NUMBER_BYTES : 20), NUMBER_BYTES, "%d", i);
         pairs[i] = usual(names[i], "10.0.0.1");
     }
     (void)ingest(pairs, ENTITIES);

@@ -157,14 +157,14 @@ TEST(history_holds_everything_of_one_finding)
 TEST(a_long_history_keeps_its_newest)
 {
     struct change_list history;
-    char entity[16];
+    char body[32];
 
     given_model("m1");
     (void)given_finding("i-1", "203.0.113.9");
     sql_run("BEGIN");
     for (int i = 0; i < CHANGE_LIST_MAX + 5; i++) {
-        (void)snprintf(entity, sizeof entity, "{\"n\":%d}", i);
-        CHECK_OK(change_add(store.db, CHANGE_FINDING_SIGHTED, "test", 1, entity, NULL, &err));
+        (void)snprintf(body, sizeof body, "{\"n\":%d}", i);
+        CHECK_OK(change_add(store.db, CHANGE_FINDING_SIGHTED, "test", 1, body, NULL, &err));
     }
     sql_run("COMMIT");
     CHECK_OK(change_history(store.reader, &store.arena, 1, &history, &err));
