@@ -56,8 +56,8 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, 
  ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $18;
 
 -- name: FINDING_WHY
-SELECT ms.threshold, m.detector, f.explanation
-  FROM finding f JOIN model m ON m.id = f.model_id
+SELECT ms.threshold, m.detector, x.body AS explanation
+  FROM finding f JOIN model m ON m.id = f.model_id LEFT JOIN explanation x ON x.finding_id = f.id
   LEFT JOIN model_spec ms ON ms.model_id = f.model_id AND ms.spec_id = f.spec_id
  WHERE f.id = $1;
 
@@ -84,9 +84,9 @@ SELECT id, status, verdict, score, model_id FROM finding
 -- mode: write
 INSERT INTO finding (uid, spec_id, entity_id, ip, ip_text, model_id, status, verdict, assignee,
        tags, score, percentile, rank, entity_known, first_seen_ms, last_seen_ms, sightings,
-       observations, account, region, explanation, version, created_ms, updated_ms, seq)
+       observations, account, region, version, created_ms, updated_ms, seq)
 VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, '[]', $7, $8, $9, $10, $11, $12, $13, $14, $15,
-       $16, $17, 1, $18, $18, 0)
+       $16, 1, $17, $17, 0)
 RETURNING id;
 
 -- name: FINDING_SIGHTED
@@ -100,9 +100,13 @@ UPDATE finding SET status = $1,
 
 -- name: FINDING_HIGHER
 -- mode: write
-UPDATE finding SET score = $1, percentile = $2, rank = $3, model_id = $4, entity_known = $5,
-       explanation = COALESCE($6, explanation)
- WHERE id = $7;
+UPDATE finding SET score = $1, percentile = $2, rank = $3, model_id = $4, entity_known = $5
+ WHERE id = $6;
+
+-- name: FINDING_EXPLAIN
+-- mode: write
+INSERT INTO explanation (finding_id, body) VALUES ($1, $2)
+ON CONFLICT (finding_id) DO UPDATE SET body = excluded.body;
 
 -- name: FINDING_SEQ
 -- mode: write

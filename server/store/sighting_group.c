@@ -66,6 +66,15 @@ static const char *created_body(struct arena *arena, const struct sighting_group
     return arena_strndup(arena, text.text, text.length);
 }
 
+static enum err_code explain(struct db *db, int64_t id, const struct scored_pair *pair,
+                             struct err *err)
+{
+    if (pair->explanation_json == NULL)
+        return ERR_NONE;
+    return db_exec(db, SQL_FINDING_EXPLAIN, PARAMS(P_INT(id), P_TEXT(pair->explanation_json)), NULL,
+                   err);
+}
+
 static enum err_code create(struct db *db, struct arena *arena, const struct sighting_group *group,
                             int64_t *ret_id, struct err *err)
 {
@@ -80,8 +89,9 @@ static enum err_code create(struct db *db, struct arena *arena, const struct sig
                       P_REAL_OR_NULL(pair->percentile), rank_of(pair), P_INT(pair->entity_known),
                       P_INT(group->first_ms), P_INT(group->last_ms), P_INT(group->sightings),
                       P_INT(group->events), text_or_null(pair->account), text_or_null(pair->region),
-                      P_TEXT(pair->explanation_json), P_INT(group->now_ms)),
+                      P_INT(group->now_ms)),
                ret_id, err));
+    TRY(explain(db, *ret_id, pair, err));
     TRY(change_add(db, CHANGE_FINDING_CREATED, group->actor, *ret_id, created_body(arena, group),
                    &seq, err));
     return db_exec(db, SQL_FINDING_SEQ, PARAMS(P_INT(seq), P_INT(*ret_id)), NULL, err);
@@ -130,11 +140,11 @@ static enum err_code raise(struct db *db, const struct sighting_group *group,
 
     if (found->model_id == group->model_id && pair->score <= found->score)
         return ERR_NONE;
-    return db_exec(db, SQL_FINDING_HIGHER,
-                   PARAMS(P_REAL(pair->score), P_REAL_OR_NULL(pair->percentile), rank_of(pair),
-                          P_INT(group->model_id), P_INT(pair->entity_known),
-                          P_TEXT(pair->explanation_json), P_INT(found->id)),
-                   NULL, err);
+    TRY(db_exec(db, SQL_FINDING_HIGHER,
+                PARAMS(P_REAL(pair->score), P_REAL_OR_NULL(pair->percentile), rank_of(pair),
+                       P_INT(group->model_id), P_INT(pair->entity_known), P_INT(found->id)),
+                NULL, err));
+    return explain(db, found->id, pair, err);
 }
 
 static enum err_code add_to(struct db *db, struct arena *arena, const struct sighting_group *group,

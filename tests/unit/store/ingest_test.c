@@ -113,6 +113,33 @@ TEST(later_sightings_add_to_the_finding)
     CHECK(sql_int("SELECT MAX(seq) FROM change") == finding.seq);
 }
 
+TEST(the_explanation_is_of_the_highest_sighting)
+{
+    static const struct {
+        double score;
+        const char *given, *kept;
+    } CASES[] = {
+        {6, NULL, NULL},
+        {7, "{\"n\":1}", "{\"n\":1}"},
+        {6, "{\"n\":2}", "{\"n\":1}"},
+        {8, "{\"n\":3}", "{\"n\":3}"},
+        {9, NULL, "{\"n\":3}"},
+    };
+    struct scored_pair pair = flagged("i-1", "203.0.113.9");
+    struct finding_why why;
+
+    given_model("m1");
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        pair.score = CASES[i].score;
+        pair.explanation_json = CASES[i].given;
+        (void)ingest(&pair, 1);
+        CHECK_OK(finding_why(store.reader, &store.arena, 1, &why, &err));
+        CHECK((why.explanation == NULL) == (CASES[i].kept == NULL));
+        if (CASES[i].kept != NULL)
+            CHECK_STR(why.explanation, CASES[i].kept);
+    }
+}
+
 TEST(a_newer_models_opinion_replaces_the_older_ones)
 {
     struct scored_pair pair = flagged("i-1", "203.0.113.9");
@@ -323,6 +350,7 @@ int main(void)
         STORE_TEST(stores_a_batch_with_its_finding_change_and_rollup),
         STORE_TEST(pairs_of_one_finding_in_a_batch_make_one_change),
         STORE_TEST(later_sightings_add_to_the_finding),
+        STORE_TEST(the_explanation_is_of_the_highest_sighting),
         STORE_TEST(a_newer_models_opinion_replaces_the_older_ones),
         STORE_TEST(recurrence_opens_what_was_real_and_leaves_what_was_harmless),
         STORE_TEST(an_object_counts_once),
