@@ -18,10 +18,10 @@ const JOURNEY_MS_MAX = 90e3;
 const wanted = process.argv[2] ?? '';
 let passed = 0, failed = 0;
 
-function report(name, error) {
+function report(name, error, ms = 0) {
   if (error) failed++;
   else passed++;
-  console.log(`${error ? 'not ok' : 'ok'} ${passed + failed} - ${name}`);
+  console.log(`${error ? 'not ok' : 'ok'} ${passed + failed} - ${name}${ms ? ` (${(ms / 1000).toFixed(1)} s)` : ''}`);
   if (error) console.log(String(error.stack ?? error).replace(/^/gm, '    '));
 }
 
@@ -69,6 +69,7 @@ async function within(promise) {
 
 async function run(browser, site, { name, as = 'ana', walk, ...screen }) {
   const visit = await openPage(browser, { url: site.url, cookies: as ? [site.cookies[as]] : [], ...screen });
+  const began = Date.now();
   let error = null;
   try {
     await within(walk(visit.page, site));
@@ -78,7 +79,7 @@ async function run(browser, site, { name, as = 'ana', walk, ...screen }) {
   if (process.env.SHOTS) await visit.page.screenshot({ path: join(process.env.SHOTS, `${name.replace(/\W+/g, '-')}.png`) }).catch(() => {});
   await visit.close();
   if (!error && visit.faults.length) error = new Error(visit.faults.join('\n'));
-  report(name, error);
+  report(name, error, Date.now() - began);
 }
 
 async function main() {

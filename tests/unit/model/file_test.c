@@ -103,8 +103,7 @@ TEST(a_failed_write_leaves_nothing)
 
 TEST(short_foreign_and_newer_files_are_refused)
 {
-    AUTO(kit_freep) struct kit *kit = kit_new();
-    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(kit_freep) struct kit *kit = kit_with_file();
     AUTO(image_done) struct image image = image_read(kit->path);
 
     check_refused(&image, 0, kit->path, "too short");
@@ -120,8 +119,7 @@ TEST(short_foreign_and_newer_files_are_refused)
 
 TEST(a_flipped_bit_anywhere_is_refused)
 {
-    AUTO(kit_freep) struct kit *kit = kit_new();
-    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(kit_freep) struct kit *kit = kit_with_file();
     AUTO(image_done) struct image image = image_read(kit->path);
     struct rng rng;
 
@@ -139,8 +137,7 @@ TEST(a_flipped_bit_anywhere_is_refused)
 /* Whole by its digest and still nonsense: refused, or harmless to score with. */
 TEST(sealed_nonsense_does_no_harm)
 {
-    AUTO(kit_freep) struct kit *kit = kit_new();
-    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(kit_freep) struct kit *kit = kit_with_file();
     AUTO(image_done) struct image image = image_read(kit->path);
     uint8_t *intact = own_alloc(image.length);
     struct rng rng;
@@ -182,8 +179,7 @@ static void check_damaged(const struct kit *kit, enum section_kind kind, const v
 
 TEST(parts_that_contradict_each_other_are_refused)
 {
-    AUTO(kit_freep) struct kit *kit = kit_new();
-    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(kit_freep) struct kit *kit = kit_with_file();
     static const uint64_t LARGE = UINT64_MAX, ZERO = 0;
     static const uint32_t NOT_A_NUMBER = 0x7fc00000, INFINITE = 0x7f800000, TOO_LARGE = 5000;
 

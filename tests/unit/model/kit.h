@@ -66,15 +66,30 @@ static inline void kit_freep(struct kit **kit)
     own_freep(kit);
 }
 
-/* Trains, writes and loads. */
-static inline struct model *kit_model(struct kit *kit)
+static inline void kit_write(struct kit *kit)
 {
     AUTO(trained_freep) struct trained *trained = NULL;
-    struct model *model = NULL;
     struct err err = {0};
 
     CHECK_OK(train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
     CHECK_OK(trained_write(trained, kit->path, &err));
+}
+
+static inline struct kit *kit_with_file(void)
+{
+    struct kit *kit = kit_new();
+
+    kit_write(kit);
+    return kit;
+}
+
+/* Trains, writes and loads. */
+static inline struct model *kit_model(struct kit *kit)
+{
+    struct model *model = NULL;
+    struct err err = {0};
+
+    kit_write(kit);
     CHECK_OK(model_load(kit->path, &model, &err));
     return model;
 }
