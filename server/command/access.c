@@ -142,12 +142,12 @@ enum err_code access_first_admin(struct writer *writer, const char *database,
         .actor = ACCESS_ACTOR,
         .now_ms = clock_now_ms(),
         .name = "admin",
+        .role = USER_ROLE_ADMIN,
         .password_hash = hash,
         .must_change_password = password_file == NULL,
         .only_first = true,
     };
     int64_t users;
-    int role;
 
     TRY(count_users(database, &users, err));
     if (users > 0)
@@ -157,8 +157,6 @@ enum err_code access_first_admin(struct writer *writer, const char *database,
     else
         make_password(password);
     TRY(password_hash(password, hash, err));
-    TRY(access_role("admin", 0, &role, err));
-    job.role = role;
     TRY(writer_run(writer, user_create_job_run, &job, err));
     if (password_file == NULL)
         (void)printf("first start: sign in as admin with the one-time password %s\n", password);

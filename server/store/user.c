@@ -6,7 +6,7 @@
 #include "store/change.h"
 #include "store/db.h"
 
-enum { USER_ARENA_BYTES = 1 << 16, USER_ROLE_ADMIN = 4 };
+enum { USER_ARENA_BYTES = 1 << 16 };
 
 const char *const USER_ROLE_WORDS[] = {"none", "ingest", "read", "triage", "admin", NULL};
 

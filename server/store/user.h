@@ -10,7 +10,9 @@
 struct arena;
 struct db;
 
-extern const char *const USER_ROLE_WORDS[]; /* none ingest read triage admin, as http's roles */
+/* none ingest read triage admin, as http's roles */
+extern const char *const USER_ROLE_WORDS[];
+enum { USER_ROLE_ADMIN = 4 };
 
 struct user {
     int64_t id;
