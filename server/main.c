@@ -2,69 +2,69 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/conf.h"
+#include "base/own.h"
 #include "command/command.h"
 
 static const struct command COMMANDS[] = {
-    {"serve", "the REST API and the dashboard", cmd_serve},
-    {"work", "read objects, score their pairs, store the results", cmd_work},
-    {"train", "make a model from objects or a CSV file", cmd_train},
-    {"pairs", "print the pairs a spec finds in objects", cmd_pairs},
-    {"score", "score pairs from standard input", cmd_score},
-    {"evaluate", "measure a model on labelled pairs", cmd_evaluate},
-    {"simulate", "write a simulated company's Security Lake", cmd_simulate},
-    {"migrate", "bring a database to this version", cmd_migrate},
-    {"user", "add, list and change users", cmd_user},
-    {"token", "make, list and revoke API tokens", cmd_token},
-    {NULL, NULL, NULL},
+    {&COMMAND_SERVE, cmd_serve},
+    {&COMMAND_WORK, cmd_work},
+    {&COMMAND_TRAIN, cmd_train},
+    {&COMMAND_PAIRS, cmd_pairs},
+    {&COMMAND_SCORE, cmd_score},
+    {&COMMAND_EVALUATE, cmd_evaluate},
+    {&COMMAND_SIMULATE, cmd_simulate},
+    {&COMMAND_MIGRATE, cmd_migrate},
+    {&COMMAND_USER, cmd_user},
+    {&COMMAND_TOKEN, cmd_token},
+    {NULL, NULL},
 };
 
-/* Every command's settings, so that one file or environment serves all of them; and what is read
- * from the environment elsewhere. */
-static const char *const KNOWN_SETTINGS[] = {
-    "listen",
-    "database",
-    "model",
-    "web-dir",
-    "tls-cert",
-    "tls-key",
-    "threads",
-    "connections",
-    "queue",
-    "scorer",
-    "spec",
-    "spec-dir",
-    "temp-dir",
-    "out",
-    "seed",
-    "detector",
-    "object-bytes-max",
-    "admin-password-file",
-    "entities",
-    "days",
-    "accept",
-    "train",
-    "password-file",
-    "role",
-    "duckdb",
-    "binary",
-    "config",
-    "expires",
-    "reference-data",
-    NULL,
-};
+/* In the environment beside the settings: the library that reads Parquet (lake/duckdb.h), and what
+ * the tests are told. */
+static const char *const OTHER_NAMES[] = {"config", "duckdb", "binary", "reference-data"};
+
+enum { SETTING_NAMES_MAX = 256 };
+
+/* One file or environment serves all commands, so each passes over the settings of the others. */
+static void set_known_settings(void)
+{
+    static const char *names[SETTING_NAMES_MAX + ARRAY_LEN(OTHER_NAMES) + 1];
+    size_t count = 0;
+
+    for (const struct command *c = COMMANDS; c->conf != NULL; c++)
+        for (const struct conf_setting *s = c->conf->settings;
+             s->name != NULL && count < SETTING_NAMES_MAX; s++)
+            names[count++] = s->name;
+    for (size_t i = 0; i < ARRAY_LEN(OTHER_NAMES); i++)
+        names[count++] = OTHER_NAMES[i];
+    conf_set_known(names);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (const struct command *c = COMMANDS; c->conf != NULL; c++)
+        if (strcmp(name, c->conf->name) == 0)
+            return c;
+    return NULL;
+}
 
 static void print_commands(FILE *out)
 {
     (void)fprintf(out, "pairwatch " PAIRWATCH_VERSION
                        ": finds machines and identities that talk to addresses that do not "
                        "belong to them\n\nusage: pairwatch COMMAND [--help]\n\n");
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        (void)fprintf(out, "  %-10s %s\n", c->name, c->summary);
+    for (const struct command *c = COMMANDS; c->conf != NULL; c++)
+        (void)fprintf(out, "  %-10s %s\n", c->conf->name, c->conf->summary);
 }
 
-static int run_help(void)
+/* help, help COMMAND */
+static int run_help(const char *name)
 {
+    const struct command *command = find_command(name);
+    char help[] = "--help", *argv[] = {help, help, NULL};
+
+    if (command != NULL)
+        return command->run(2, argv);
     print_commands(stdout);
     return 0;
 }
@@ -72,18 +72,17 @@ static int run_help(void)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    const struct command *command = find_command(name);
 
-    conf_set_known(KNOWN_SETTINGS);
+    set_known_settings();
+    if (command != NULL)
+        return command->run(argc - 1, argv + 1);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return run_help();
+        return run_help(argc > 2 ? argv[2] : "");
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         (void)printf("pairwatch %s\n", PAIRWATCH_VERSION);
         return 0;
     }
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        if (strcmp(name, c->name) == 0)
-            return c->run(argc - 1, argv + 1);
-
     if (*name != '\0')
         (void)fprintf(stderr, "pairwatch: there is no command \"%s\"\n", name);
     print_commands(stderr);

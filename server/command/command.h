@@ -1,23 +1,24 @@
 #pragma once
 /* The subcommands. Each lives in a file of its name and takes argv from its own name on.
  * Exit status: 0 done, 1 failed, 2 the command line is wrong. */
-#include "base/err.h"
+#include "base/conf.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct command {
-    const char *name; /* NULL ends the table */
-    const char *summary;
+    const struct conf_command *conf; /* its name, summary and settings; NULL ends the table */
     int (*run)(int argc, char **argv);
 };
 
+extern const struct conf_command COMMAND_SERVE, COMMAND_WORK, COMMAND_TRAIN, COMMAND_PAIRS,
+    COMMAND_SCORE, COMMAND_EVALUATE, COMMAND_SIMULATE, COMMAND_MIGRATE, COMMAND_USER, COMMAND_TOKEN;
 int cmd_serve(int argc, char **argv);
 int cmd_work(int argc, char **argv);
 int cmd_train(int argc, char **argv);
+int cmd_pairs(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
-int cmd_pairs(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_user(int argc, char **argv);

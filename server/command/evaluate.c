@@ -29,7 +29,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_EVALUATE = {
     .name = "evaluate",
     .summary = "measure a model on labelled pairs",
     .positional = "FILE.csv",
@@ -185,7 +185,7 @@ int cmd_evaluate(int argc, char **argv)
     struct evaluate_options options = {.spec = ""};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_EVALUATE, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -15,7 +15,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_MIGRATE = {
     .name = "migrate",
     .summary = "bring a database to this version",
     .settings = SETTINGS,
@@ -27,7 +27,7 @@ int cmd_migrate(int argc, char **argv)
     struct migrate_options options = {.database = "sqlite:pairwatch.db"};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_MIGRATE, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -40,7 +40,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_PAIRS = {
     .name = "pairs",
     .summary = "show what a pair spec extracts from objects",
     .positional = "PATH…",
@@ -218,7 +218,7 @@ int cmd_pairs(int argc, char **argv)
     };
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_PAIRS, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

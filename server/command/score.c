@@ -28,7 +28,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_SCORE = {
     .name = "score",
     .summary = "score pairs from standard input",
     .settings = SETTINGS,
@@ -155,7 +155,7 @@ int cmd_score(int argc, char **argv)
     struct score_options options = {.spec = "", .accept = "application/jsonlines"};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_SCORE, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -41,7 +41,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_SERVE = {
     .name = "serve",
     .summary = "the REST API and the dashboard",
     .settings = SETTINGS,
@@ -148,7 +148,7 @@ int cmd_serve(int argc, char **argv)
     };
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_SERVE, argc, argv, &options, &args, &err);
 
     if (code == ERR_NONE && !args.help)
         code = check(&options, &err);

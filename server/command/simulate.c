@@ -38,7 +38,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_SIMULATE = {
     .name = "simulate",
     .summary = "write a simulated company's Security Lake",
     .settings = SETTINGS,
@@ -202,7 +202,7 @@ int cmd_simulate(int argc, char **argv)
         .entities = ENTITIES_DEFAULT, .days = DAYS_DEFAULT, .seed = 1};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_SIMULATE, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -30,7 +30,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_TOKEN = {
     .name = "token",
     .summary = "make, list and revoke API tokens",
     .positional = "ACTION [NAME]",
@@ -118,7 +118,7 @@ int cmd_token(int argc, char **argv)
     struct token_options options = {.database = "sqlite:pairwatch.db"};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_TOKEN, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

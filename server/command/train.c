@@ -58,7 +58,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_TRAIN = {
     .name = "train",
     .summary = "make a model from objects or a CSV file",
     .positional = "PATH…",
@@ -149,7 +149,7 @@ int cmd_train(int argc, char **argv)
     };
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_TRAIN, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -31,7 +31,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_USER = {
     .name = "user",
     .summary = "add, list and change users",
     .positional = "ACTION [NAME]",
@@ -168,7 +168,7 @@ int cmd_user(int argc, char **argv)
     struct user_options options = {.database = "sqlite:pairwatch.db"};
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_USER, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

@@ -44,7 +44,7 @@ static const struct conf_setting SETTINGS[] = {
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
-static const struct conf_command COMMAND = {
+const struct conf_command COMMAND_WORK = {
     .name = "work",
     .summary = "read objects, score their pairs, store the results",
     .settings = SETTINGS,
@@ -133,7 +133,7 @@ int cmd_work(int argc, char **argv)
     };
     struct conf_args args = {0};
     struct err err = {0};
-    enum err_code code = conf_read(&COMMAND, argc, argv, &options, &args, &err);
+    enum err_code code = conf_read(&COMMAND_WORK, argc, argv, &options, &args, &err);
 
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);

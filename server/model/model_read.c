@@ -17,6 +17,7 @@
 static enum err_code map_file(const char *path, int fd, struct model *model, struct err *err)
 {
     struct stat status;
+    void *map;
 
     if (fstat(fd, &status) != 0)
         return err_errno(err, ERR_IO, "reading \"%s\"", path);
@@ -24,12 +25,11 @@ static enum err_code map_file(const char *path, int fd, struct model *model, str
         return err_set(err, ERR_CORRUPT, "it is not a regular file");
     if (status.st_size < (off_t)(sizeof(struct file_header) + SHA256_BYTES))
         return err_set(err, ERR_CORRUPT, "it is too short to be a model");
-    model->map_length = (size_t)status.st_size;
-    model->map = mmap(NULL, model->map_length, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (model->map == MAP_FAILED) {
-        model->map = NULL;
+    map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED || map == NULL)
         return err_errno(err, ERR_IO, "mapping \"%s\"", path);
-    }
+    model->map = map;
+    model->map_length = (size_t)status.st_size;
     return ERR_NONE;
 }
 

@@ -82,7 +82,7 @@ export default [
       await open(page);
       for (let i = 0; i < 3; i++) {
         await page.locator('.twin summary').nth(i).click();
-        assert.ok(await page.locator('.twin').nth(i).locator('tbody tr').count() > 0);
+        await page.locator('.twin').nth(i).locator('tbody tr').first().waitFor();
       }
       await page.locator('.twin').first().locator('tbody button').first().click();
       await page.waitForURL(/\/queue\?.*since=/);
