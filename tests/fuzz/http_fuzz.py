@@ -296,11 +296,22 @@ class Run:
             self.left -= 1
             return True
 
+    @staticmethod
+    def reply(client, made):
+        """A kept connection may be closed by the server just when it is used again (RFC 9112, 9.3.1):
+        then the request goes out once more, on a new one. Twice is a fault."""
+        method, path, headers, body = made
+        try:
+            return client.raw(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            client.close()
+            return client.raw(method, path, body, headers)
+
     def send(self, client, made):
         method, path, headers, body = made
         begin = time.monotonic()
         try:
-            reply = client.raw(method, path, body, headers)
+            reply = self.reply(client, made)
         except (ValueError, UnicodeEncodeError, http.client.InvalidURL):
             return None  # the client library would not send it
         except http.client.HTTPException as problem:
