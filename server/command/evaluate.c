@@ -1,4 +1,5 @@
 /* pairwatch evaluate: how well a model tells the labelled pairs of a CSV file, as JSON. */
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,19 +45,29 @@ struct samples {
     struct sample *items;
     size_t count, capacity;
 };
-enum { SCORER_MODEL = BASELINE__MAX, SCORERS };
+/* What is held against the labels: what decides, each opinion, the prefix tree's own sum, and the
+ * baselines. */
+enum scorer {
+    SCORER_MODEL,
+    SCORER_OPINIONS,
+    SCORER_PREFIX = SCORER_OPINIONS + OPINION__MAX,
+    SCORER_BASELINES,
+    SCORER__MAX = SCORER_BASELINES + BASELINE__MAX
+};
+/* Where an opinion has nothing to say, it finds nothing unusual. */
+#define SCORE_LEAST (-1e6)
 
 struct evaluation {
     const struct model *model;
     const struct baseline *baseline; /* or NULL */
     const char *spec;
-    struct samples samples[SCORERS];
+    struct samples samples[SCORER__MAX];
     int64_t positives, unknown_entities, flagged;
 };
 
 static void evaluation_done(struct evaluation *evaluation)
 {
-    for (int i = 0; i < SCORERS; i++)
+    for (int i = 0; i < SCORER__MAX; i++)
         own_freep(&evaluation->samples[i].items);
 }
 
@@ -75,18 +86,26 @@ static void add_sample(struct samples *samples, double score, const struct pairs
 static void add_row(struct evaluation *evaluation, const struct pairs_row *row)
 {
     struct model_pair pair = {.spec = evaluation->spec, .entity = row->entity, .ip = row->ip};
-    struct model_score score;
+    struct model_explanation explained;
+    const struct model_score *score = &explained.score;
 
-    model_score_pairs(evaluation->model, &pair, 1, &score);
-    add_sample(&evaluation->samples[SCORER_MODEL], score.score, row);
+    model_explain(evaluation->model, &pair, &explained);
+    add_sample(&evaluation->samples[SCORER_MODEL], score->score, row);
+    for (int i = 0; i < OPINION__MAX; i++) {
+        double opinion = score->opinions[i].score;
+
+        add_sample(&evaluation->samples[SCORER_OPINIONS + i],
+                   isnan(opinion) ? SCORE_LEAST : opinion, row);
+    }
+    add_sample(&evaluation->samples[SCORER_PREFIX], -explained.both, row);
     for (int kind = 0; evaluation->baseline != NULL && kind < BASELINE__MAX; kind++)
         add_sample(
-            &evaluation->samples[kind],
+            &evaluation->samples[SCORER_BASELINES + kind],
             baseline_score(evaluation->baseline, (enum baseline_kind)kind, row->entity, &row->ip),
             row);
     evaluation->positives += row->label == 1;
-    evaluation->unknown_entities += !score.entity_known;
-    evaluation->flagged += score.flagged;
+    evaluation->unknown_entities += !score->entity_known;
+    evaluation->flagged += score->flagged;
 }
 
 static enum err_code add_rows(struct evaluation *evaluation, const char *path, struct err *err)
@@ -116,14 +135,27 @@ static void write_metrics(struct json_writer *w, const struct samples *samples)
     json_real(w, "precision_at_100", metrics_precision_at(items, samples->count, TOP));
 }
 
-static void write_baselines(struct json_writer *w, const struct evaluation *evaluation)
+static void write_scorer(struct json_writer *w, const char *name, const struct samples *samples)
 {
+    json_object(w, name);
+    write_metrics(w, samples);
+    json_end(w);
+}
+
+static void write_scorers(struct json_writer *w, const struct evaluation *evaluation)
+{
+    const struct samples *samples = evaluation->samples;
+
+    json_object(w, "scorers");
+    for (int i = 0; i < OPINION__MAX; i++)
+        write_scorer(w, OPINION_WORDS[i], &samples[SCORER_OPINIONS + i]);
+    write_scorer(w, "prefix", &samples[SCORER_PREFIX]);
+    json_end(w);
+    if (evaluation->baseline == NULL)
+        return;
     json_object(w, "baselines");
-    for (int kind = 0; kind < BASELINE__MAX; kind++) {
-        json_object(w, BASELINE_WORDS[kind]);
-        write_metrics(w, &evaluation->samples[kind]);
-        json_end(w);
-    }
+    for (int kind = 0; kind < BASELINE__MAX; kind++)
+        write_scorer(w, BASELINE_WORDS[kind], &samples[SCORER_BASELINES + kind]);
     json_end(w);
 }
 
@@ -141,8 +173,7 @@ static enum err_code print_report(const struct evaluation *evaluation, struct er
     json_int(&writer, "unknown_entities", evaluation->unknown_entities);
     json_int(&writer, "flagged", evaluation->flagged);
     write_metrics(&writer, samples);
-    if (evaluation->baseline != NULL)
-        write_baselines(&writer, evaluation);
+    write_scorers(&writer, evaluation);
     json_end(&writer);
     TRY(str_check(&text, "the report", err));
     if (printf("%s\n", text.text) < 0 || fflush(stdout) != 0)

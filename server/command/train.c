@@ -1,5 +1,6 @@
 /* pairwatch train: learns a model from objects of the lake or from CSV files. */
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@ struct command_options {
     const char *out, *spec_dir, *temp_dir;
     struct conf_list specs;
     int64_t seed, since_ms, until_ms, object_bytes_max;
-    double threshold_percentile;
+    double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
+    const char *detector;
     struct hyper hyper;
 };
 
@@ -32,8 +34,18 @@ static const struct conf_setting SETTINGS[] = {
      "leave out what is of this day and later"},
     {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
      "the same pairs and seed give the same file"},
+    {"detector", CONF_TEXT, AT(detector), 0, 0, 0, "NAME",
+     "what decides: prefix or ip_insights; the other one's opinion is kept beside it"},
+    {"alerts-per-day", CONF_REAL, AT(alerts_per_day), CONF_FLAG_ONLY, 0.01, 1e6, "N",
+     "threshold of each spec: so many findings a day, by the newest fifth of the pairs; at most "
+     "one "
+     "pair in a hundred"},
     {"threshold-percentile", CONF_REAL, AT(threshold_percentile), CONF_FLAG_ONLY, 0, 100, "P",
-     "flag scores above this percentile of the newest fifth's"},
+     "instead: what is above this percentile of them"},
+    {"threshold-score", CONF_REAL, AT(threshold_score), CONF_FLAG_ONLY, -1e6, 1e6, "X",
+     "instead: what is above this score"},
+    {"half-life-days", CONF_REAL, AT(half_life_days), CONF_FLAG_ONLY, 0.1, 36500, "N",
+     "an address not seen for so long weighs half; after six times that it is forgotten"},
     {"epochs", CONF_INT, HYPER(epochs), CONF_FLAG_ONLY, 1, 10000, "N",
      "passes over the training pairs"},
     {"vector-dim", CONF_INT, HYPER(vector_dim), CONF_FLAG_ONLY, 4, 4096, "N",
@@ -66,6 +78,40 @@ const struct conf_command COMMAND_TRAIN = {
     .more = "A PATH is a CSV file (entity,ip[,time[,label]]), an object (Parquet or OCSF JSON), or "
             "a\nfolder of objects. CSV rows labelled 1 or -1 are left out, refused traffic too.\n",
 };
+
+static enum err_code choose_detector(const char *name, enum detector *ret, struct err *err)
+{
+    for (int i = 0; i < DETECTOR__MAX; i++)
+        if (strcmp(name, DETECTOR_WORDS[i]) == 0) {
+            *ret = (enum detector)i;
+            return ERR_NONE;
+        }
+    return err_set(err, ERR_USAGE, "--detector must be prefix or ip_insights, not \"%s\"", name);
+}
+
+static enum err_code choose_threshold(const struct command_options *options,
+                                      struct threshold_rule *ret, struct err *err)
+{
+    const struct threshold_rule rules[] = {
+        {THRESHOLD_BUDGET, options->alerts_per_day},
+        {THRESHOLD_PERCENTILE, options->threshold_percentile},
+        {THRESHOLD_SCORE, options->threshold_score},
+    };
+    int given = 0;
+
+    *ret = (struct threshold_rule){THRESHOLD_BUDGET, THRESHOLD_BUDGET_DEFAULT};
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        if (!isnan(rules[i].value)) {
+            *ret = rules[i];
+            given++;
+        }
+    if (given > 1)
+        return err_set(
+            err, ERR_USAGE,
+            "--alerts-per-day, --threshold-percentile and --threshold-score exclude each "
+            "other");
+    return ERR_NONE;
+}
 
 static enum err_code gather(struct pairs_input *input, const struct conf_args *args,
                             struct err *err)
@@ -122,10 +168,12 @@ static enum err_code run(const struct command_options *options, const struct con
                                 .object_bytes_max = (uint64_t)options->object_bytes_max};
     struct train_options train = {.hyper = options->hyper,
                                   .seed = (uint64_t)options->seed,
-                                  .threshold_percentile = options->threshold_percentile};
+                                  .half_life_days = options->half_life_days};
     int64_t started_ms = clock_mono_ms();
 
     TRY(hyper_check(&options->hyper, err));
+    TRY(choose_detector(options->detector, &train.detector, err));
+    TRY(choose_threshold(options, &train.threshold, err));
     pairs_input_init(&input);
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
@@ -144,7 +192,11 @@ int cmd_train(int argc, char **argv)
         .seed = 1,
         .temp_dir = "/tmp",
         .object_bytes_max = INT64_C(1) << 30,
-        .threshold_percentile = THRESHOLD_PERCENTILE_DEFAULT,
+        .detector = "prefix",
+        .alerts_per_day = NAN,
+        .threshold_percentile = NAN,
+        .threshold_score = NAN,
+        .half_life_days = HALF_LIFE_DAYS_DEFAULT,
         .hyper = HYPER_DEFAULT,
     };
     struct conf_args args = {0};

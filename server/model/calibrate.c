@@ -8,8 +8,17 @@
 #include "base/hash.h"
 #include "base/own.h"
 #include "model/metrics.h"
+#include "model/opinion.h"
 
 enum { HELD_OUT_PART = 5 }; /* one of so many */
+/* An alert budget does not buy more than this share of the pairs: a small lake has no 40 a day. */
+#define BUDGET_SHARE_MAX 0.01
+#define SCORE_LEAST      (-1000.0) /* stands in for none at all */
+/* A threshold that rests on fewer pairs is mostly chance: then strangers have the budget alone, and
+ * nobody is called an impostor. */
+enum { WANTED_MIN = 10 };
+#define SCORE_NEVER 1e6
+static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 static size_t spec_index(const struct calibration *calibration, const char *spec)
 {
@@ -72,11 +81,28 @@ static size_t split(const struct train_pair *pairs, size_t count,
     return older;
 }
 
+/* A held-out pair: scores of all opinions, and who it is about. */
+struct held_pair {
+    uint64_t entity; /* hash */
+    struct ip ip;
+    bool known;
+    double scores[OPINION__MAX];
+};
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
+}
+
+static int by_identity(const void *a, const void *b)
+{
+    const struct held_pair *x = a, *y = b;
+
+    if (x->entity != y->entity)
+        return x->entity < y->entity ? -1 : 1;
+    return ip_compare(&x->ip, &y->ip);
 }
 
 /* Between the two nearest by proportion. */
@@ -89,55 +115,177 @@ static double quantile(const double *sorted, size_t count, double share)
     return sorted[low] + (position - (double)low) * (sorted[high] - sorted[low]);
 }
 
-static void calibrate_spec(struct spec_part *spec, double *scores, size_t count, double percentile)
+/* Sorts values. */
+static void take_sample(struct sample_part *sample, double *values, size_t count)
 {
-    spec->sample_size = count;
-    spec->threshold_percentile = percentile;
+    size_t below = 0;
+
+    sample->sample_size = count;
     if (count == 0)
         return;
-    qsort(scores, count, sizeof *scores, by_value);
+    qsort(values, count, sizeof *values, by_value);
     for (int i = 0; i < MODEL_QUANTILES; i++)
-        spec->quantiles[i] =
-            (float)quantile(scores, count, (double)i / (double)(MODEL_QUANTILES - 1));
-    spec->threshold = quantile(scores, count, percentile / 100);
+        sample->quantiles[i] =
+            (float)quantile(values, count, (double)i / (double)(MODEL_QUANTILES - 1));
+    while (below < count && values[below] <= sample->threshold)
+        below++;
+    sample->threshold_percentile = 100 * (double)below / (double)count;
 }
 
-static struct model_score score_one(const struct model *model, const struct train_pair *pair,
-                                    const struct ip *ip)
+/* The score that rank of them are above, or fewer when some are equal. Sorts values. */
+static double nth_highest(double *values, size_t count, size_t rank)
 {
-    struct model_pair asked = {.spec = pair->spec, .entity = pair->entity, .ip = *ip};
-    struct model_score score;
-
-    model_score_pairs(model, &asked, 1, &score);
-    return score;
+    qsort(values, count, sizeof *values, by_value);
+    return rank < count ? values[count - 1 - rank] : values[0] - 1;
 }
 
-static void calibrate_specs(const struct model *model, const struct train_pair *const *held_out,
-                            size_t count, double percentile, struct calibration *ret)
+static size_t count_over(const struct held_pair *pairs, size_t count, double stranger,
+                         double impostor)
 {
-    AUTO(own_freep) double *scores = own_array(count + 1, sizeof *scores);
+    size_t over = 0;
 
-    for (size_t i = 0; i < ret->spec_count; i++) {
-        size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        over += pairs[i].scores[OPINION_STRANGER] > stranger ||
+                pairs[i].scores[OPINION_IMPOSTOR] > impostor;
+    return over;
+}
 
-        for (size_t j = 0; j < count; j++) {
-            struct model_score score;
+/* Thresholds that let `wanted` of these pairs pass: each opinion alone, but strangers and impostors
+ * together, and by the same rank. values: room for count. */
+static void set_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
+                           double *values, struct sample_part ret[static OPINION__MAX])
+{
+    bool two = wanted >= WANTED_MIN;
+    size_t low = 0, high = two ? wanted + 1 : 1; /* low is few enough, high too many */
 
-            if (strcmp(held_out[j]->spec, ret->specs[i].name) != 0)
-                continue;
-            score = score_one(model, held_out[j], &held_out[j]->ip);
-            scores[used++] = score.score;
-            ret->unknown_entities += !score.entity_known;
+    for (int o = 0; o < OPINION__MAX; o++) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = pairs[i].scores[o];
+        ret[o].threshold = nth_highest(values, count, wanted);
+    }
+    if (!two)
+        ret[OPINION_IMPOSTOR].threshold = SCORE_NEVER;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        double stranger, impostor;
+
+        for (size_t i = 0; i < count; i++)
+            values[i] = pairs[i].scores[OPINION_STRANGER];
+        stranger = nth_highest(values, count, middle);
+        for (size_t i = 0; i < count; i++)
+            values[i] = pairs[i].scores[OPINION_IMPOSTOR];
+        impostor = nth_highest(values, count, middle);
+        if (count_over(pairs, count, stranger, impostor) <= wanted) {
+            low = middle;
+            ret[OPINION_STRANGER].threshold = stranger;
+            ret[OPINION_IMPOSTOR].threshold = impostor;
+        } else {
+            high = middle;
         }
-        calibrate_spec(&ret->specs[i], scores, used, percentile);
     }
 }
 
-/* How well the held-out pairs are told from as many drawn ones. */
+/* How many of the distinct pairs may pass. */
+static size_t wanted_of(const struct threshold_rule *rule, size_t distinct, int64_t span_ms)
+{
+    double days = fmax(1, (double)span_ms / (double)DAY_MS);
+    double share = 1 - rule->value / 100;
+
+    if (rule->kind == THRESHOLD_BUDGET)
+        return (size_t)fmin(rule->value * days, (double)distinct * BUDGET_SHARE_MAX);
+    return (size_t)((double)distinct * share);
+}
+
+/* One sighting of each pair counts: a finding is a pair, however often it is seen. */
+static size_t distinct_pairs(struct held_pair *pairs, size_t count)
+{
+    size_t used = 0;
+
+    qsort(pairs, count, sizeof *pairs, by_identity);
+    for (size_t i = 0; i < count; i++)
+        if (used == 0 || by_identity(&pairs[used - 1], &pairs[i]) != 0)
+            pairs[used++] = pairs[i];
+    return used;
+}
+
+static void calibrate_spec(struct spec_part *spec, enum detector detector, struct held_pair *pairs,
+                           size_t count, int64_t span_ms, const struct threshold_rule *rule)
+{
+    AUTO(own_freep) double *values = own_array(count + 1, sizeof *values);
+    struct sample_part *opinions = spec->opinions;
+    enum opinion unused;
+
+    if (count == 0)
+        return;
+    count = distinct_pairs(pairs, count);
+    set_thresholds(pairs, count, wanted_of(rule, count, span_ms), values, opinions);
+    for (int o = 0; o < OPINION__MAX; o++) {
+        if (rule->kind == THRESHOLD_SCORE)
+            opinions[o].threshold = rule->value;
+        for (size_t i = 0; i < count; i++)
+            values[i] = pairs[i].scores[o];
+        take_sample(&opinions[o], values, count);
+    }
+    if (detector == DETECTOR_IP_INSIGHTS) {
+        spec->all = opinions[OPINION_IP_INSIGHTS];
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        values[i] = opinion_over(pairs[i].scores, true, opinions, &unused);
+    take_sample(&spec->all, values, count);
+}
+
+static struct held_pair held_pair(const struct model *model, const struct train_pair *pair,
+                                  const struct ip *ip)
+{
+    const struct model_parts *parts = &model->parts;
+    struct held_pair held = {.entity = entity_hash(parts->scoped, pair->spec, pair->entity),
+                             .ip = *ip};
+    struct model_pair asked = {pair->spec, pair->entity, *ip};
+    uint64_t index = entity_find(parts, held.entity);
+    struct prefix_score prefix;
+    struct model_score score;
+
+    prefix_score(&parts->tree, index, ip, &prefix, NULL);
+    model_score_pairs(model, &asked, 1, &score);
+    held.known = index < parts->entity_count;
+    opinion_scores(&prefix, score.dot_product, held.scores);
+    for (int o = 0; o < OPINION__MAX; o++)
+        held.scores[o] = fmax(held.scores[o], SCORE_LEAST);
+    return held;
+}
+
+static void calibrate_specs(const struct model *model, const struct train_pair *const *held_out,
+                            size_t count, const struct train_options *options,
+                            struct calibration *ret)
+{
+    AUTO(own_freep) struct held_pair *pairs = own_array(count + 1, sizeof *pairs);
+
+    for (size_t i = 0; i < ret->spec_count; i++) {
+        int64_t first_ms = INT64_MAX, last_ms = 0;
+        size_t used = 0;
+
+        for (size_t j = 0; j < count; j++) {
+            if (strcmp(held_out[j]->spec, ret->specs[i].name) != 0)
+                continue;
+            pairs[used] = held_pair(model, held_out[j], &held_out[j]->ip);
+            ret->unknown_entities += !pairs[used].known;
+            used += pairs[used].known;
+            first_ms = held_out[j]->time_ms < first_ms ? held_out[j]->time_ms : first_ms;
+            last_ms = held_out[j]->time_ms > last_ms ? held_out[j]->time_ms : last_ms;
+        }
+        calibrate_spec(&ret->specs[i], options->detector, pairs, used,
+                       last_ms > first_ms ? last_ms - first_ms : 0, &options->threshold);
+    }
+}
+
+/* How well the held-out pairs are told from as many drawn ones, by the detector's main opinion. */
 static double drawn_auc(const struct model *model, const struct train_pair *const *held_out,
                         size_t count, bool shuffled, uint64_t seed)
 {
     AUTO(own_freep) struct sample *samples = own_array(2 * count + 1, sizeof *samples);
+    enum opinion opinion =
+        model->parts.detector == DETECTOR_IP_INSIGHTS ? OPINION_IP_INSIGHTS : OPINION_STRANGER;
     struct rng rng;
 
     rng_init(&rng, hash_mix(seed + 3));
@@ -145,8 +293,8 @@ static double drawn_auc(const struct model *model, const struct train_pair *cons
         struct ip drawn = shuffled ? held_out[rng_below(&rng, count)]->ip
                                    : fit_random_ip(&rng, !ip_is_v4(&held_out[i]->ip));
 
-        samples[2 * i].score = score_one(model, held_out[i], &held_out[i]->ip).score;
-        samples[2 * i + 1].score = score_one(model, held_out[i], &drawn).score;
+        samples[2 * i].score = held_pair(model, held_out[i], &held_out[i]->ip).scores[opinion];
+        samples[2 * i + 1].score = held_pair(model, held_out[i], &drawn).scores[opinion];
         samples[2 * i + 1].positive = true;
     }
     return metrics_auc(samples, 2 * count);
@@ -166,7 +314,7 @@ enum err_code calibrate(const struct train_pair *pairs, size_t count,
     held_out = order + older;
     ret->held_out = count - older;
     learn(order, older, options, &learned);
-    calibrate_specs(&learned.model, held_out, ret->held_out, options->threshold_percentile, ret);
+    calibrate_specs(&learned.model, held_out, ret->held_out, options, ret);
     ret->auc_random = drawn_auc(&learned.model, held_out, ret->held_out, false, options->seed);
     ret->auc_shuffled = drawn_auc(&learned.model, held_out, ret->held_out, true, options->seed);
     return ERR_NONE;

@@ -141,6 +141,20 @@ static void profile_pairs(const struct index *index, const struct train_pair *co
     profile(observations, count, index->entity_count, ret);
 }
 
+/* As of the newest pair; one of unknown time is as new. */
+static void fit_tree(const struct index *index, const struct train_pair *const *pairs, size_t count,
+                     double half_life_days, struct learned *ret)
+{
+    AUTO(own_freep) struct prefix_event *events = own_array(count, sizeof *events);
+    uint16_t today = prefix_day(pairs[count - 1]->time_ms);
+
+    for (size_t i = 0; i < count; i++)
+        events[i] = prefix_event(index->entities[i], &pairs[i]->ip,
+                                 pairs[i]->time_ms > 0 ? prefix_day(pairs[i]->time_ms) : today);
+    prefix_fit(events, count, index->entity_count, today, half_life_days, &ret->model.parts.tree,
+               &ret->prefixes);
+}
+
 static void point_parts(struct learned *learned, size_t entity_count)
 {
     struct model_parts *parts = &learned->model.parts;
@@ -153,8 +167,6 @@ static void point_parts(struct learned *learned, size_t entity_count)
     parts->observations = learned->observations;
     parts->network_starts = learned->network_starts;
     parts->networks = learned->networks;
-    parts->address_starts = learned->address_starts;
-    parts->addresses = learned->addresses;
 }
 
 void learn(const struct train_pair *const *pairs, size_t count, const struct train_options *options,
@@ -169,6 +181,7 @@ void learn(const struct train_pair *const *pairs, size_t count, const struct tra
 
     parts->dim = (uint32_t)options->hyper.vector_dim;
     parts->stride = (uint32_t)vector_stride(parts->dim);
+    parts->detector = options->detector;
     parts->scoped = options->scoped;
     index_entities(&index, pairs, count, options->scoped);
     ret->prefix_keys = index_addresses(&index, pairs, count, parts->prefix_counts);
@@ -176,6 +189,7 @@ void learn(const struct train_pair *const *pairs, size_t count, const struct tra
     ASSERT(code == ERR_NONE);
     fit_vectors(&index, count, options, ret);
     profile_pairs(&index, pairs, count, ret);
+    fit_tree(&index, pairs, count, options->half_life_days, ret);
     ret->entity_hashes = TAKE(index.hashes);
     point_parts(ret, index.entity_count);
 }
@@ -189,7 +203,7 @@ void learned_done(struct learned *learned)
     own_freep(&learned->prefix_vectors);
     own_freep(&learned->observations);
     own_freep(&learned->network_starts);
-    own_freep(&learned->address_starts);
     own_freep(&learned->networks);
-    own_freep(&learned->addresses);
+    prefix_tree_done(&learned->model.parts.tree);
+    prefix_arrays_done(&learned->prefixes);
 }

@@ -3,6 +3,7 @@
  * networks. Private to this folder. */
 #include "model/fit.h"
 #include "model/parts.h"
+#include "model/prefix_fit.h"
 #include "model/train.h"
 
 struct learned {
@@ -10,9 +11,9 @@ struct learned {
     double loss;
     uint64_t *entity_hashes, *prefix_keys;
     float *entity_vectors, *prefix_vectors;
-    uint64_t *observations, *network_starts, *address_starts;
+    uint64_t *observations, *network_starts;
     struct network_part *networks;
-    struct ip *addresses;
+    struct prefix_arrays prefixes;
 };
 
 /* pairs in the trainer's order, at least one. */

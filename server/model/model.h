@@ -22,13 +22,41 @@ struct model_pair {
     struct ip ip;
 };
 
+/* What decides: the prefix tree by the first three opinions, or IP Insights by its own. */
+enum detector { DETECTOR_PREFIX, DETECTOR_IP_INSIGHTS, DETECTOR__MAX };
+extern const char *const DETECTOR_WORDS[DETECTOR__MAX + 1];
+
+/* A score has as many opinions as the model has views of the pair; each in its own unit, calibrated
+ * apart, higher = more unusual. */
+enum opinion {
+    OPINION_STRANGER,    /* a known entity, and a network that is not one of its own */
+    OPINION_IMPOSTOR,    /* the address is another entity's habit rather than this one's */
+    OPINION_NEWCOMER,    /* an entity without history, judged by what everyone uses */
+    OPINION_IP_INSIGHTS, /* minus the dot product */
+    OPINION__MAX
+};
+extern const char *const OPINION_WORDS[OPINION__MAX + 1];
+
+struct model_opinion {
+    double score;      /* NAN = it has none: the opinion is of other pairs */
+    double percentile; /* among its calibration sample; NAN without one */
+    bool flagged;      /* score > its threshold */
+};
+
 struct model_score {
-    double dot_product; /* higher = more usual */
-    double score;       /* -dot_product */
-    double percentile; /* 0..100 among the calibration sample of the pair's spec; NAN without one */
-    bool entity_known; /* the entity was in the training data */
-    bool flagged;      /* score > the spec's threshold */
-    int known_bits;    /* longest prefix of ip among this entity's training networks, 0 = none */
+    double dot_product; /* IP Insights': higher = more usual */
+    /* By the prefix tree: by how many bits the most alarmed opinion is over its threshold. By IP
+     * Insights: minus the dot product. */
+    double score;
+    /* 0..100 among the calibration sample of the pair's spec, NAN without one. A sample of n tells
+     * nothing finer than 10/n: 100 - 1000/n is the most. */
+    double percentile;
+    bool entity_known;    /* the entity was in the training data */
+    bool flagged;         /* score > the spec's threshold */
+    int known_bits;       /* longest prefix of ip among this entity's addresses, 0 = none */
+    uint64_t bearers;     /* other entities that used the address in training (IPv6: its /64) */
+    enum opinion opinion; /* the one that decides */
+    struct model_opinion opinions[OPINION__MAX];
 };
 
 /* Maps the file read-only and checks it whole; ERR_CORRUPT says what is wrong with it,
@@ -44,8 +72,8 @@ void model_score_pairs(const struct model *model, const struct model_pair *pairs
 
 /* What the model says of itself. Texts live as long as the model. */
 struct model_info {
-    char id[MODEL_ID_BYTES];  /* hex of the file's digest: the version */
-    const char *detector;     /* "ip_insights" */
+    char id[MODEL_ID_BYTES]; /* hex of the file's digest: the version */
+    enum detector detector;
     int64_t trained_until_ms; /* newest training observation, 0 = unknown */
     uint64_t training_pairs;
     uint64_t entities;
@@ -60,10 +88,30 @@ void model_info(const struct model *model, struct model_info *ret);
 struct model_calibration {
     uint64_t sample_size;
     double threshold;            /* flagged when score > threshold */
-    double threshold_percentile; /* where it was put, 0..100 */
+    double threshold_percentile; /* how much of the sample is below it, 0..100 */
     const float *quantiles;      /* MODEL_QUANTILES scores, ascending: 0 %, 0.1 %, … 100 % */
 };
 bool model_calibration(const struct model *model, const char *spec, struct model_calibration *ret);
+
+/* Where a score comes from: the sums behind the opinions, by prefix length in steps of 4. */
+enum { MODEL_LEVEL_BITS = 4, MODEL_LEVELS_MAX = 16 };
+struct model_level {
+    struct cidr prefix;
+    double entity, others; /* bits of evidence: above 0 the entity, or others, favour this branch */
+    double ip_insights;    /* part of the dot product */
+};
+struct model_explanation {
+    struct model_score score;
+    double both, entity, others; /* as struct prefix_score has them: prefix_tree.h */
+    uint64_t neighbours;         /* addresses of other entities in its /24 (IPv6: /48) */
+    bool has_nearest;
+    struct ip nearest;       /* the entity's address with the longest prefix in common */
+    int64_t nearest_seen_ms; /* the day it was last seen */
+    size_t level_count;
+    struct model_level levels[MODEL_LEVELS_MAX];
+};
+void model_explain(const struct model *model, const struct model_pair *pair,
+                   struct model_explanation *ret);
 
 /* What the entity usually talks to, most used first; at most MODEL_NETWORKS_MAX. */
 struct model_network {

@@ -19,10 +19,21 @@ enum section_kind {
     SECTION_OBSERVATIONS,
     SECTION_NETWORK_STARTS,
     SECTION_NETWORKS,
-    SECTION_ADDRESS_STARTS,
-    SECTION_ADDRESSES,
-    SECTION__MAX
+    SECTION_PREFIX_TREE, /* first of PREFIX_FAMILIES times TREE__MAX */
+    SECTION__MAX = SECTION_PREFIX_TREE + 2 * 6
 };
+
+/* Of each family in SECTION_PREFIX_TREE. */
+enum tree_section {
+    TREE_STARTS,
+    TREE_KEYS,
+    TREE_WEIGHTS,
+    TREE_DAYS,
+    TREE_ALL_KEYS,
+    TREE_ALL_ENTITIES,
+    TREE__MAX
+};
+_Static_assert(SECTION__MAX == SECTION_PREFIX_TREE + PREFIX_FAMILIES * TREE__MAX, "all have room");
 
 struct section {
     uint64_t offset, length;
@@ -34,7 +45,7 @@ struct file_header {
     struct section sections[SECTION__MAX];
 };
 struct file_meta {
-    uint32_t dim, scoped;
+    uint32_t dim, scoped, detector, unused;
     int64_t trained_until_ms;
     uint64_t training_pairs, entity_rows;
     uint32_t prefix_counts[IP_LEVELS];

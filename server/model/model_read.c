@@ -81,14 +81,14 @@ static enum err_code check_sections(const struct model *model, struct err *err)
     return ERR_NONE;
 }
 
-static const void *section_of(const struct model *model, enum section_kind kind)
+static const void *section_of(const struct model *model, int kind)
 {
     const struct file_header *header = model->map;
 
     return (const char *)model->map + header->sections[kind].offset;
 }
 
-static uint64_t length_of(const struct model *model, enum section_kind kind)
+static uint64_t length_of(const struct model *model, int kind)
 {
     const struct file_header *header = model->map;
 
@@ -96,7 +96,7 @@ static uint64_t length_of(const struct model *model, enum section_kind kind)
 }
 
 /* The section is count items of size bytes. */
-static bool holds(const struct model *model, enum section_kind kind, uint64_t count, uint64_t size)
+static bool holds(const struct model *model, int kind, uint64_t count, uint64_t size)
 {
     return length_of(model, kind) / size == count && length_of(model, kind) % size == 0;
 }
@@ -108,17 +108,36 @@ static enum err_code read_meta(struct model *model, struct err *err)
 
     if (!holds(model, SECTION_META, 1, sizeof *meta))
         return err_set(err, ERR_CORRUPT, "its description has a wrong length");
-    if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->scoped > 1 || meta->entity_rows < 1 ||
-        meta->entity_rows > UINT32_MAX)
+    if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->scoped > 1 ||
+        meta->detector >= DETECTOR__MAX || meta->entity_rows < 1 || meta->entity_rows > UINT32_MAX)
         return err_set(err, ERR_CORRUPT, "its description is out of bounds");
     parts->dim = meta->dim;
     parts->stride = (uint32_t)vector_stride(meta->dim);
     parts->scoped = meta->scoped == 1;
+    parts->detector = (enum detector)meta->detector;
     parts->trained_until_ms = meta->trained_until_ms;
     parts->training_pairs = meta->training_pairs;
     parts->entity_rows = meta->entity_rows;
     memcpy(parts->prefix_counts, meta->prefix_counts, sizeof parts->prefix_counts);
     return ERR_NONE;
+}
+
+static void read_tree(const struct model *model, struct prefix_tree *tree)
+{
+    tree->entity_count = model->parts.entity_count;
+    for (int f = 0; f < PREFIX_FAMILIES; f++) {
+        int first = SECTION_PREFIX_TREE + f * TREE__MAX;
+
+        tree->families[f] = (struct prefix_family){
+            .starts = section_of(model, first + TREE_STARTS),
+            .keys = section_of(model, first + TREE_KEYS),
+            .weights = section_of(model, first + TREE_WEIGHTS),
+            .days = section_of(model, first + TREE_DAYS),
+            .count = length_of(model, first + TREE_KEYS) / sizeof(uint64_t),
+            .all_keys = section_of(model, first + TREE_ALL_KEYS),
+            .all_entities = section_of(model, first + TREE_ALL_ENTITIES),
+        };
+    }
 }
 
 static void read_pointers(struct model *model)
@@ -137,8 +156,7 @@ static void read_pointers(struct model *model)
     parts->observations = section_of(model, SECTION_OBSERVATIONS);
     parts->network_starts = section_of(model, SECTION_NETWORK_STARTS);
     parts->networks = section_of(model, SECTION_NETWORKS);
-    parts->address_starts = section_of(model, SECTION_ADDRESS_STARTS);
-    parts->addresses = section_of(model, SECTION_ADDRESSES);
+    read_tree(model, &parts->tree);
 }
 
 static bool ends_with_nul(const struct model *model, enum section_kind kind)
@@ -164,15 +182,14 @@ static enum err_code check_lengths(const struct model *model, struct err *err)
         !holds(model, SECTION_ENTITY_HASHES, entities, sizeof(uint64_t)) ||
         !holds(model, SECTION_ENTITY_VECTORS, parts->entity_rows + 1, row) ||
         !holds(model, SECTION_OBSERVATIONS, entities, sizeof(uint64_t)) ||
-        !holds(model, SECTION_NETWORK_STARTS, entities + 1, sizeof(uint64_t)) ||
-        !holds(model, SECTION_ADDRESS_STARTS, entities + 1, sizeof(uint64_t)))
+        !holds(model, SECTION_NETWORK_STARTS, entities + 1, sizeof(uint64_t)))
         return err_set(err, ERR_CORRUPT, "its sections' lengths contradict each other");
     return ERR_NONE;
 }
 
 /* Starts ascend from 0 by at most `most` to what the section holds. */
-static bool starts_hold(const struct model *model, const uint64_t *starts, uint64_t most,
-                        enum section_kind kind, uint64_t size)
+static bool starts_hold(const struct model *model, const uint64_t *starts, uint64_t most, int kind,
+                        uint64_t size)
 {
     uint64_t entities = model->parts.entity_count;
 
@@ -195,9 +212,7 @@ static enum err_code check_entities(const struct model *model, struct err *err)
         if (parts->observations[i] == 0)
             return err_set(err, ERR_CORRUPT, "it has an entity without observations");
     if (!starts_hold(model, parts->network_starts, MODEL_NETWORKS_MAX, SECTION_NETWORKS,
-                     sizeof *parts->networks) ||
-        !starts_hold(model, parts->address_starts, ADDRESSES_MAX, SECTION_ADDRESSES,
-                     sizeof *parts->addresses))
+                     sizeof *parts->networks))
         return err_set(err, ERR_CORRUPT, "its entities' networks contradict each other");
     return ERR_NONE;
 }
@@ -211,15 +226,60 @@ static enum err_code check_finite(const float *numbers, uint64_t count, const ch
     return ERR_NONE;
 }
 
+static enum err_code check_sample(const struct sample_part *sample, struct err *err)
+{
+    if (!isfinite(sample->threshold) ||
+        !(sample->threshold_percentile >= 0 && sample->threshold_percentile <= 100))
+        return err_set(err, ERR_CORRUPT, "its calibration is out of bounds");
+    TRY(check_finite(sample->quantiles, MODEL_QUANTILES, "quantiles", err));
+    for (int i = 1; i < MODEL_QUANTILES; i++)
+        if (sample->quantiles[i] < sample->quantiles[i - 1])
+            return err_set(err, ERR_CORRUPT, "its quantiles do not ascend");
+    return ERR_NONE;
+}
+
 static enum err_code check_spec(const struct spec_part *spec, struct err *err)
 {
-    if (memchr(spec->name, '\0', sizeof spec->name) == NULL || !isfinite(spec->threshold) ||
-        !(spec->threshold_percentile >= 0 && spec->threshold_percentile <= 100))
-        return err_set(err, ERR_CORRUPT, "its calibration is out of bounds");
-    TRY(check_finite(spec->quantiles, MODEL_QUANTILES, "quantiles", err));
-    for (int i = 1; i < MODEL_QUANTILES; i++)
-        if (spec->quantiles[i] < spec->quantiles[i - 1])
-            return err_set(err, ERR_CORRUPT, "its quantiles do not ascend");
+    if (memchr(spec->name, '\0', sizeof spec->name) == NULL)
+        return err_set(err, ERR_CORRUPT, "the name of a spec does not end");
+    for (int i = 0; i < OPINION__MAX; i++)
+        TRY(check_sample(&spec->opinions[i], err));
+    return check_sample(&spec->all, err);
+}
+
+/* An entity's addresses ascend, and what they weigh. */
+static bool entity_holds(const struct prefix_family *family, uint64_t start, uint64_t end)
+{
+    for (uint64_t i = start; i < end; i++) {
+        float before = i > start ? family->weights[i - 1] : 0;
+
+        if ((i > start && family->keys[i] <= family->keys[i - 1]) ||
+            !(family->weights[i] >= before) || family->weights[i] > PREFIX_ENTITY_ADDRESSES_MAX)
+            return false;
+    }
+    return true;
+}
+
+static enum err_code check_family(const struct model *model, int f, struct err *err)
+{
+    const struct prefix_family *family = &model->parts.tree.families[f];
+    uint64_t entities = model->parts.entity_count, count = family->count;
+    int first = SECTION_PREFIX_TREE + f * TREE__MAX;
+    bool good = holds(model, first + TREE_STARTS, entities + 1, sizeof(uint64_t)) &&
+                starts_hold(model, family->starts, PREFIX_ENTITY_ADDRESSES_MAX, first + TREE_KEYS,
+                            sizeof(uint64_t)) &&
+                holds(model, first + TREE_WEIGHTS, count, sizeof(float)) &&
+                holds(model, first + TREE_DAYS, count, sizeof(uint16_t)) &&
+                holds(model, first + TREE_ALL_KEYS, count, sizeof(uint64_t)) &&
+                holds(model, first + TREE_ALL_ENTITIES, count, sizeof(uint32_t));
+
+    for (uint64_t i = 0; good && i < entities; i++)
+        good = entity_holds(family, family->starts[i], family->starts[i + 1]);
+    for (uint64_t i = 0; good && i < count; i++)
+        good = family->all_entities[i] < entities &&
+               (i == 0 || family->all_keys[i] >= family->all_keys[i - 1]);
+    if (!good)
+        return err_set(err, ERR_CORRUPT, "its entities' addresses contradict each other");
     return ERR_NONE;
 }
 
@@ -229,6 +289,9 @@ static enum err_code check_parts(struct model *model, struct err *err)
 
     TRY(check_lengths(model, err));
     TRY(check_entities(model, err));
+    for (int f = 0; f < PREFIX_FAMILIES; f++)
+        TRY(check_family(model, f, err));
+    prefix_tree_index(&model->parts.tree);
     for (size_t i = 0; i < parts->spec_count; i++)
         TRY(check_spec(&parts->specs[i], err));
     TRY(ip_encoder_init(&model->encoder, parts->prefix_keys, parts->prefix_counts, err));
@@ -275,6 +338,7 @@ void model_free(struct model *model)
     if (model == NULL)
         return;
     ip_encoder_done(&model->encoder);
+    prefix_tree_done(&model->parts.tree);
     if (model->map != NULL)
         (void)munmap(model->map, model->map_length);
     own_freep(&model);

@@ -42,6 +42,22 @@ static void put_padding(struct output *output)
     put(output, ZEROS, (ALIGNMENT - output->offset % ALIGNMENT) % ALIGNMENT);
 }
 
+static void tree_pieces(const struct prefix_tree *tree, struct piece *ret)
+{
+    for (int f = 0; f < PREFIX_FAMILIES; f++, ret += TREE__MAX) {
+        const struct prefix_family *family = &tree->families[f];
+        uint64_t count = family->count;
+
+        ret[TREE_STARTS] =
+            (struct piece){family->starts, (tree->entity_count + 1) * sizeof(uint64_t)};
+        ret[TREE_KEYS] = (struct piece){family->keys, count * sizeof(uint64_t)};
+        ret[TREE_WEIGHTS] = (struct piece){family->weights, count * sizeof(float)};
+        ret[TREE_DAYS] = (struct piece){family->days, count * sizeof(uint16_t)};
+        ret[TREE_ALL_KEYS] = (struct piece){family->all_keys, count * sizeof(uint64_t)};
+        ret[TREE_ALL_ENTITIES] = (struct piece){family->all_entities, count * sizeof(uint32_t)};
+    }
+}
+
 static void pieces_of(const struct model_parts *parts, const struct file_meta *meta,
                       struct piece ret[static SECTION__MAX])
 {
@@ -64,10 +80,7 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
         (struct piece){parts->network_starts, (entities + 1) * sizeof(uint64_t)};
     ret[SECTION_NETWORKS] =
         (struct piece){parts->networks, parts->network_starts[entities] * sizeof *parts->networks};
-    ret[SECTION_ADDRESS_STARTS] =
-        (struct piece){parts->address_starts, (entities + 1) * sizeof(uint64_t)};
-    ret[SECTION_ADDRESSES] = (struct piece){parts->addresses, parts->address_starts[entities] *
-                                                                  sizeof *parts->addresses};
+    tree_pieces(&parts->tree, ret + SECTION_PREFIX_TREE);
 }
 
 static struct file_header header_of(const struct piece pieces[static SECTION__MAX])
@@ -90,6 +103,7 @@ static void put_model(struct output *output, const struct model_parts *parts,
 {
     struct file_meta meta = {.dim = parts->dim,
                              .scoped = parts->scoped,
+                             .detector = parts->detector,
                              .trained_until_ms = parts->trained_until_ms,
                              .training_pairs = parts->training_pairs,
                              .entity_rows = parts->entity_rows};

@@ -3,16 +3,21 @@
  * one. Private to this folder. All arrays are borrowed from the mapping or from the trainer. */
 #include "model/ip_encoder.h"
 #include "model/model.h"
+#include "model/prefix_tree.h"
 
 enum { SPEC_NAME_BYTES = 64, MODEL_DIM_MAX = 4096 };
 
 /* As in the file. */
-struct spec_part {
-    char name[SPEC_NAME_BYTES];
+struct sample_part {
     uint64_t sample_size;
     double threshold, threshold_percentile;
     float quantiles[MODEL_QUANTILES];
     uint32_t unused;
+};
+struct spec_part {
+    char name[SPEC_NAME_BYTES];
+    struct sample_part all; /* of what decides */
+    struct sample_part opinions[OPINION__MAX];
 };
 
 struct network_part {
@@ -22,6 +27,7 @@ struct network_part {
 
 struct model_parts {
     uint32_t dim, stride;
+    enum detector detector;
     bool scoped; /* entities are hashed as "<spec>\x1f<entity>" */
     int64_t trained_until_ms;
     uint64_t training_pairs;
@@ -40,8 +46,7 @@ struct model_parts {
     const uint64_t *observations;   /* per entity */
     const uint64_t *network_starts; /* entity_count + 1 */
     const struct network_part *networks;
-    const uint64_t *address_starts; /* entity_count + 1 */
-    const struct ip *addresses;     /* ascending within an entity, distinct */
+    struct prefix_tree tree;
 };
 
 struct model {
@@ -52,10 +57,10 @@ struct model {
     size_t map_length;
 };
 
-enum { ADDRESSES_MAX = 4096 }; /* kept per entity */
-
 uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 /* Index among the entities, or entity_count when it is not known. */
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
+/* NULL when the model was not trained on the spec. */
+const struct spec_part *calibration_of(const struct model_parts *parts, const char *spec);
 /* Row of an entity's vector; entity_rows (the mean) for one not known. */
 uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index, uint64_t hash);

@@ -1,4 +1,4 @@
-/* What each entity usually talks to: its most used networks and its distinct addresses. */
+/* What each entity usually talks to: its most used networks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,29 +23,19 @@ static int by_count_down(const void *a, const void *b)
     return memcmp(x->ip, y->ip, sizeof x->ip);
 }
 
-static int by_ip(const void *a, const void *b)
-{
-    const struct network_part *x = a, *y = b;
-
-    return memcmp(x->ip, y->ip, sizeof x->ip);
-}
-
-static void truncate(uint8_t ip[static 16], bool networks)
+static void truncate(uint8_t ip[static 16])
 {
     struct ip full;
     size_t kept;
 
-    if (!networks)
-        return;
     memcpy(full.bytes, ip, sizeof full.bytes);
     kept = ip_is_v4(&full) ? 15 : 6;
     memset(ip + kept, 0, 16 - kept);
 }
 
-/* Sums the counts of equal networks (or addresses) of one entity, whose observations are in order.
- * Returns how many there are. */
-static size_t sum_up(const struct observation *from, size_t count, bool networks,
-                     struct network_part *ret)
+/* Sums the counts of equal networks of one entity, whose observations are in order. Returns how
+ * many there are. */
+static size_t sum_up(const struct observation *from, size_t count, struct network_part *ret)
 {
     size_t used = 0;
 
@@ -53,7 +43,7 @@ static size_t sum_up(const struct observation *from, size_t count, bool networks
         struct network_part part = {.observations = from[i].count};
 
         memcpy(part.ip, from[i].ip.bytes, sizeof part.ip);
-        truncate(part.ip, networks);
+        truncate(part.ip);
         if (used > 0 && memcmp(ret[used - 1].ip, part.ip, sizeof part.ip) == 0)
             ret[used - 1].observations += part.observations;
         else
@@ -78,25 +68,12 @@ static void add_networks(struct learned *learned, size_t entity, struct network_
     learned->network_starts[entity + 1] = start + kept;
 }
 
-static void add_addresses(struct learned *learned, size_t entity, struct network_part *scratch,
-                          size_t count)
-{
-    uint64_t start = learned->address_starts[entity];
-    size_t kept = keep_most_used(scratch, count, ADDRESSES_MAX);
-
-    qsort(scratch, kept, sizeof *scratch, by_ip);
-    for (size_t i = 0; i < kept; i++)
-        memcpy(learned->addresses[start + i].bytes, scratch[i].ip, sizeof scratch[i].ip);
-    learned->address_starts[entity + 1] = start + kept;
-}
-
 static void add_entity(struct learned *learned, size_t entity, const struct observation *from,
                        size_t count, struct network_part *scratch)
 {
     for (size_t i = 0; i < count; i++)
         learned->observations[entity] += from[i].count;
-    add_networks(learned, entity, scratch, sum_up(from, count, true, scratch));
-    add_addresses(learned, entity, scratch, sum_up(from, count, false, scratch));
+    add_networks(learned, entity, scratch, sum_up(from, count, scratch));
 }
 
 void profile(struct observation *observations, size_t count, size_t entity_count,
@@ -107,9 +84,7 @@ void profile(struct observation *observations, size_t count, size_t entity_count
 
     ret->observations = own_array(entity_count, sizeof(uint64_t));
     ret->network_starts = own_array(entity_count + 1, sizeof(uint64_t));
-    ret->address_starts = own_array(entity_count + 1, sizeof(uint64_t));
     ret->networks = own_array(count, sizeof *ret->networks);
-    ret->addresses = own_array(count, sizeof *ret->addresses);
     qsort(observations, count, sizeof *observations, by_entity_and_ip);
     for (size_t entity = 0; entity < entity_count; entity++) {
         size_t end = start;

@@ -1,10 +1,10 @@
-/* Scoring: the dot product of the entity's vector and the sum of the address's prefix rows. */
-#include <math.h>
+/* Scoring: the prefix tree's bits, and the dot product of the entity's vector and the sum of the
+ * address's prefix rows. */
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/own.h"
-#include "model/parts.h"
+#include "model/opinion.h"
 #include "model/vector.h"
 
 enum { HASH_TEXT_BYTES = 4096 };
@@ -61,7 +61,7 @@ static float dot_product(const struct model *model, uint64_t row, const struct i
     return vector_dot(sum, parts->entity_vectors + row * parts->stride, parts->stride);
 }
 
-static const struct spec_part *spec_find(const struct model_parts *parts, const char *spec)
+const struct spec_part *calibration_of(const struct model_parts *parts, const char *spec)
 {
     if (parts->spec_count == 1 && !parts->scoped && parts->specs[0].name[0] == '\0')
         return &parts->specs[0];
@@ -71,93 +71,100 @@ static const struct spec_part *spec_find(const struct model_parts *parts, const 
     return NULL;
 }
 
-/* Where the score lies among the quantiles, in percent; in between by proportion. */
-static double percentile_of(const struct spec_part *spec, double score)
+/* Of a pair: whose it is, in both detectors' tables. */
+struct place {
+    uint64_t entity; /* index, or entity_count */
+    uint64_t row;    /* of its vector */
+};
+
+static struct place place_of(const struct model_parts *parts, const struct model_pair *pair)
 {
-    const float *quantiles = spec->quantiles;
-    size_t low = 0, high = MODEL_QUANTILES - 1;
+    uint64_t hash = entity_hash(parts->scoped, pair->spec, pair->entity);
+    uint64_t entity = entity_find(parts, hash);
 
-    if (spec->sample_size == 0)
-        return NAN;
-    if (score <= (double)quantiles[low])
-        return 0;
-    if (score >= (double)quantiles[high])
-        return 100;
-    while (high - low > 1) {
-        size_t middle = (low + high) / 2;
-
-        if ((double)quantiles[middle] <= score)
-            low = middle;
-        else
-            high = middle;
-    }
-    return ((double)low +
-            (score - (double)quantiles[low]) / ((double)quantiles[high] - (double)quantiles[low])) *
-           100.0 / (MODEL_QUANTILES - 1);
+    return (struct place){entity,
+                          entity_row(parts->entity_rows, parts->entity_count, entity, hash)};
 }
 
-static int common_bits(const struct ip *a, const struct ip *b)
-{
-    bool v4 = ip_is_v4(a);
-    int bits = 0;
-
-    if (v4 != ip_is_v4(b))
-        return 0;
-    for (int i = v4 ? 12 : 0; i < 16; i++) {
-        unsigned differ = (unsigned)a->bytes[i] ^ b->bytes[i];
-
-        if (differ != 0)
-            return bits + __builtin_clz(differ) - 24;
-        bits += 8;
-    }
-    return bits;
-}
-
-/* The nearest neighbours in order share the most leading bits. */
-static int known_bits(const struct model_parts *parts, uint64_t entity, const struct ip *ip)
-{
-    const struct ip *addresses = parts->addresses + parts->address_starts[entity];
-    uint64_t count = parts->address_starts[entity + 1] - parts->address_starts[entity];
-    uint64_t low = 0, high = count;
-    int bits = 0;
-
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (ip_compare(&addresses[middle], ip) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < count)
-        bits = common_bits(&addresses[low], ip);
-    if (low > 0 && common_bits(&addresses[low - 1], ip) > bits)
-        bits = common_bits(&addresses[low - 1], ip);
-    return bits;
-}
-
-static void score_pair(const struct model *model, const struct model_pair *pair,
-                       struct model_score *ret)
+static void judge(const struct model *model, const struct model_pair *pair, struct place place,
+                  const struct prefix_score *prefix, struct model_score *ret)
 {
     const struct model_parts *parts = &model->parts;
-    const struct spec_part *spec = spec_find(parts, pair->spec);
-    uint64_t hash = entity_hash(parts->scoped, pair->spec, pair->entity);
-    uint64_t index = entity_find(parts, hash);
-    uint64_t row = entity_row(parts->entity_rows, parts->entity_count, index, hash);
 
-    ret->dot_product = (double)dot_product(model, row, &pair->ip);
-    ret->score = 0.0 - ret->dot_product;
-    ret->entity_known = index < parts->entity_count;
-    ret->known_bits = ret->entity_known ? known_bits(parts, index, &pair->ip) : 0;
-    ret->percentile = spec != NULL ? percentile_of(spec, ret->score) : NAN;
-    ret->flagged = spec != NULL && ret->score > spec->threshold;
+    ret->dot_product = (double)dot_product(model, place.row, &pair->ip);
+    ret->entity_known = place.entity < parts->entity_count;
+    ret->known_bits = prefix->known_bits;
+    ret->bearers = prefix->bearers;
+    opinion_judge(prefix, ret->dot_product, ret->entity_known, parts->detector,
+                  calibration_of(parts, pair->spec), ret);
 }
 
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,
                        struct model_score *ret)
 {
-    for (size_t i = 0; i < count; i++)
-        score_pair(model, &pairs[i], &ret[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct place place = place_of(&model->parts, &pairs[i]);
+        struct prefix_score prefix;
+
+        prefix_score(&model->parts.tree, place.entity, &pairs[i].ip, &prefix, NULL);
+        judge(model, &pairs[i], place, &prefix, &ret[i]);
+    }
+}
+
+static double sum_of(const float *bits, int first)
+{
+    double sum = 0;
+
+    for (int i = first; i < first + MODEL_LEVEL_BITS; i++)
+        sum += (double)bits[i];
+    return sum;
+}
+
+static void explain_levels(const struct model *model, const struct model_pair *pair, uint64_t row,
+                           const struct prefix_bits *bits, int length,
+                           struct model_explanation *ret)
+{
+    const struct model_parts *parts = &model->parts;
+    const float *entity = parts->entity_vectors + row * parts->stride;
+    struct ip ip = prefix_ip(&pair->ip);
+    struct ip_path path;
+
+    ip_encoder_path(&model->encoder, &pair->ip, &path);
+    ret->level_count = (size_t)(length / MODEL_LEVEL_BITS);
+    for (size_t i = 0; i < ret->level_count; i++) {
+        int first = (int)i * MODEL_LEVEL_BITS;
+
+        ret->levels[i] = (struct model_level){
+            .prefix = cidr_around(&ip, first + MODEL_LEVEL_BITS),
+            .entity = sum_of(bits->entity, first),
+            .others = sum_of(bits->others, first),
+        };
+        if (i < path.count)
+            ret->levels[i].ip_insights =
+                (double)vector_dot(parts->prefix_vectors + path.rows[i] * (size_t)parts->stride,
+                                   entity, parts->stride);
+    }
+}
+
+void model_explain(const struct model *model, const struct model_pair *pair,
+                   struct model_explanation *ret)
+{
+    const struct model_parts *parts = &model->parts;
+    struct place place = place_of(parts, pair);
+    struct prefix_score prefix;
+    struct prefix_bits bits;
+    uint16_t day = 0;
+
+    *ret = (struct model_explanation){.level_count = 0};
+    prefix_score(&parts->tree, place.entity, &pair->ip, &prefix, &bits);
+    judge(model, pair, place, &prefix, &ret->score);
+    ret->both = prefix.both;
+    ret->entity = prefix.entity;
+    ret->others = prefix.others;
+    ret->neighbours = prefix.neighbours;
+    ret->has_nearest = prefix_nearest(&parts->tree, place.entity, &pair->ip, &ret->nearest, &day);
+    ret->nearest_seen_ms = (int64_t)day * 24 * 3600 * 1000;
+    explain_levels(model, pair, place.row, &bits, prefix.length, ret);
 }
 
 void model_info(const struct model *model, struct model_info *ret)
@@ -165,7 +172,7 @@ void model_info(const struct model *model, struct model_info *ret)
     const struct model_parts *parts = &model->parts;
 
     *ret = (struct model_info){
-        .detector = "ip_insights",
+        .detector = parts->detector,
         .trained_until_ms = parts->trained_until_ms,
         .training_pairs = parts->training_pairs,
         .entities = parts->entity_count,
@@ -180,15 +187,15 @@ void model_info(const struct model *model, struct model_info *ret)
 
 bool model_calibration(const struct model *model, const char *spec, struct model_calibration *ret)
 {
-    const struct spec_part *part = spec_find(&model->parts, spec);
+    const struct spec_part *part = calibration_of(&model->parts, spec);
 
     if (part == NULL)
         return false;
     *ret = (struct model_calibration){
-        .sample_size = part->sample_size,
-        .threshold = part->threshold,
-        .threshold_percentile = part->threshold_percentile,
-        .quantiles = part->quantiles,
+        .sample_size = part->all.sample_size,
+        .threshold = part->all.threshold,
+        .threshold_percentile = part->all.threshold_percentile,
+        .quantiles = part->all.quantiles,
     };
     return true;
 }

@@ -45,8 +45,13 @@ static enum err_code check_input(size_t count, const struct train_options *optio
     if (count > TRAIN_PAIRS_MAX)
         return err_set(err, ERR_INVALID, "there are %zu pairs, and at most %d are learned from",
                        count, TRAIN_PAIRS_MAX);
-    if (!(options->threshold_percentile >= 0 && options->threshold_percentile <= 100))
+    if (options->threshold.kind == THRESHOLD_PERCENTILE &&
+        !(options->threshold.value >= 0 && options->threshold.value <= 100))
         return err_set(err, ERR_INVALID, "the threshold's percentile must be from 0 to 100");
+    if (options->threshold.kind == THRESHOLD_BUDGET && !(options->threshold.value > 0))
+        return err_set(err, ERR_INVALID, "the alerts per day must be more than 0");
+    if (!(options->half_life_days > 0 && options->half_life_days <= 36500))
+        return err_set(err, ERR_INVALID, "the half-life must be from above 0 to 36500 days");
     return hyper_check(&options->hyper, err);
 }
 
@@ -99,6 +104,12 @@ static void learn_everything(const struct train_pair *pairs, size_t count,
     parts->metrics_json = trained->metrics_json;
 }
 
+static bool finite_sample(const struct sample_part *sample)
+{
+    return isfinite(sample->threshold) && isfinite(sample->quantiles[0]) &&
+           isfinite(sample->quantiles[MODEL_QUANTILES - 1]);
+}
+
 /* Too large a step makes numbers that are none; such a model would not load. */
 static enum err_code check_result(const struct trained *trained, struct err *err)
 {
@@ -109,9 +120,7 @@ static enum err_code check_result(const struct trained *trained, struct err *err
     bool finite = isfinite(trained->learned.loss) && isfinite(sum);
 
     for (size_t i = 0; i < parts->spec_count; i++)
-        finite = finite && isfinite(parts->specs[i].threshold) &&
-                 isfinite(parts->specs[i].quantiles[0]) &&
-                 isfinite(parts->specs[i].quantiles[MODEL_QUANTILES - 1]);
+        finite = finite && finite_sample(&parts->specs[i].opinions[OPINION_IP_INSIGHTS]);
     if (!finite)
         return err_set(err, ERR_INVALID,
                        "training diverged: choose a smaller learning_rate or weight_decay");

@@ -12,14 +12,28 @@ struct train_pair {
     uint64_t count;  /* times it was observed, at least 1 */
 };
 
+/* Where a spec's thresholds go, by what the newest fifth of its pairs scores. */
+enum threshold_kind {
+    THRESHOLD_BUDGET,     /* so many findings a day, at most one pair in a hundred */
+    THRESHOLD_PERCENTILE, /* above this percentile */
+    THRESHOLD_SCORE,      /* above this score */
+};
+struct threshold_rule {
+    enum threshold_kind kind;
+    double value;
+};
+#define THRESHOLD_BUDGET_DEFAULT 40.0
+#define HALF_LIFE_DAYS_DEFAULT   30.0
+
 struct train_options {
     struct hyper hyper;
     uint64_t seed;
-    double threshold_percentile; /* 0..100 */
-    bool scoped;                 /* keep the entities of different specs apart */
+    struct threshold_rule threshold;
+    enum detector detector;
+    double half_life_days; /* of an address in the prefix tree, > 0 */
+    bool scoped;           /* keep the entities of different specs apart */
 };
 enum { TRAIN_PAIRS_MAX = 400 * 1000 * 1000 };
-#define THRESHOLD_PERCENTILE_DEFAULT 99.5
 
 struct trained;
 /* Sorts pairs. ERR_INVALID: no pairs, too many, a hyperparameter out of its range. */

@@ -118,8 +118,7 @@ static void score_pairs(const struct model *model, const struct lake_result *lak
     for (size_t i = 0; i < batch->count; i++) {
         batch->scored[i] = scored_of(&lake->pairs[from[i]], &scores[i]);
         if (scores[i].flagged)
-            batch->scored[i].explanation_json =
-                explain_pair(model, pairs[i].spec, pairs[i].entity, &scores[i], arena);
+            batch->scored[i].explanation_json = explain_pair(model, &pairs[i], arena);
     }
 }
 

@@ -61,7 +61,7 @@ enum err_code register_model(struct writer *writer, const struct model *model,
     TRY(info_json(&info, &text, err));
     job.model = (struct model_row){
         .id = info.id,
-        .detector = info.detector,
+        .detector = DETECTOR_WORDS[info.detector],
         .info = text.text,
         .specs = specs,
         .spec_count = list_specs(model, spec_names, specs),

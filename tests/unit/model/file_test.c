@@ -164,8 +164,8 @@ TEST(sealed_nonsense_does_no_harm)
     own_freep(&intact);
 }
 
-static void check_damaged(const struct kit *kit, enum section_kind kind, const void *bytes,
-                          size_t length, const char *reason)
+static void check_damaged(const struct kit *kit, int kind, const void *bytes, size_t length,
+                          const char *reason)
 {
     AUTO(image_done) struct image image = image_read(kit->path);
     char path[128];
@@ -188,7 +188,10 @@ TEST(parts_that_contradict_each_other_are_refused)
     check_damaged(kit, SECTION_ENTITY_HASHES, &LARGE, 8, "not in order");
     check_damaged(kit, SECTION_OBSERVATIONS, &ZERO, 8, "without observations");
     check_damaged(kit, SECTION_NETWORK_STARTS, &LARGE, 8, "networks");
-    check_damaged(kit, SECTION_ADDRESS_STARTS, &LARGE, 8, "networks");
+    check_damaged(kit, SECTION_PREFIX_TREE + TREE_STARTS, &LARGE, 8, "addresses");
+    check_damaged(kit, SECTION_PREFIX_TREE + TREE_KEYS, &LARGE, 8, "addresses");
+    check_damaged(kit, SECTION_PREFIX_TREE + TREE_WEIGHTS, &NOT_A_NUMBER, 4, "addresses");
+    check_damaged(kit, SECTION_PREFIX_TREE + TREE_ALL_ENTITIES, &INFINITE, 4, "addresses");
     check_damaged(kit, SECTION_PREFIX_KEYS, &LARGE, 8, "prefix");
     check_damaged(kit, SECTION_META, &TOO_LARGE, 4, "out of bounds");
 }

@@ -49,8 +49,11 @@ static inline struct kit *kit_new(void)
                                             .time_ms = 1700000000000 + 1000 * (int64_t)i,
                                             .count = 1 + i % 3};
     }
-    kit->options = (struct train_options){
-        .hyper = HYPER_DEFAULT, .seed = 1, .threshold_percentile = THRESHOLD_PERCENTILE_DEFAULT};
+    kit->options = (struct train_options){.hyper = HYPER_DEFAULT,
+                                          .seed = 1,
+                                          .threshold = {THRESHOLD_PERCENTILE, 99},
+                                          .half_life_days = HALF_LIFE_DAYS_DEFAULT,
+                                          .detector = DETECTOR_IP_INSIGHTS};
     kit->options.hyper.mini_batch_size = 100;
     kit->options.hyper.vector_dim = 12;
     (void)snprintf(kit->folder, sizeof kit->folder, "/tmp/pairwatch-model-XXXXXX");

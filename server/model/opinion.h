@@ -1,0 +1,18 @@
+#pragma once
+/* Opinions: scores of the prefix tree and of IP Insights, each held against its own calibration,
+ * and the one that decides. Private to this folder. */
+#include "model/parts.h"
+
+/* All four of a pair, also that of a newcomer for an entity that is none; -INFINITY where there is
+ * no reason at all for one. dot_product is IP Insights'. */
+void opinion_scores(const struct prefix_score *prefix, double dot_product,
+                    double ret[static OPINION__MAX]);
+/* What the prefix tree makes of a known entity's pair when these are the thresholds of its spec. */
+double opinion_over(const double scores[static OPINION__MAX], bool entity_known,
+                    const struct sample_part thresholds[static OPINION__MAX],
+                    enum opinion *ret_opinion);
+/* Fills what is not the entity's or the address's. spec NULL: nothing is flagged. */
+void opinion_judge(const struct prefix_score *prefix, double dot_product, bool entity_known,
+                   enum detector detector, const struct spec_part *spec, struct model_score *ret);
+/* Where a score stands, as model_score.percentile says. */
+double sample_percentile(const struct sample_part *sample, double score);

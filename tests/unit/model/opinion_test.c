@@ -1,0 +1,162 @@
+/* What decides with the prefix tree: strangers, impostors, newcomers, and where their thresholds
+ * go. */
+#include "kit.h"
+
+#include <math.h>
+
+enum { DAY_MS = 24 * 3600 * 1000 };
+
+static struct kit *prefix_kit(void)
+{
+    struct kit *kit = kit_new();
+
+    kit->options.detector = DETECTOR_PREFIX;
+    return kit;
+}
+
+/* An IPv4 address of the entity's. */
+static const char *used_by(const struct kit *kit, const char *entity, char *text)
+{
+    size_t i = 0;
+
+    while (strcmp(kit->pairs[i].entity, entity) != 0 || !ip_is_v4(&kit->pairs[i].ip))
+        i++;
+    (void)ip_format(text, &kit->pairs[i].ip);
+    return text;
+}
+
+TEST(the_prefix_tree_decides_and_the_other_detector_is_heard)
+{
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    struct model_score own = kit_score(model, "", "host-4", "10.4.0.9");
+    struct model_score foreign = kit_score(model, "", "host-4", "203.0.113.9");
+    struct model_info info;
+
+    model_info(model, &info);
+    CHECK(info.detector == DETECTOR_PREFIX);
+    CHECK(!own.flagged && foreign.flagged && foreign.opinion == OPINION_STRANGER);
+    CHECK(foreign.score > 0 && own.score < 0);
+    CHECK(foreign.opinions[OPINION_STRANGER].flagged);
+    CHECK(isnan(foreign.opinions[OPINION_IMPOSTOR].score));
+    CHECK(isnan(foreign.opinions[OPINION_NEWCOMER].score));
+    CHECK(foreign.opinions[OPINION_IP_INSIGHTS].score == -foreign.dot_product);
+    CHECK(foreign.opinions[OPINION_IP_INSIGHTS].flagged);
+}
+
+TEST(somebody_elses_address_makes_an_impostor)
+{
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+    AUTO(model_freep) struct model *model = NULL;
+    struct model_score score;
+    char text[IP_TEXT_BYTES];
+
+    kit->options.threshold.value = 90; /* enough of the sample for an impostor's threshold */
+    model = kit_model(kit);
+    score = kit_score(model, "", "host-4", used_by(kit, "host-9", text));
+    CHECK(score.flagged && score.bearers >= 1 && score.known_bits == 12);
+    CHECK(score.opinions[OPINION_IMPOSTOR].flagged);
+    CHECK(score.opinions[OPINION_IMPOSTOR].score >
+          kit_score(model, "", "host-4", "10.4.0.9").opinions[OPINION_STRANGER].score);
+    CHECK(score.opinion == OPINION_IMPOSTOR || score.opinion == OPINION_STRANGER);
+}
+
+TEST(an_entity_without_history_is_judged_by_everyones)
+{
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    char text[IP_TEXT_BYTES];
+    struct model_score usual = kit_score(model, "", "newcomer", used_by(kit, "host-4", text));
+    struct model_score odd = kit_score(model, "", "newcomer", "203.0.113.9");
+
+    CHECK(!usual.entity_known && usual.opinion == OPINION_NEWCOMER);
+    CHECK(!usual.flagged && odd.flagged && odd.opinion == OPINION_NEWCOMER);
+    CHECK(odd.score > usual.score && odd.percentile > usual.percentile);
+    CHECK(isnan(odd.opinions[OPINION_STRANGER].score));
+    CHECK(usual.bearers >= 1);
+}
+
+TEST(the_explanation_adds_up)
+{
+    static const char *const ADDRESSES[] = {"10.4.0.9", "203.0.113.9", "2001:db8:5:1::9"};
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+
+    for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++) {
+        struct model_pair pair = {"", "host-5", {{0}}};
+        struct model_explanation explanation;
+        double entity = 0, others = 0, dot = 0;
+
+        CHECK(ip_parse(ADDRESSES[i], &pair.ip));
+        model_explain(model, &pair, &explanation);
+        CHECK(explanation.level_count == (size_t)(ip_is_v4(&pair.ip) ? 8 : 16));
+        for (size_t j = 0; j < explanation.level_count; j++) {
+            entity += explanation.levels[j].entity;
+            others += explanation.levels[j].others;
+            dot += explanation.levels[j].ip_insights;
+            CHECK(cidr_contains(&explanation.levels[j].prefix, &pair.ip));
+        }
+        CHECK(fabs(entity - explanation.entity) < 1e-3);
+        CHECK(fabs(others - explanation.others) < 1e-3);
+        CHECK(fabs(dot - explanation.score.dot_product) < 1e-3);
+        CHECK(explanation.has_nearest);
+    }
+}
+
+static size_t count_flagged(const struct kit *kit, const struct model *model, size_t first)
+{
+    size_t flagged = 0;
+
+    for (size_t i = first; i < KIT_PAIRS; i++) {
+        struct model_pair pair = {"", kit->pairs[i].entity, kit->pairs[i].ip};
+        struct model_score score;
+
+        model_score_pairs(model, &pair, 1, &score);
+        flagged += score.flagged;
+    }
+    return flagged;
+}
+
+static struct model_calibration calibration_by(enum threshold_kind kind, double value)
+{
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+    AUTO(model_freep) struct model *model = NULL;
+    struct model_calibration calibration;
+
+    for (size_t i = 0; i < KIT_PAIRS; i++) /* 20 days, of which the newest fifth is 4 */
+        kit->pairs[i].time_ms = 1700000000000 + (int64_t)i * 20 * DAY_MS / KIT_PAIRS;
+    kit->options.threshold = (struct threshold_rule){kind, value};
+    model = kit_model(kit);
+    CHECK(model_calibration(model, "", &calibration));
+    /* Everything was learned in the end, so less is unusual than when it was held out. */
+    CHECK(count_flagged(kit, model, 0) <= KIT_PAIRS / 10);
+    return calibration;
+}
+
+TEST(thresholds_keep_their_rule)
+{
+    struct model_calibration calibration = calibration_by(THRESHOLD_BUDGET, 0.5);
+    double over = (100 - calibration.threshold_percentile) / 100 * (double)calibration.sample_size;
+
+    CHECK(over <= 2.001 && calibration.threshold == 0); /* half a finding on each of 4 days */
+    calibration = calibration_by(THRESHOLD_BUDGET, 1000);
+    over = (100 - calibration.threshold_percentile) / 100 * (double)calibration.sample_size;
+    CHECK(over <= (double)calibration.sample_size / 100 + 0.001); /* one in a hundred */
+    calibration = calibration_by(THRESHOLD_PERCENTILE, 95);
+    CHECK(calibration.threshold_percentile >= 95 && calibration.threshold_percentile < 99);
+    calibration = calibration_by(THRESHOLD_SCORE, 30);
+    CHECK(calibration.threshold_percentile == 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_prefix_tree_decides_and_the_other_detector_is_heard),
+        cmocka_unit_test(somebody_elses_address_makes_an_impostor),
+        cmocka_unit_test(an_entity_without_history_is_judged_by_everyones),
+        cmocka_unit_test(the_explanation_adds_up),
+        cmocka_unit_test(thresholds_keep_their_rule),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
