@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "model/prefix_fit.h"
 
-enum { TODAY = 20000, ENTITIES = 7, EVENTS = 900, HALF_LIFE = 10 };
+enum { TODAY = 20000, ENTITIES = 7, EVENTS = 300, HALF_LIFE = 10 };
 
 struct kit_tree {
     struct prefix_event events[EVENTS];
@@ -174,7 +174,7 @@ TEST(scores_are_those_of_counting)
 
     learn_drawn(&kit, 1);
     rng_init(&rng, 2);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 30; i++) {
         struct ip ip = drawn_ip(&rng);
 
         check_like_counting(&kit, (uint32_t)rng_below(&rng, ENTITIES), &ip);
