@@ -1,4 +1,5 @@
 /* pairwatch evaluate: how well a model tells the labelled pairs of a CSV file, as JSON. */
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,10 +15,10 @@
 #include "model/baseline.h"
 #include "model/metrics.h"
 
-enum { OUTPUT_BYTES_MAX = 64 * 1024, CAPACITY_MIN = 1024, TOP = 100 };
+enum { OUTPUT_BYTES_MAX = 64 * 1024, CAPACITY_MIN = 1024, TOP = 100, BOOTSTRAP_SEED = 1 };
 
 struct evaluate_options {
-    const char *model, *train, *spec;
+    const char *model, *train, *spec, *format;
 };
 
 static const struct conf_setting SETTINGS[] = {
@@ -27,6 +28,8 @@ static const struct conf_setting SETTINGS[] = {
      "the pairs' spec, where the model has several"},
     {"train", CONF_TEXT, offsetof(struct evaluate_options, train), CONF_FLAG_ONLY, 0, 0, "FILE",
      "the CSV file it was trained on, for baselines from it"},
+    {"format", CONF_TEXT, offsetof(struct evaluate_options, format), CONF_FLAG_ONLY, 0, 0, "WORD",
+     "json or table"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -37,7 +40,11 @@ const struct conf_command COMMAND_EVALUATE = {
     .settings = SETTINGS,
     .more =
         "Lines are entity,ip,time,label: 1 = anomalous, 0 = not, -1 = left out. auc is over all "
-        "pairs,\nmacro_auc the mean of the entities'.\n",
+        "pairs,\nmacro_auc the mean of the entities'. Intervals hold 95 % of what drawing the "
+        "lines anew "
+        "gives.\nFirst what decides, then each opinion (README.md of server/model), the prefix "
+        "tree's "
+        "plain sums,\nand with --train the baselines on the same lines.\n",
 };
 
 /* One scorer's samples of all rows. */
@@ -45,12 +52,13 @@ struct samples {
     struct sample *items;
     size_t count, capacity;
 };
-/* What is held against the labels: what decides, each opinion, the prefix tree's own sum, and the
- * baselines. */
+/* What is held against the labels: what decides, each opinion, the prefix tree's plain sums, and
+ * the baselines. */
 enum scorer {
     SCORER_MODEL,
     SCORER_OPINIONS,
     SCORER_PREFIX = SCORER_OPINIONS + OPINION__MAX,
+    SCORER_PREFIX_ENTITY,
     SCORER_BASELINES,
     SCORER__MAX = SCORER_BASELINES + BASELINE__MAX
 };
@@ -98,6 +106,7 @@ static void add_row(struct evaluation *evaluation, const struct pairs_row *row)
                    isnan(opinion) ? SCORE_LEAST : opinion, row);
     }
     add_sample(&evaluation->samples[SCORER_PREFIX], -explained.both, row);
+    add_sample(&evaluation->samples[SCORER_PREFIX_ENTITY], -explained.entity, row);
     for (int kind = 0; evaluation->baseline != NULL && kind < BASELINE__MAX; kind++)
         add_sample(
             &evaluation->samples[SCORER_BASELINES + kind],
@@ -124,59 +133,136 @@ static enum err_code add_rows(struct evaluation *evaluation, const char *path, s
     }
 }
 
-static void write_metrics(struct json_writer *w, const struct samples *samples)
+/* A row of the report. */
+struct measure {
+    const char *name;
+    double auc, macro_auc, tpr_1pct, tpr_01pct, precision;
+    struct interval auc_interval, tpr_interval;
+};
+
+static struct measure measure(const char *name, const struct samples *samples)
 {
     struct sample *items = samples->items;
+    size_t count = samples->count;
+    struct measure ret = {
+        .name = name,
+        .auc = metrics_auc(items, count),
+        .macro_auc = metrics_macro_auc(items, count, NULL),
+        .tpr_1pct = metrics_tpr_at_fpr(items, count, 0.01),
+        .tpr_01pct = metrics_tpr_at_fpr(items, count, 0.001),
+        .precision = metrics_precision_at(items, count, TOP),
+    };
 
-    json_real(w, "auc", metrics_auc(items, samples->count));
-    json_real(w, "macro_auc", metrics_macro_auc(items, samples->count, NULL));
-    json_real(w, "tpr_at_fpr_1pct", metrics_tpr_at_fpr(items, samples->count, 0.01));
-    json_real(w, "tpr_at_fpr_01pct", metrics_tpr_at_fpr(items, samples->count, 0.001));
-    json_real(w, "precision_at_100", metrics_precision_at(items, samples->count, TOP));
+    metrics_bootstrap(items, count, 0.01, BOOTSTRAP_SEED, &ret.auc_interval, &ret.tpr_interval);
+    return ret;
 }
 
-static void write_scorer(struct json_writer *w, const char *name, const struct samples *samples)
-{
-    json_object(w, name);
-    write_metrics(w, samples);
-    json_end(w);
-}
-
-static void write_scorers(struct json_writer *w, const struct evaluation *evaluation)
+static size_t measure_all(const struct evaluation *evaluation, const char *detector,
+                          struct measure ret[static SCORER__MAX])
 {
     const struct samples *samples = evaluation->samples;
+    size_t count = 0;
 
-    json_object(w, "scorers");
+    ret[count++] = measure(detector, &samples[SCORER_MODEL]);
     for (int i = 0; i < OPINION__MAX; i++)
-        write_scorer(w, OPINION_WORDS[i], &samples[SCORER_OPINIONS + i]);
-    write_scorer(w, "prefix", &samples[SCORER_PREFIX]);
-    json_end(w);
-    if (evaluation->baseline == NULL)
-        return;
-    json_object(w, "baselines");
-    for (int kind = 0; kind < BASELINE__MAX; kind++)
-        write_scorer(w, BASELINE_WORDS[kind], &samples[SCORER_BASELINES + kind]);
+        ret[count++] = measure(OPINION_WORDS[i], &samples[SCORER_OPINIONS + i]);
+    ret[count++] = measure("prefix_all", &samples[SCORER_PREFIX]);
+    ret[count++] = measure("prefix_entity", &samples[SCORER_PREFIX_ENTITY]);
+    for (int i = 0; evaluation->baseline != NULL && i < BASELINE__MAX; i++)
+        ret[count++] = measure(BASELINE_WORDS[i], &samples[SCORER_BASELINES + i]);
+    return count;
+}
+
+static void write_interval(struct json_writer *w, const char *name, const struct interval *interval)
+{
+    json_array(w, name);
+    json_real(w, NULL, interval->low);
+    json_real(w, NULL, interval->high);
     json_end(w);
 }
 
-static enum err_code print_report(const struct evaluation *evaluation, struct err *err)
+static void write_measure(struct json_writer *w, const struct measure *measure)
+{
+    json_real(w, "auc", measure->auc);
+    write_interval(w, "auc_interval", &measure->auc_interval);
+    json_real(w, "macro_auc", measure->macro_auc);
+    json_real(w, "tpr_at_fpr_1pct", measure->tpr_1pct);
+    write_interval(w, "tpr_at_fpr_1pct_interval", &measure->tpr_interval);
+    json_real(w, "tpr_at_fpr_01pct", measure->tpr_01pct);
+    json_real(w, "precision_at_100", measure->precision);
+}
+
+static void write_measures(struct json_writer *w, const char *name, const struct measure *measures,
+                           size_t count)
+{
+    json_object(w, name);
+    for (size_t i = 0; i < count; i++) {
+        json_object(w, measures[i].name);
+        write_measure(w, &measures[i]);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static enum err_code print_json(const struct evaluation *evaluation, const struct measure *measures,
+                                size_t count, struct err *err)
 {
     AUTO(str_done) struct str text;
     struct json_writer writer;
-    const struct samples *samples = &evaluation->samples[SCORER_MODEL];
 
     str_init(&text, OUTPUT_BYTES_MAX);
     json_writer_init(&writer, &text);
     json_object(&writer, NULL);
-    json_int(&writer, "rows", (int64_t)samples->count);
+    json_int(&writer, "rows", (int64_t)evaluation->samples[SCORER_MODEL].count);
     json_int(&writer, "positives", evaluation->positives);
     json_int(&writer, "unknown_entities", evaluation->unknown_entities);
     json_int(&writer, "flagged", evaluation->flagged);
-    write_metrics(&writer, samples);
-    write_scorers(&writer, evaluation);
+    json_text(&writer, "detector", measures[SCORER_MODEL].name);
+    write_measure(&writer, &measures[SCORER_MODEL]);
+    write_measures(&writer, "scorers", measures + SCORER_OPINIONS,
+                   SCORER_BASELINES - SCORER_OPINIONS);
+    if (count > SCORER_BASELINES)
+        write_measures(&writer, "baselines", measures + SCORER_BASELINES, count - SCORER_BASELINES);
     json_end(&writer);
     TRY(str_check(&text, "the report", err));
-    if (printf("%s\n", text.text) < 0 || fflush(stdout) != 0)
+    (void)printf("%s\n", text.text);
+    return ERR_NONE;
+}
+
+static void print_table(const struct evaluation *evaluation, const struct measure *measures,
+                        size_t count)
+{
+    (void)printf("%zu pairs, %" PRId64 " anomalous, %" PRId64
+                 " of entities without history, %" PRId64 " flagged\n\n",
+                 evaluation->samples[SCORER_MODEL].count, evaluation->positives,
+                 evaluation->unknown_entities, evaluation->flagged);
+    (void)printf("%-14s %-22s %-9s %-22s %-9s %s\n", "", "AUC", "macro", "TPR at 1 % FPR",
+                 "at 0.1 %", "precision at 100");
+    for (size_t i = 0; i < count; i++) {
+        const struct measure *m = &measures[i];
+
+        if (i == SCORER_OPINIONS || i == SCORER_BASELINES)
+            (void)printf("\n");
+        (void)printf("%-14s %.4f (%.4f-%.4f) %-9.4f %.4f (%.4f-%.4f) %-9.4f %.2f\n", m->name,
+                     m->auc, m->auc_interval.low, m->auc_interval.high, m->macro_auc, m->tpr_1pct,
+                     m->tpr_interval.low, m->tpr_interval.high, m->tpr_01pct, m->precision);
+    }
+}
+
+static enum err_code print_report(const struct evaluation *evaluation, const char *format,
+                                  struct err *err)
+{
+    struct measure measures[SCORER__MAX];
+    struct model_info info;
+    size_t count;
+
+    model_info(evaluation->model, &info);
+    count = measure_all(evaluation, DETECTOR_WORDS[info.detector], measures);
+    if (str_equal(format, "table"))
+        print_table(evaluation, measures, count);
+    else
+        TRY(print_json(evaluation, measures, count, err));
+    if (ferror(stdout) || fflush(stdout) != 0)
         return err_errno(err, ERR_IO, "writing to stdout");
     return ERR_NONE;
 }
@@ -200,6 +286,9 @@ static enum err_code run(const struct evaluate_options *options, const struct co
 
     if (args->positional_count != 1)
         return err_set(err, ERR_USAGE, "evaluate needs one CSV file of labelled pairs");
+    if (!str_equal(options->format, "json") && !str_equal(options->format, "table"))
+        return err_set(err, ERR_USAGE, "--format must be json or table, not \"%s\"",
+                       options->format);
     TRY(model_load(options->model, &model, err));
     evaluation.model = model;
     if (options->train != NULL)
@@ -208,12 +297,12 @@ static enum err_code run(const struct evaluate_options *options, const struct co
     TRY(add_rows(&evaluation, args->positional[0], err));
     if (evaluation.samples[SCORER_MODEL].count == 0)
         return err_set(err, ERR_INVALID, "\"%s\" has no labelled pairs", args->positional[0]);
-    return print_report(&evaluation, err);
+    return print_report(&evaluation, options->format, err);
 }
 
 int cmd_evaluate(int argc, char **argv)
 {
-    struct evaluate_options options = {.spec = ""};
+    struct evaluate_options options = {.spec = "", .format = "json"};
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_EVALUATE, argc, argv, &options, &args, &err);

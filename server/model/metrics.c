@@ -4,6 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "base/own.h"
+
+enum { WEIGHT_MAX = 20 }; /* e^-1 / 21!: never */
+
 static int by_score_down(const void *a, const void *b)
 {
     double x = ((const struct sample *)a)->score, y = ((const struct sample *)b)->score;
@@ -23,41 +28,55 @@ struct tie {
     double positives, negatives;
 };
 
+/* Sorted samples; weights NULL = each counts once. */
+struct ranking {
+    const struct sample *samples;
+    const uint8_t *weights;
+    size_t count;
+};
+
+static void count_in(struct tie *tie, const struct ranking *ranking, size_t i)
+{
+    double weight = ranking->weights != NULL ? ranking->weights[i] : 1;
+
+    if (ranking->samples[i].positive)
+        tie->positives += weight;
+    else
+        tie->negatives += weight;
+}
+
 /* The run of equal scores that begins at start. */
-static struct tie tie_at(const struct sample *samples, size_t count, size_t start)
+static struct tie tie_at(const struct ranking *ranking, size_t start)
 {
     struct tie tie = {.end = start};
 
-    while (tie.end < count && samples[tie.end].score == samples[start].score) {
-        if (samples[tie.end].positive)
-            tie.positives++;
-        else
-            tie.negatives++;
-        tie.end++;
-    }
+    while (tie.end < ranking->count &&
+           ranking->samples[tie.end].score == ranking->samples[start].score)
+        count_in(&tie, ranking, tie.end++);
     return tie;
 }
 
-static struct tie totals_of(const struct sample *samples, size_t count)
+static struct tie totals_of(const struct ranking *ranking)
 {
-    struct tie total = {.end = count};
+    struct tie total = {.end = ranking->count};
 
-    for (size_t i = 0; i < count; i++) {
-        if (samples[i].positive)
-            total.positives++;
-        else
-            total.negatives++;
-    }
+    for (size_t i = 0; i < ranking->count; i++)
+        count_in(&total, ranking, i);
     return total;
 }
 
-double metrics_auc(struct sample *samples, size_t count)
+static struct ranking rank(struct sample *samples, size_t count)
+{
+    qsort(samples, count, sizeof *samples, by_score_down);
+    return (struct ranking){.samples = samples, .count = count};
+}
+
+static double auc_of(const struct ranking *ranking)
 {
     double positives = 0, negatives = 0, wins = 0;
 
-    qsort(samples, count, sizeof *samples, by_score_down);
-    for (size_t i = 0; i < count;) {
-        struct tie tie = tie_at(samples, count, i);
+    for (size_t i = 0; i < ranking->count;) {
+        struct tie tie = tie_at(ranking, i);
 
         wins += tie.negatives * (positives + tie.positives / 2);
         positives += tie.positives;
@@ -65,6 +84,30 @@ double metrics_auc(struct sample *samples, size_t count)
         i = tie.end;
     }
     return positives > 0 && negatives > 0 ? wins / (positives * negatives) : NAN;
+}
+
+static double tpr_of(const struct ranking *ranking, double fpr)
+{
+    struct tie total = totals_of(ranking);
+    double positives = 0, negatives = 0;
+
+    for (size_t i = 0; i < ranking->count;) {
+        struct tie tie = tie_at(ranking, i);
+
+        if (negatives + tie.negatives > fpr * total.negatives)
+            break;
+        positives += tie.positives;
+        negatives += tie.negatives;
+        i = tie.end;
+    }
+    return total.positives > 0 && total.negatives > 0 ? positives / total.positives : NAN;
+}
+
+double metrics_auc(struct sample *samples, size_t count)
+{
+    struct ranking ranking = rank(samples, count);
+
+    return auc_of(&ranking);
 }
 
 double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_groups)
@@ -91,30 +134,19 @@ double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_group
 
 double metrics_tpr_at_fpr(struct sample *samples, size_t count, double fpr)
 {
-    struct tie total = totals_of(samples, count);
-    double positives = 0, negatives = 0;
+    struct ranking ranking = rank(samples, count);
 
-    qsort(samples, count, sizeof *samples, by_score_down);
-    for (size_t i = 0; i < count;) {
-        struct tie tie = tie_at(samples, count, i);
-
-        if (negatives + tie.negatives > fpr * total.negatives)
-            break;
-        positives += tie.positives;
-        negatives += tie.negatives;
-        i = tie.end;
-    }
-    return total.positives > 0 && total.negatives > 0 ? positives / total.positives : NAN;
+    return tpr_of(&ranking, fpr);
 }
 
 double metrics_precision_at(struct sample *samples, size_t count, size_t k)
 {
     double hits = 0;
     size_t wanted = k < count ? k : count;
+    struct ranking ranking = rank(samples, count);
 
-    qsort(samples, count, sizeof *samples, by_score_down);
     for (size_t i = 0; i < wanted;) {
-        struct tie tie = tie_at(samples, count, i);
+        struct tie tie = tie_at(&ranking, i);
         double size = tie.positives + tie.negatives;
         double taken = tie.end <= wanted ? size : (double)(wanted - i);
 
@@ -122,4 +154,52 @@ double metrics_precision_at(struct sample *samples, size_t count, size_t k)
         i = tie.end;
     }
     return wanted > 0 ? hits / (double)wanted : NAN;
+}
+
+/* How often a sample is drawn when as many are drawn as there are: Poisson of mean 1, by inversion.
+ */
+static uint8_t drawn_weight(struct rng *rng)
+{
+    double left = rng_unit(rng), share = exp(-1);
+    uint8_t weight = 0;
+
+    while (left >= share && weight < WEIGHT_MAX) {
+        left -= share;
+        share /= ++weight;
+    }
+    return weight;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The middle 95 % of what was drawn. */
+static struct interval interval_of(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_value);
+    return (struct interval){values[count / 40], values[count - 1 - count / 40]};
+}
+
+void metrics_bootstrap(struct sample *samples, size_t count, double fpr, uint64_t seed,
+                       struct interval *ret_auc, struct interval *ret_tpr)
+{
+    AUTO(own_freep) uint8_t *weights = own_array(count + 1, sizeof *weights);
+    struct ranking ranking = rank(samples, count);
+    double aucs[METRICS_BOOTSTRAP_ROUNDS], tprs[METRICS_BOOTSTRAP_ROUNDS];
+    struct rng rng;
+
+    rng_init(&rng, seed);
+    ranking.weights = weights;
+    for (int round = 0; round < METRICS_BOOTSTRAP_ROUNDS; round++) {
+        for (size_t i = 0; i < count; i++)
+            weights[i] = drawn_weight(&rng);
+        aucs[round] = auc_of(&ranking);
+        tprs[round] = tpr_of(&ranking, fpr);
+    }
+    *ret_auc = interval_of(aucs, METRICS_BOOTSTRAP_ROUNDS);
+    *ret_tpr = interval_of(tprs, METRICS_BOOTSTRAP_ROUNDS);
 }

@@ -19,3 +19,12 @@ double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_group
 double metrics_tpr_at_fpr(struct sample *samples, size_t count, double fpr);
 /* Share of positives among the k highest; of equal scores at the edge, the expected share. */
 double metrics_precision_at(struct sample *samples, size_t count, size_t k);
+
+/* How far AUC and TPR would go if the samples had been drawn anew: the middle 95 % over
+ * METRICS_BOOTSTRAP_ROUNDS draws with repetition (Efron 1979; weights by Poisson). */
+enum { METRICS_BOOTSTRAP_ROUNDS = 200 };
+struct interval {
+    double low, high;
+};
+void metrics_bootstrap(struct sample *samples, size_t count, double fpr, uint64_t seed,
+                       struct interval *ret_auc, struct interval *ret_tpr);

@@ -89,6 +89,31 @@ TEST(precision_shares_out_a_tie_at_the_edge)
     CHECK(near(metrics_precision_at(samples, 4, 100), 0.5));
 }
 
+/* What is certain has no width; what is drawn from two heaps that overlap holds the true value. */
+TEST(the_bootstrap_tells_how_sure_it_is)
+{
+    enum { COUNT = 4000 };
+    static struct sample samples[COUNT];
+    struct interval auc, tpr, again;
+    struct rng rng;
+    double value;
+
+    for (size_t i = 0; i < COUNT; i++)
+        samples[i] = (struct sample){.score = i % 2, .positive = i % 2 == 1};
+    metrics_bootstrap(samples, COUNT, 0.01, 1, &auc, &tpr);
+    CHECK(auc.low == 1 && auc.high == 1 && tpr.low == 1 && tpr.high == 1);
+    rng_init(&rng, 3);
+    for (size_t i = 0; i < COUNT; i++)
+        samples[i] = (struct sample){.score = rng_normal(&rng) + (i % 2 == 1 ? 1 : 0),
+                                     .positive = i % 2 == 1};
+    metrics_bootstrap(samples, COUNT, 0.01, 1, &auc, &tpr);
+    value = metrics_auc(samples, COUNT);
+    CHECK(auc.low < value && value < auc.high);
+    CHECK(auc.high - auc.low > 0.02 && auc.high - auc.low < 0.05); /* 4 sigma of 0.0076 each */
+    metrics_bootstrap(samples, COUNT, 0.01, 1, &again, &tpr);
+    CHECK(again.low == auc.low && again.high == auc.high);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +122,7 @@ int main(void)
         cmocka_unit_test(macro_auc_is_the_mean_of_the_groups_with_both_classes),
         cmocka_unit_test(tpr_takes_equal_scores_together),
         cmocka_unit_test(precision_shares_out_a_tie_at_the_edge),
+        cmocka_unit_test(the_bootstrap_tells_how_sure_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
