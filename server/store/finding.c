@@ -18,6 +18,7 @@ enum {
 };
 
 const char *const FINDING_STATUS_WORDS[] = {"new", "in_progress", "suppressed", "resolved", NULL};
+const char *const FINDING_VERDICT_SOURCE_WORDS[] = {"person", "playbook", "bulk", NULL};
 const char *const FINDING_VERDICT_WORDS[] = {
     "true_positive",
     "false_positive",
@@ -41,6 +42,8 @@ const struct field FINDING_FIELDS[] = {
     FIELD(struct finding, status, FIELD_ENUM, .words = FINDING_STATUS_WORDS),
     FIELD(struct finding, verdict, FIELD_ENUM, .flags = FIELD_NULLABLE,
           .words = FINDING_VERDICT_WORDS),
+    FIELD(struct finding, verdict_source, FIELD_ENUM, .flags = FIELD_NULLABLE,
+          .words = FINDING_VERDICT_SOURCE_WORDS),
     FIELD(struct finding, assignee, FIELD_TEXT, .flags = FIELD_NULLABLE),
     FIELD(struct finding, tags, FIELD_JSON, .flags = 0),
     FIELD(struct finding, score, FIELD_REAL, .flags = 0),

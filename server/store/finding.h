@@ -16,11 +16,19 @@ enum finding_status { FINDING_NEW, FINDING_IN_PROGRESS, FINDING_SUPPRESSED, FIND
 extern const char *const FINDING_STATUS_WORDS[];  /* OCSF's, NULL ends */
 extern const char *const FINDING_VERDICT_WORDS[]; /* OCSF's, NULL ends */
 
+/* Who gave the verdict. A person who looked at one finding is believed when models learn; what came
+ * with many others at once, or from a machine, is not (store/training.h). */
+enum finding_verdict_source { VERDICT_BY_PERSON, VERDICT_BY_PLAYBOOK, VERDICT_IN_BULK };
+extern const char *const FINDING_VERDICT_SOURCE_WORDS[];
+/* More verdicts than these of one person within VERDICT_BULK_MS are in bulk, one by one or not. */
+enum { VERDICT_BULK_COUNT = 10, VERDICT_BULK_MS = 60 * 1000 };
+
 struct finding {
     int64_t id;
     const char *uid, *spec, *entity;
     struct ip ip;
     int64_t status, verdict;  /* verdict -1 = none */
+    int64_t verdict_source;   /* -1 = none */
     const char *assignee;     /* NULL = nobody */
     const char *tags;         /* JSON array, sorted */
     double score, percentile; /* of the highest sighting; percentile NAN = unknown */

@@ -1,6 +1,6 @@
 -- name: FINDING_BY_ID
-SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
-       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
        f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
        m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
   FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
@@ -8,8 +8,8 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, 
  WHERE f.id = $1;
 
 -- name: FINDING_LIST_BY_TIME
-SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
-       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
        f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
        m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
   FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
@@ -32,8 +32,8 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, 
  ORDER BY f.last_seen_ms DESC, f.id DESC LIMIT $17;
 
 -- name: FINDING_LIST_BY_SCORE
-SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict, f.assignee,
-       f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
        f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
        m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
   FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
@@ -71,9 +71,14 @@ SELECT COUNT(*) FILTER (WHERE status = 0) AS new_, COUNT(*) FILTER (WHERE status
 
 -- name: FINDING_TRIAGE
 -- mode: write
-UPDATE finding SET status = $1, verdict = $2, assignee = $3, tags = $4, version = version + 1,
-       updated_ms = $5, seq = $6
- WHERE id = $7;
+UPDATE finding SET status = $1, verdict = $2, verdict_source = $3, assignee = $4, tags = $5,
+       version = version + 1, updated_ms = $6, seq = $7
+ WHERE id = $8;
+
+-- name: FINDING_VERDICTS_LATELY
+-- mode: write
+SELECT COUNT(*) FROM (SELECT time_ms, actor, kind, body FROM change ORDER BY seq DESC LIMIT $1) newest
+ WHERE time_ms >= $2 AND actor = $3 AND kind = $4 AND body LIKE '%"verdict":%';
 
 -- name: FINDING_FIND
 -- mode: write

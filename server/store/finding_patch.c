@@ -8,21 +8,24 @@
 #include "store/db.h"
 #include "store/finding.h"
 
-enum { PATCH_BODY_BYTES_MAX = 16384 };
+enum { PATCH_BODY_BYTES_MAX = 16384, LATELY_MAX = 200 };
 
 static const char *word_of(const char *const *words, int64_t index)
 {
     return index >= 0 ? words[index] : NULL;
 }
 
-static struct finding patched(const struct finding *before, const struct finding_patch *patch)
+static struct finding patched(const struct finding *before, const struct finding_patch *patch,
+                              int64_t source)
 {
     struct finding after = *before;
 
     if (patch->has_status)
         after.status = patch->status;
-    if (patch->has_verdict)
+    if (patch->has_verdict) {
         after.verdict = patch->verdict;
+        after.verdict_source = patch->verdict < 0 ? -1 : source;
+    }
     if (patch->has_assignee)
         after.assignee = patch->assignee;
     if (patch->has_tags)
@@ -55,6 +58,9 @@ static const char *difference(struct arena *arena, const struct finding *before,
                 word_of(FINDING_STATUS_WORDS, after->status));
     write_texts(&json, "verdict", word_of(FINDING_VERDICT_WORDS, before->verdict),
                 word_of(FINDING_VERDICT_WORDS, after->verdict));
+    write_texts(&json, "verdict_source",
+                word_of(FINDING_VERDICT_SOURCE_WORDS, before->verdict_source),
+                word_of(FINDING_VERDICT_SOURCE_WORDS, after->verdict_source));
     write_texts(&json, "assignee", before->assignee, after->assignee);
     if (strcmp(before->tags, after->tags) != 0) {
         json_object(&json, "tags");
@@ -76,12 +82,36 @@ static enum err_code write_patch(struct db *db, const struct finding_patch_job *
     return db_exec(db, SQL_FINDING_TRIAGE,
                    PARAMS(P_INT(after->status),
                           after->verdict >= 0 ? P_INT(after->verdict) : P_NULL,
+                          after->verdict_source >= 0 ? P_INT(after->verdict_source) : P_NULL,
                           P_TEXT(after->assignee), P_TEXT(after->tags), P_INT(job->now_ms),
                           P_INT(seq), P_INT(after->id)),
                    NULL, err);
 }
 
-static enum err_code patch_one(struct db *db, const struct finding_patch_job *job,
+/* Verdicts of the actor within the last minute, as far as LATELY_MAX changes tell. */
+static enum err_code count_lately(struct db *db, const struct finding_patch_job *job, int64_t *ret,
+                                  struct err *err)
+{
+    return db_int(db, SQL_FINDING_VERDICTS_LATELY,
+                  PARAMS(P_INT(LATELY_MAX), P_INT(job->now_ms - VERDICT_BULK_MS),
+                         P_TEXT(job->actor), P_INT(CHANGE_FINDING_UPDATED)),
+                  ret, err);
+}
+
+static enum err_code verdict_source(struct db *db, const struct finding_patch_job *job,
+                                    int64_t *ret, struct err *err)
+{
+    int64_t lately = 0;
+
+    *ret = VERDICT_BY_PLAYBOOK;
+    if (strncmp(job->actor, "user:", strlen("user:")) != 0)
+        return ERR_NONE;
+    TRY(count_lately(db, job, &lately, err));
+    *ret = job->count > 1 || lately >= VERDICT_BULK_COUNT ? VERDICT_IN_BULK : VERDICT_BY_PERSON;
+    return ERR_NONE;
+}
+
+static enum err_code patch_one(struct db *db, const struct finding_patch_job *job, int64_t source,
                                struct finding_patch_item *item, struct err *err)
 {
     struct finding before, after;
@@ -95,7 +125,7 @@ static enum err_code patch_one(struct db *db, const struct finding_patch_job *jo
     item->outcome = FINDING_LOST_RACE;
     if (before.version != item->version)
         return ERR_NONE;
-    after = patched(&before, &item->patch);
+    after = patched(&before, &item->patch, source);
     body = difference(job->arena, &before, &after);
     item->outcome = FINDING_UNCHANGED;
     if (strcmp(body, "{}") == 0)
@@ -108,8 +138,10 @@ static enum err_code patch_one(struct db *db, const struct finding_patch_job *jo
 enum err_code finding_patch_job_run(struct db *db, void *job_, struct err *err)
 {
     struct finding_patch_job *job = job_;
+    int64_t source;
 
+    TRY(verdict_source(db, job, &source, err));
     for (size_t i = 0; i < job->count; i++)
-        TRY(patch_one(db, job, &job->items[i], err));
+        TRY(patch_one(db, job, source, &job->items[i], err));
     return ERR_NONE;
 }

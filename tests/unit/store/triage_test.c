@@ -56,6 +56,7 @@ TEST(a_patch_changes_what_it_names_and_tells_what_it_was)
     change = last_change();
     CHECK_STR(change.body, "{\"status\":{\"old\":\"new\",\"new\":\"resolved\"},"
                            "\"verdict\":{\"old\":null,\"new\":\"benign\"},"
+                           "\"verdict_source\":{\"old\":null,\"new\":\"person\"},"
                            "\"assignee\":{\"old\":null,\"new\":\"ann\"},"
                            "\"tags\":{\"old\":[],\"new\":[\"scanner\",\"vpn\"]}}");
     CHECK_STR(change.actor, "user:ann");
@@ -68,6 +69,7 @@ TEST(a_patch_changes_what_it_names_and_tells_what_it_was)
     CHECK(item.after.verdict == -1 && item.after.assignee == NULL);
     CHECK(item.after.status == FINDING_RESOLVED); /* not named, not changed */
     CHECK_STR(last_change().body, "{\"verdict\":{\"old\":\"benign\",\"new\":null},"
+                                  "\"verdict_source\":{\"old\":\"person\",\"new\":null},"
                                   "\"assignee\":{\"old\":\"ann\",\"new\":null}}");
 }
 
