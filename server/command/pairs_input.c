@@ -5,12 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "command/command.h"
 #include "command/pairs_csv.h"
 #include "lake/notice.h"
 #include "lake/pairs.h"
 #include "lake/scan.h"
+#include "store/db.h"
+#include "store/training.h"
 
 #define TEXT_BYTES_MAX   ((size_t)64 << 30)
 #define RESULT_BYTES_MAX ((size_t)4 << 30)
@@ -25,6 +28,7 @@ void pairs_input_done(struct pairs_input *input)
 {
     lake_closep(&input->lake);
     own_freep(&input->pairs);
+    pairs_triage_done(&input->triage);
     arena_done(&input->texts);
 }
 
@@ -48,6 +52,10 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     const char *spec_before = input->spec;
     struct train_pair *kept;
 
+    if (pairs_triage_holds(&input->triage, pair)) {
+        input->held_back++;
+        return ERR_NONE;
+    }
     if (input->count == TRAIN_PAIRS_MAX)
         return err_set(err, ERR_TOO_LARGE, "there are more than %d pairs", TRAIN_PAIRS_MAX);
     if (input->count == input->capacity) {
@@ -192,4 +200,27 @@ enum err_code pairs_input_add(struct pairs_input *input, const char *path, struc
     if (add_object(input, path, err) != ERR_NONE)
         return err_prefix(err, "\"%s\"", path);
     return ERR_NONE;
+}
+
+static enum err_code add_observation(void *context, const struct training_row *row, struct err *err)
+{
+    struct train_pair pair = {.spec = row->spec,
+                              .entity = row->entity,
+                              .ip = row->ip,
+                              .time_ms = row->first_ms,
+                              .count = row->count > 0 ? row->count : 1};
+
+    if (atomic_load(&STOP_ASKED))
+        return err_set(err, ERR_CANCELLED, "stopped while reading the database");
+    return add_pair(context, &pair, err);
+}
+
+enum err_code pairs_input_add_store(struct pairs_input *input, const char *url, struct err *err)
+{
+    AUTO(db_closep) struct db *db = NULL;
+
+    TRY(db_open(url, DB_READ, &db, err));
+    return training_observations(db, input->since_ms,
+                                 input->until_ms > 0 ? input->until_ms : TIME_MS_MAX,
+                                 add_observation, input, err);
 }

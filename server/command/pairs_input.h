@@ -2,6 +2,7 @@
 /* Training pairs from CSV files, objects of the lake (Parquet, OCSF JSON) and folders of them. One
  * thread. */
 #include "base/arena.h"
+#include "command/pairs_triage.h"
 #include "model/train.h"
 
 struct pairs_input {
@@ -14,13 +15,18 @@ struct pairs_input {
     const char *spec_dir, *temp_dir;    /* or NULL */
     int64_t since_ms, until_ms;         /* [since, until); 0 = none */
     uint64_t object_bytes_max;
-    struct lake *lake;         /* opened when first needed */
-    const char *spec, *entity; /* the last ones, which often come again */
+    struct pairs_triage triage; /* what it speaks against is left out */
+    uint64_t held_back;         /* pairs that were */
+    struct lake *lake;          /* opened when first needed */
+    const char *spec, *entity;  /* the last ones, which often come again */
 };
 
 /* Set the members from spec_names on beforehand. */
 void pairs_input_init(struct pairs_input *input);
 void pairs_input_done(struct pairs_input *input);
+/* Observations of the store, by a read connection of its own. */
+NODISCARD enum err_code pairs_input_add_store(struct pairs_input *input, const char *url,
+                                              struct err *err);
 /* ERR_INVALID with file, line and column, or what is wrong with an object; in a folder an object
  * that cannot be read is told on stderr and passed over. */
 NODISCARD enum err_code pairs_input_add(struct pairs_input *input, const char *path,

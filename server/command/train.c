@@ -17,7 +17,7 @@ struct command_options {
     struct conf_list specs;
     int64_t seed, since_ms, until_ms, object_bytes_max;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
-    const char *detector;
+    const char *detector, *base, *database;
     struct hyper hyper;
 };
 
@@ -32,6 +32,10 @@ static const struct conf_setting SETTINGS[] = {
      "leave out what is of days before (eventDay= in the path, time in CSV)"},
     {"until", CONF_TIME, AT(until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
      "leave out what is of this day and later"},
+    {"database", CONF_TEXT, AT(database), CONF_FLAG_ONLY, 0, 0, "sqlite:FILE",
+     "leave out what triage speaks against; without a PATH learn what was observed there"},
+    {"base", CONF_TEXT, AT(base), CONF_FLAG_ONLY, 0, 0, "FILE",
+     "learn on from this model: its prefix tree gains the pairs, its vectors stay"},
     {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
      "the same pairs and seed give the same file"},
     {"detector", CONF_TEXT, AT(detector), 0, 0, 0, "NAME",
@@ -75,8 +79,11 @@ const struct conf_command COMMAND_TRAIN = {
     .summary = "make a model from objects or a CSV file",
     .positional = "PATH…",
     .settings = SETTINGS,
-    .more = "A PATH is a CSV file (entity,ip[,time[,label]]), an object (Parquet or OCSF JSON), or "
-            "a\nfolder of objects. CSV rows labelled 1 or -1 are left out, refused traffic too.\n",
+    .more =
+        "A PATH is a CSV file (entity,ip[,time[,label]]), an object (Parquet or OCSF JSON), or "
+        "a\nfolder of objects. CSV rows labelled 1 or -1 are left out, refused traffic too.\n"
+        "With --database a finding is learned only when a person judged it, and it alone, to be "
+        "fine;\na true positive never, and it is forgotten where --base has learned it.\n",
 };
 
 static enum err_code choose_detector(const char *name, enum detector *ret, struct err *err)
@@ -113,18 +120,23 @@ static enum err_code choose_threshold(const struct command_options *options,
     return ERR_NONE;
 }
 
-static enum err_code gather(struct pairs_input *input, const struct conf_args *args,
-                            struct err *err)
+static enum err_code gather(struct pairs_input *input, const struct command_options *options,
+                            const struct conf_args *args, struct err *err)
 {
-    if (args->positional_count == 0)
-        return err_set(err, ERR_USAGE, "train needs CSV files, objects or folders to learn from");
+    if (args->positional_count == 0 && options->database == NULL)
+        return err_set(err, ERR_USAGE,
+                       "train needs CSV files, objects or folders to learn from, or --database");
+    if (options->database != NULL)
+        TRY(pairs_triage_read(&input->triage, options->database, err));
     for (size_t i = 0; i < args->positional_count; i++)
         TRY(pairs_input_add(input, args->positional[i], err));
+    if (args->positional_count == 0)
+        TRY(pairs_input_add_store(input, options->database, err));
     if (input->count == 0)
         return err_set(err, ERR_INVALID,
                        "there are no pairs to learn from: %" PRIu64 " objects were read, %" PRIu64
-                       " could not be",
-                       input->objects - input->failed, input->failed);
+                       " could not be, triage held back %" PRIu64 " pairs",
+                       input->objects - input->failed, input->failed, input->held_back);
     return ERR_NONE;
 }
 
@@ -149,6 +161,8 @@ static void print_summary(const struct model *model, const struct pairs_input *i
     (void)printf("objects %" PRIu64 " (%" PRIu64 " failed), pairs %zu, entities %" PRIu64
                  ", %.1f s\n",
                  input->objects, input->failed, input->count, info.entities, seconds);
+    if (input->held_back > 0)
+        (void)printf("held back by triage %" PRIu64 " pairs\n", input->held_back);
     (void)printf("%s\n", info.metrics_json);
     for (size_t i = 0; i < info.spec_count; i++)
         print_calibration(model, info.specs[i]);
@@ -157,6 +171,7 @@ static void print_summary(const struct model *model, const struct pairs_input *i
 static enum err_code run(const struct command_options *options, const struct conf_args *args,
                          struct err *err)
 {
+    AUTO(model_freep) struct model *base = NULL;
     AUTO(trained_freep) struct trained *trained = NULL;
     const char *names[CONF_LIST_MAX + 1] = {NULL};
     AUTO(pairs_input_done)
@@ -174,12 +189,18 @@ static enum err_code run(const struct command_options *options, const struct con
     TRY(hyper_check(&options->hyper, err));
     TRY(choose_detector(options->detector, &train.detector, err));
     TRY(choose_threshold(options, &train.threshold, err));
+    if (options->base != NULL)
+        TRY(model_load(options->base, &base, err));
     pairs_input_init(&input);
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
-    TRY(gather(&input, args, err));
+    TRY(gather(&input, options, args, err));
     train.scoped = input.scoped;
-    TRY(train_run(input.pairs, input.count, &train, &trained, err));
+    if (base == NULL)
+        TRY(train_run(input.pairs, input.count, &train, &trained, err));
+    else
+        TRY(train_update(base, input.pairs, input.count, input.triage.never,
+                         input.triage.never_count, &train, &trained, err));
     TRY(trained_write(trained, options->out, err));
     print_summary(trained_model(trained), &input, options->out,
                   (double)(clock_mono_ms() - started_ms) / 1000);

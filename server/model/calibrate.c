@@ -242,7 +242,7 @@ static struct held_pair held_pair(const struct model *model, const struct train_
     struct held_pair held = {.entity = entity_hash(parts->scoped, pair->spec, pair->entity),
                              .ip = *ip};
     struct model_pair asked = {pair->spec, pair->entity, *ip};
-    uint64_t index = entity_find(parts, held.entity);
+    uint64_t index = entity_remembered(parts, held.entity);
     struct prefix_score prefix;
     struct model_score score;
 
@@ -255,6 +255,28 @@ static struct held_pair held_pair(const struct model *model, const struct train_
     return held;
 }
 
+/* Pairs of one spec, scored; only those of known entities tell what is usual. Returns their number.
+ */
+static size_t score_spec(const struct model *model, const char *spec,
+                         const struct train_pair *const *from, size_t count, struct held_pair *ret,
+                         int64_t *ret_span_ms, uint64_t *ret_unknown)
+{
+    int64_t first_ms = INT64_MAX, last_ms = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(from[i]->spec, spec) != 0)
+            continue;
+        ret[used] = held_pair(model, from[i], &from[i]->ip);
+        *ret_unknown += !ret[used].known;
+        used += ret[used].known;
+        first_ms = from[i]->time_ms < first_ms ? from[i]->time_ms : first_ms;
+        last_ms = from[i]->time_ms > last_ms ? from[i]->time_ms : last_ms;
+    }
+    *ret_span_ms = last_ms > first_ms ? last_ms - first_ms : 0;
+    return used;
+}
+
 static void calibrate_specs(const struct model *model, const struct train_pair *const *held_out,
                             size_t count, const struct train_options *options,
                             struct calibration *ret)
@@ -262,21 +284,54 @@ static void calibrate_specs(const struct model *model, const struct train_pair *
     AUTO(own_freep) struct held_pair *pairs = own_array(count + 1, sizeof *pairs);
 
     for (size_t i = 0; i < ret->spec_count; i++) {
-        int64_t first_ms = INT64_MAX, last_ms = 0;
-        size_t used = 0;
+        int64_t span_ms;
+        size_t used = score_spec(model, ret->specs[i].name, held_out, count, pairs, &span_ms,
+                                 &ret->unknown_entities);
 
-        for (size_t j = 0; j < count; j++) {
-            if (strcmp(held_out[j]->spec, ret->specs[i].name) != 0)
-                continue;
-            pairs[used] = held_pair(model, held_out[j], &held_out[j]->ip);
-            ret->unknown_entities += !pairs[used].known;
-            used += pairs[used].known;
-            first_ms = held_out[j]->time_ms < first_ms ? held_out[j]->time_ms : first_ms;
-            last_ms = held_out[j]->time_ms > last_ms ? held_out[j]->time_ms : last_ms;
-        }
-        calibrate_spec(&ret->specs[i], options->detector, pairs, used,
-                       last_ms > first_ms ? last_ms - first_ms : 0, &options->threshold);
+        calibrate_spec(&ret->specs[i], options->detector, pairs, used, span_ms,
+                       &options->threshold);
     }
+}
+
+/* Keeps a spec's calibration unless the pairs are enough for a new one. */
+static void recalibrate_spec(struct spec_part *spec, const struct model *base,
+                             const struct train_pair *const *order, size_t count,
+                             const struct train_options *options, struct held_pair *pairs,
+                             uint64_t *ret_unknown)
+{
+    struct spec_part fresh = {.name = ""};
+    int64_t span_ms;
+    size_t used = score_spec(base, spec->name, order, count, pairs, &span_ms, ret_unknown);
+
+    memcpy(fresh.name, spec->name, sizeof fresh.name);
+    calibrate_spec(&fresh, base->parts.detector, pairs, used, span_ms, &options->threshold);
+    if (fresh.all.sample_size >= TRAIN_UPDATE_SAMPLE_MIN)
+        *spec = fresh;
+}
+
+enum err_code calibrate_update(const struct model *base, const struct train_pair *pairs,
+                               size_t count, const struct train_options *options,
+                               struct calibration *ret, struct err *err)
+{
+    AUTO(own_freep) const struct train_pair **order = own_array(count, sizeof *order);
+    AUTO(own_freep) struct held_pair *held = own_array(count + 1, sizeof *held);
+
+    ret->specs = own_array(MODEL_SPECS_MAX, sizeof *ret->specs);
+    ret->spec_count = base->parts.spec_count;
+    memcpy(ret->specs, base->parts.specs, ret->spec_count * sizeof *ret->specs);
+    ret->held_out = count;
+    ret->auc_random = ret->auc_shuffled = NAN;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &pairs[i];
+        if (spec_index(ret, pairs[i].spec) == ret->spec_count)
+            return err_set(err, ERR_INVALID,
+                           "the model was not trained on the spec \"%.80s\", so it cannot learn on "
+                           "from it",
+                           pairs[i].spec);
+    }
+    for (size_t i = 0; i < ret->spec_count; i++)
+        recalibrate_spec(&ret->specs[i], base, order, count, options, held, &ret->unknown_entities);
+    return ERR_NONE;
 }
 
 /* How well the held-out pairs are told from as many drawn ones, by the detector's main opinion. */

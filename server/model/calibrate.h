@@ -17,4 +17,8 @@ struct calibration {
 NODISCARD enum err_code calibrate(const struct train_pair *pairs, size_t count,
                                   const struct train_options *options, struct calibration *ret,
                                   struct err *err);
+/* By what base makes of pairs that it has not learned: as train_update says. */
+NODISCARD enum err_code calibrate_update(const struct model *base, const struct train_pair *pairs,
+                                         size_t count, const struct train_options *options,
+                                         struct calibration *ret, struct err *err);
 void calibration_done(struct calibration *calibration); /* accepts a zeroed one */

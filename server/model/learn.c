@@ -163,6 +163,8 @@ static void point_parts(struct learned *learned, size_t entity_count)
     parts->prefix_keys = learned->prefix_keys;
     parts->prefix_vectors = learned->prefix_vectors;
     parts->entity_hashes = learned->entity_hashes;
+    parts->vector_hashes = learned->entity_hashes;
+    parts->vector_count = entity_count;
     parts->entity_vectors = learned->entity_vectors;
     parts->observations = learned->observations;
     parts->network_starts = learned->network_starts;

@@ -153,6 +153,8 @@ static void read_pointers(struct model *model)
     parts->entity_count = length_of(model, SECTION_ENTITY_HASHES) / sizeof(uint64_t);
     parts->entity_hashes = section_of(model, SECTION_ENTITY_HASHES);
     parts->entity_vectors = section_of(model, SECTION_ENTITY_VECTORS);
+    parts->vector_count = length_of(model, SECTION_VECTOR_HASHES) / sizeof(uint64_t);
+    parts->vector_hashes = section_of(model, SECTION_VECTOR_HASHES);
     parts->observations = section_of(model, SECTION_OBSERVATIONS);
     parts->network_starts = section_of(model, SECTION_NETWORK_STARTS);
     parts->networks = section_of(model, SECTION_NETWORKS);
@@ -180,6 +182,7 @@ static enum err_code check_lengths(const struct model *model, struct err *err)
         !holds(model, SECTION_PREFIX_KEYS, keys, sizeof(uint64_t)) ||
         !holds(model, SECTION_PREFIX_VECTORS, keys + IP_LEVELS, row) ||
         !holds(model, SECTION_ENTITY_HASHES, entities, sizeof(uint64_t)) ||
+        !holds(model, SECTION_VECTOR_HASHES, parts->vector_count, sizeof(uint64_t)) ||
         !holds(model, SECTION_ENTITY_VECTORS, parts->entity_rows + 1, row) ||
         !holds(model, SECTION_OBSERVATIONS, entities, sizeof(uint64_t)) ||
         !holds(model, SECTION_NETWORK_STARTS, entities + 1, sizeof(uint64_t)))
@@ -201,13 +204,21 @@ static bool starts_hold(const struct model *model, const uint64_t *starts, uint6
     return holds(model, kind, starts[entities], size);
 }
 
+static bool ascend(const uint64_t *hashes, uint64_t count)
+{
+    for (uint64_t i = 1; i < count; i++)
+        if (hashes[i] <= hashes[i - 1])
+            return false;
+    return true;
+}
+
 static enum err_code check_entities(const struct model *model, struct err *err)
 {
     const struct model_parts *parts = &model->parts;
 
-    for (uint64_t i = 1; i < parts->entity_count; i++)
-        if (parts->entity_hashes[i] <= parts->entity_hashes[i - 1])
-            return err_set(err, ERR_CORRUPT, "its entities are not in order");
+    if (!ascend(parts->entity_hashes, parts->entity_count) ||
+        !ascend(parts->vector_hashes, parts->vector_count))
+        return err_set(err, ERR_CORRUPT, "its entities are not in order");
     for (uint64_t i = 0; i < parts->entity_count; i++)
         if (parts->observations[i] == 0)
             return err_set(err, ERR_CORRUPT, "it has an entity without observations");

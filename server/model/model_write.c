@@ -73,6 +73,8 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
     ret[SECTION_PREFIX_KEYS] = (struct piece){parts->prefix_keys, keys * sizeof(uint64_t)};
     ret[SECTION_PREFIX_VECTORS] = (struct piece){parts->prefix_vectors, (keys + IP_LEVELS) * row};
     ret[SECTION_ENTITY_HASHES] = (struct piece){parts->entity_hashes, entities * sizeof(uint64_t)};
+    ret[SECTION_VECTOR_HASHES] =
+        (struct piece){parts->vector_hashes, parts->vector_count * sizeof(uint64_t)};
     ret[SECTION_ENTITY_VECTORS] =
         (struct piece){parts->entity_vectors, (parts->entity_rows + 1) * row};
     ret[SECTION_OBSERVATIONS] = (struct piece){parts->observations, entities * sizeof(uint64_t)};

@@ -39,10 +39,14 @@ struct model_parts {
     uint32_t prefix_counts[IP_LEVELS];
     const float *prefix_vectors; /* IP_LEVELS rows for the unseen, then one per key */
 
+    /* Entities that IP Insights was trained with; a prefix tree that learned on may know more. */
+    uint64_t vector_count;
+    const uint64_t *vector_hashes; /* ascending */
+    const float *entity_vectors;   /* entity_rows, then the mean of the known ones */
+    uint64_t entity_rows;          /* fewer than vector_count: they share rows by hash */
+
     uint64_t entity_count;
     const uint64_t *entity_hashes;  /* ascending */
-    const float *entity_vectors;    /* entity_rows, then the mean of the known ones */
-    uint64_t entity_rows;           /* fewer than the entities: they share rows by hash */
     const uint64_t *observations;   /* per entity */
     const uint64_t *network_starts; /* entity_count + 1 */
     const struct network_part *networks;
@@ -60,6 +64,10 @@ struct model {
 uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 /* Index among the entities, or entity_count when it is not known. */
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
+/* The same, and entity_count as well for one of which the prefix tree has forgotten everything. */
+uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash);
+/* Row of IP Insights' vector for it. */
+uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash);
 /* NULL when the model was not trained on the spec. */
 const struct spec_part *calibration_of(const struct model_parts *parts, const char *spec);
 /* Row of an entity's vector; entity_rows (the mean) for one not known. */

@@ -200,6 +200,14 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
     ret->bearers = all.high - all.low - (own.high - own.low);
 }
 
+bool prefix_knows(const struct prefix_tree *tree, uint64_t entity)
+{
+    for (int f = 0; entity < tree->entity_count && f < PREFIX_FAMILIES; f++)
+        if (tree->families[f].starts[entity + 1] > tree->families[f].starts[entity])
+            return true;
+    return false;
+}
+
 static uint64_t lower_bound(const uint64_t *keys, struct range range, uint64_t key)
 {
     while (range.low < range.high) {

@@ -68,6 +68,9 @@ void prefix_tree_done(struct prefix_tree *tree); /* frees the indexes; accepts a
 void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip,
                   struct prefix_score *ret, struct prefix_bits *bits);
 
+/* Whether anything is left of what the entity used. */
+bool prefix_knows(const struct prefix_tree *tree, uint64_t entity);
+
 /* The bits that count, from the top of the word: IPv4 all 32, IPv6 the network's 64. A NAT64
  * address (64:ff9b::/96, RFC 6052) is the IPv4 address it carries. */
 uint64_t prefix_key(const struct ip *ip, int *ret_length);

@@ -24,20 +24,38 @@ uint64_t entity_hash(bool scoped, const char *spec, const char *entity)
     return hash_bytes(text, spec_length + 1 + entity_length, 0);
 }
 
-uint64_t entity_find(const struct model_parts *parts, uint64_t hash)
+static uint64_t hash_find(const uint64_t *hashes, uint64_t count, uint64_t hash)
 {
-    uint64_t low = 0, high = parts->entity_count;
+    uint64_t low = 0, high = count;
 
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
 
-        if (parts->entity_hashes[middle] < hash)
+        if (hashes[middle] < hash)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < parts->entity_count && parts->entity_hashes[low] == hash ? low
-                                                                          : parts->entity_count;
+    return low < count && hashes[low] == hash ? low : count;
+}
+
+uint64_t entity_find(const struct model_parts *parts, uint64_t hash)
+{
+    return hash_find(parts->entity_hashes, parts->entity_count, hash);
+}
+
+uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash)
+{
+    uint64_t index = entity_find(parts, hash);
+
+    return prefix_knows(&parts->tree, index) ? index : parts->entity_count;
+}
+
+uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash)
+{
+    uint64_t index = hash_find(parts->vector_hashes, parts->vector_count, hash);
+
+    return entity_row(parts->entity_rows, parts->vector_count, index, hash);
 }
 
 uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index, uint64_t hash)
@@ -80,10 +98,8 @@ struct place {
 static struct place place_of(const struct model_parts *parts, const struct model_pair *pair)
 {
     uint64_t hash = entity_hash(parts->scoped, pair->spec, pair->entity);
-    uint64_t entity = entity_find(parts, hash);
 
-    return (struct place){entity,
-                          entity_row(parts->entity_rows, parts->entity_count, entity, hash)};
+    return (struct place){entity_remembered(parts, hash), entity_vector_row(parts, hash)};
 }
 
 static void judge(const struct model *model, const struct model_pair *pair, struct place place,

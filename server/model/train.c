@@ -7,16 +7,9 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "model/calibrate.h"
-#include "model/learn.h"
 #include "model/model_file.h"
+#include "model/trained.h"
 #include "model/vector.h"
-
-struct trained {
-    struct learned learned;
-    struct calibration calibration;
-    char *hyperparameters_json, *metrics_json;
-};
 
 enum { JSON_BYTES_MAX = 16 * 1024 };
 
@@ -38,7 +31,12 @@ static int by_time(const void *a, const void *b)
     return order;
 }
 
-static enum err_code check_input(size_t count, const struct train_options *options, struct err *err)
+void train_sort(struct train_pair *pairs, size_t count)
+{
+    qsort(pairs, count, sizeof *pairs, by_time);
+}
+
+enum err_code train_check(size_t count, const struct train_options *options, struct err *err)
 {
     if (count == 0)
         return err_set(err, ERR_INVALID, "there are no pairs to learn from");
@@ -134,11 +132,11 @@ enum err_code train_run(struct train_pair *pairs, size_t count, const struct tra
     struct train_options chosen = *options;
     int64_t vectors = options->hyper.num_entity_vectors;
 
-    TRY(check_input(count, options, err));
+    TRY(train_check(count, options, err));
     chosen.hyper = hyper_chosen(&options->hyper, count, 0);
     chosen.hyper.num_entity_vectors = vectors; /* by the entities, which are not counted yet */
     trained = own_alloc(sizeof *trained);
-    qsort(pairs, count, sizeof *pairs, by_time);
+    train_sort(pairs, count);
     TRY(calibrate(pairs, count, &chosen, &trained->calibration, err));
     learn_everything(pairs, count, &chosen, trained);
     TRY(check_result(trained, err));

@@ -40,6 +40,16 @@ struct trained;
 NODISCARD enum err_code train_run(struct train_pair *pairs, size_t count,
                                   const struct train_options *options, struct trained **ret,
                                   struct err *err);
+/* Learns on from base, whose vectors stay as they are: the prefix tree gains what pairs show, loses
+ * what it has not seen for long and what is forgotten, entities become known. Each spec of which
+ * pairs hold enough is calibrated by what base makes of them; the others keep their calibration.
+ * base must outlive *ret. As train_run, and: ERR_INVALID when base does not know a pair's spec.
+ * Sorts pairs. Of options the seed, the detector and hyper are base's. */
+enum { TRAIN_UPDATE_SAMPLE_MIN = 1000 }; /* distinct pairs of a spec */
+NODISCARD enum err_code train_update(const struct model *base, struct train_pair *pairs,
+                                     size_t count, const struct train_pair *forgotten,
+                                     size_t forgotten_count, const struct train_options *options,
+                                     struct trained **ret, struct err *err);
 const struct model *trained_model(const struct trained *trained); /* its id is "" until written */
 NODISCARD enum err_code trained_write(struct trained *trained, const char *path, struct err *err);
 void trained_free(struct trained *trained);

@@ -1,0 +1,16 @@
+#pragma once
+/* What training makes, from the beginning or from a model that learns on. Private to this folder.
+ */
+#include "model/calibrate.h"
+#include "model/learn.h"
+
+struct trained {
+    struct learned learned;
+    struct calibration calibration;
+    char *hyperparameters_json, *metrics_json;
+};
+
+/* By time, then by everything else that matters: a total order. */
+void train_sort(struct train_pair *pairs, size_t count);
+NODISCARD enum err_code train_check(size_t count, const struct train_options *options,
+                                    struct err *err);
