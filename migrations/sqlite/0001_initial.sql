@@ -76,7 +76,7 @@ CREATE TABLE finding (
     tags             TEXT NOT NULL,    -- JSON array, sorted
     score            REAL NOT NULL,    -- of the highest sighting
     percentile       REAL,
-    rank             REAL NOT NULL,    -- the percentile, -1 when unknown: what "by score" sorts by
+    rank             REAL NOT NULL,    -- whole percent, -1 = unknown: "by score" sorts by it first
     entity_known     INTEGER NOT NULL,
     first_seen_ms    INTEGER NOT NULL,
     last_seen_ms     INTEGER NOT NULL,

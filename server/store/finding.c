@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "store/db.h"
 
-#define LOWEST_RANK (-1.0) /* of a finding without percentile */
+#define PERCENTILE_NONE (-1.0)
 
 enum {
     ALL_BITS = 0x7fffffff, /* every status, every verdict and "none" */
@@ -122,6 +122,11 @@ static const char *like_around(struct arena *arena, const char *before, const ch
     return arena_strndup(arena, pattern.text, pattern.length);
 }
 
+double finding_rank(double percentile)
+{
+    return isnan(percentile) ? PERCENTILE_NONE : floor(percentile);
+}
+
 static int64_t verdict_bits(const struct finding_filter *f)
 {
     if (f->verdicts == 0 && !f->verdict_none)
@@ -150,7 +155,7 @@ static void filter_params(struct arena *arena, const struct finding_filter *f,
         f->has_ip ? P_IP(&f->ip_low) : P_NULL,
         f->has_ip ? P_IP(&f->ip_high) : P_NULL,
         P_REAL_OR_NULL(f->min_score),
-        P_REAL(isnan(f->min_percentile) ? LOWEST_RANK : f->min_percentile),
+        P_REAL(isnan(f->min_percentile) ? PERCENTILE_NONE : f->min_percentile),
         P_INT(f->since_ms), /* FIELD_NULL_INT is the smallest there is */
         P_INT(until_of(f)),
         P_TEXT(assignee),
@@ -167,7 +172,7 @@ static enum err_code start_list(struct db *db, struct arena *arena, const struct
 {
     struct param params[3 + FILTER_PARAMS];
     int64_t id = f->after ? f->after_id : INT64_MAX;
-    double rank = isnan(f->after_percentile) ? LOWEST_RANK : f->after_percentile;
+    double rank = finding_rank(f->after_percentile);
     bool bounded = f->after && f->after_time_ms < until_of(f);
 
     if (f->sort == FINDING_BY_TIME) {

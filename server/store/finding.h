@@ -66,6 +66,10 @@ struct finding_page {
     bool more;
 };
 
+/* What "by score" sorts by before the score: the whole percent, as parts of one depend on how large
+ * each spec's calibration sample was; -1 = unknown. */
+double finding_rank(double percentile);
+
 NODISCARD enum err_code finding_list(struct db *db, struct arena *arena,
                                      const struct finding_filter *filter, struct finding_page *ret,
                                      struct err *err);

@@ -44,7 +44,7 @@ static const char *uid_of(struct arena *arena, const struct scored_pair *pair)
 
 static struct param rank_of(const struct scored_pair *pair)
 {
-    return P_REAL(isnan(pair->percentile) ? -1.0 : pair->percentile);
+    return P_REAL(finding_rank(pair->percentile));
 }
 
 static struct param text_or_null(const char *text)

@@ -14,7 +14,7 @@ export function shortName(entity) {
 function newness(finding, explanation) {
   const ip = parseIp(finding.ip);
   const done = deed(finding.spec).replace(/^was /, 'been ');
-  if (!finding.entity_known) return 'was not there when the model was trained';
+  if (!finding.entity_known) return `was not there when the model was trained, and ${finding.ip} is not what others use`;
   if (!explanation || !ip) return `has not usually ${done} ${finding.ip}`;
   const all = ip.bytes.length * 8;
   const bits = explanation.known_bits;
@@ -29,8 +29,20 @@ function nearness(finding, explanation) {
   const ip = parseIp(finding.ip);
   if (!ip || explanation.known_bits >= ip.bytes.length * 8) return null;
   const bits = explanation.known_bits;
-  if (bits === 0) return 'no usual address shares its first bit';
-  return `the nearest address it usually uses shares ${format.plural(bits, 'bit')} (${networkOf(ip, bits)})`;
+  if (bits === 0 || !explanation.nearest) return 'no address it usually uses shares its first bit';
+  const { ip: near, last_seen: seen } = explanation.nearest;
+  return `the nearest address it usually uses is ${near}, last on ${format.date(seen, 'utc')}: they share ${format.plural(bits, 'bit')} (${networkOf(ip, bits)})`;
+}
+
+/** Whose habit the address is, when it is not this entity's. */
+function others(finding, explanation) {
+  const ip = parseIp(finding.ip);
+  if (!explanation || !ip) return null;
+  const { bearers, neighbours } = explanation;
+  const network = networkOf(ip, ip.v4 ? 24 : 48);
+  if (bearers > 0) return `${format.plural(bearers, 'other entity', 'other entities')} used ${ip.v4 ? 'this very address' : 'its /64'} in training`;
+  if (neighbours > 0) return `others used ${format.plural(neighbours, 'address', 'addresses')} of ${network} in training`;
+  return `nobody else was seen with ${network} in training`;
 }
 
 function rank(finding) {
@@ -45,7 +57,7 @@ const upper = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** @param detail a Finding @returns {{head: string, rest: string[]}} head follows the entity's name */
 export function reasons({ finding, explanation }) {
-  const rest = [nearness(finding, explanation), rank(finding)].filter(Boolean);
+  const rest = [nearness(finding, explanation), others(finding, explanation), rank(finding)].filter(Boolean);
   return { head: `${newness(finding, explanation)}.`, rest: rest.map((text) => `${upper(text)}.`) };
 }
 

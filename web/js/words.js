@@ -21,6 +21,14 @@ export const VERDICTS = [
   { word: 'disregard', label: 'Disregard', key: 'g' },
 ];
 
+/** What each way of judging a pair looks at. */
+export const OPINIONS = {
+  stranger: { label: 'Stranger', hint: 'a network that is not its own' },
+  impostor: { label: 'Impostor', hint: 'an address that others use' },
+  newcomer: { label: 'Newcomer', hint: 'no history; against what everyone uses' },
+  ip_insights: { label: 'IP Insights', hint: 'the learned vectors' },
+};
+
 const labels = (table) => Object.fromEntries(table.map((row) => [row.word, row.label]));
 export const STATUS_LABEL = labels(STATUSES);
 export const VERDICT_LABEL = { ...labels(VERDICTS), none: 'None' };

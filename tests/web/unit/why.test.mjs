@@ -6,23 +6,29 @@ const finding = (more) => ({
   spec: 'vpc-egress', entity: 'i-0abc', ip: '203.0.113.7', score: 9.1, percentile: 99.97, entity_known: true, ...more,
 });
 
+const explained = (more) => ({
+  opinion: 'stranger', known_bits: 12, bearers: 0, neighbours: 0, nearest: { ip: '203.4.0.9', last_seen: '2026-11-20T00:00:00.000Z' },
+  opinions: [], levels: [], networks: [], ...more,
+});
+
 test('a known entity and a strange network', () => {
-  const { head, rest } = reasons({ finding: finding(), explanation: { known_bits: 12, networks: [] } });
+  const { head, rest } = reasons({ finding: finding(), explanation: explained() });
   assert.equal(head, 'has never talked to 203.0.113.0/24 before.');
-  assert.deepEqual(rest, ['The nearest address it usually uses shares 12 bits (203.0.0.0/12).',
+  assert.deepEqual(rest, ['The nearest address it usually uses is 203.4.0.9, last on 2026-11-20: they share 12 bits (203.0.0.0/12).',
+    'Nobody else was seen with 203.0.113.0/24 in training.',
     'Its score of 9.10 is above 99.97 % of the calibration sample, 1 in 3,300.']);
 });
 
 test('a network used before is not called new', () => {
-  const near = reasons({ finding: finding(), explanation: { known_bits: 26, networks: [] } });
+  const near = reasons({ finding: finding(), explanation: explained({ known_bits: 26 }) });
   assert.equal(near.head, 'has never talked to 203.0.113.0/27 before.');
-  const same = reasons({ finding: finding(), explanation: { known_bits: 32, networks: [] } });
+  const same = reasons({ finding: finding(), explanation: explained({ known_bits: 32, bearers: 1 }) });
   assert.match(same.head, /^has talked to 203\.0\.113\.7 before/);
-  assert.equal(same.rest.length, 1);
+  assert.equal(same.rest[0], '1 other entity used this very address in training.');
 });
 
 test('each spec has its deed', () => {
-  const head = (spec) => reasons({ finding: finding({ spec }), explanation: { known_bits: 3, networks: [] } }).head;
+  const head = (spec) => reasons({ finding: finding({ spec }), explanation: explained({ known_bits: 3 }) }).head;
   assert.equal(head('vpc-ingress'), 'has never been reached from 203.0.113.0/24 before.');
   assert.equal(head('cloudtrail-principal'), 'has never been used from 203.0.113.0/24 before.');
   assert.equal(head('my-own'), 'has never been seen with 203.0.113.0/24 before.');
@@ -30,10 +36,16 @@ test('each spec has its deed', () => {
 
 test('unknown entity, no explanation, no percentile', () => {
   const unknown = reasons({ finding: finding({ entity_known: false, percentile: null }), explanation: null });
-  assert.equal(unknown.head, 'was not there when the model was trained.');
+  assert.equal(unknown.head, 'was not there when the model was trained, and 203.0.113.7 is not what others use.');
   assert.deepEqual(unknown.rest, ['Its score of 9.10 is above the threshold.']);
   assert.deepEqual(reasons({ finding: finding({ percentile: 100 }), explanation: null }).rest, ['Its score of 9.10 is above all of the calibration sample.']);
   assert.equal(reasons({ finding: finding(), explanation: null }).head, 'has not usually talked to 203.0.113.7.');
+});
+
+test('whose habit the address is', () => {
+  const second = (more) => reasons({ finding: finding(), explanation: explained(more) }).rest[1];
+  assert.equal(second({ bearers: 7, neighbours: 9 }), '7 other entities used this very address in training.');
+  assert.equal(second({ neighbours: 9 }), 'Others used 9 addresses of 203.0.113.0/24 in training.');
 });
 
 test('usual networks beside the address', () => {

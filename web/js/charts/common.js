@@ -62,7 +62,7 @@ export function timeAxis(colours, min, max) {
  * Draws a dashed upright line at a value of the x axis, when it lies within, and a word above the chart, on the
  * side asked for when there is room.
  */
-export function uprightLine({ value, label, colour, id, side = 'left' }) {
+export function uprightLine({ value, label, colour, id, side = 'left', lift = 0 }) {
   return {
     id,
     afterDatasetsDraw({ ctx, chartArea, scales: { x } }) {
@@ -76,11 +76,11 @@ export function uprightLine({ value, label, colour, id, side = 'left' }) {
       ctx.lineWidth = 1.5;
       ctx.setLineDash([4, 3]);
       ctx.beginPath();
-      ctx.moveTo(at, chartArea.top);
+      ctx.moveTo(at, chartArea.top - lift);
       ctx.lineTo(at, chartArea.bottom);
       ctx.stroke();
       ctx.textAlign = right ? 'left' : 'right';
-      ctx.fillText(label, at + (right ? 5 : -5), chartArea.top - 6);
+      ctx.fillText(label, at + (right ? 5 : -5), chartArea.top - 6 - lift);
       ctx.restore();
     },
   };

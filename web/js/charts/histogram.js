@@ -2,7 +2,7 @@
 import { count, score, shortCount } from '../format.js';
 import { axis, baseOptions, uprightLine } from './common.js';
 
-const LABEL_PX = 16; // for the words above the lines
+const LABEL_PX = 16; // for a line of words above the lines
 
 /** Bins as [{low, high, count}]: the one below all others gets a place beside them. */
 export function placedBins({ bins, width }) {
@@ -44,7 +44,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
     },
     options: {
       ...options,
-      layout: { padding: { top: LABEL_PX } },
+      layout: { padding: { top: marker ? 2 * LABEL_PX : LABEL_PX } },
       plugins: {
         ...options.plugins,
         tooltip: {
@@ -66,7 +66,7 @@ export function histogramConfig(data, colours, { log = false, marker } = {}) {
       },
     },
     plugins: [
-      uprightLine({ id: 'threshold', value: data.threshold, label: `threshold ${score(data.threshold)}`, colour: colours.threshold }),
+      uprightLine({ id: 'threshold', value: data.threshold, label: `threshold ${score(data.threshold)}`, colour: colours.threshold, lift: marker ? LABEL_PX : 0 }),
       ...(marker ? [uprightLine({ id: 'marker', ...marker, colour: colours.accent, side: 'right' })] : []),
     ],
   };

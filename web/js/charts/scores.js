@@ -99,7 +99,7 @@ export function scoresConfig(data, colours) {
         y: axis(colours, { title: { text: 'score' }, suggestedMin: foot(points), ticks: { maxTicksLimit: 7 } }),
         flagged: axis(colours, {
           position: 'right', min: 0, max: flaggedMost * BAR_ROOM, grid: { display: false }, title: { text: 'flagged' },
-          ticks: { maxTicksLimit: 8, precision: 0, callback: (v) => (v <= flaggedMost ? count(v) : '') },
+          ticks: { stepSize: Math.ceil(flaggedMost / 2), maxTicksLimit: 2 * BAR_ROOM + 2, precision: 0, callback: (v) => (v <= flaggedMost ? count(v) : '') },
         }),
       },
     },

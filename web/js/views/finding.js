@@ -16,6 +16,7 @@ import { histogramConfig, histogramTable } from '../charts/histogram.js';
 import { sightingsConfig, sightingsTable } from '../charts/sightings.js';
 import * as parts from './parts.js';
 import { historyPanel, notesPanel } from './finding_log.js';
+import { showOpinions } from './opinions.js';
 import { triagePanel } from './triage_form.js';
 import * as menus from './triage_menus.js';
 
@@ -45,6 +46,7 @@ class FindingView {
     this.pager = h('nav.pager', { 'aria-label': 'Findings of the queue' });
     this.lead = h('div.lead', null, parts.skeletonRows(2));
     this.facts = h('div.facts-place');
+    this.opinions = h('section.panel', { hidden: true });
     this.usual = h('section.panel', { hidden: true });
     this.sightings = figure({ title: 'Sightings', label: 'Events of this pair over time', empty: 'No sighting is stored any more.', height: 's' });
     this.distribution = figure({
@@ -57,7 +59,7 @@ class FindingView {
     this.notes = notesPanel(this.id, () => this.readHistory());
     this.history = historyPanel();
     this.page = h('div.finding', null,
-      h('div.finding-why', null, this.lead, this.facts, this.usual, this.distribution.element, this.sightings.element, this.list),
+      h('div.finding-why', null, this.lead, this.facts, this.opinions, this.usual, this.distribution.element, this.sightings.element, this.list),
       h('aside.finding-triage', { 'aria-label': 'Triage' }, this.triage.element, this.notes.element, this.history.element));
     fill(this.root, h('div.page-head', null, link('/queue', { class: 'back', 'data-back': true }, '← Queue'), this.title, this.pager), this.page);
     this.back = this.root.querySelector('[data-back]');
@@ -86,6 +88,7 @@ class FindingView {
       h('p.lead-head', null, h('strong', null, shortName(finding.entity)), ` ${why.head}`),
       h('p.lead-rest', null, why.rest.join(' ')));
     fill(this.facts, this.factList(seen.value));
+    showOpinions(this.opinions, seen.value);
     this.showUsual(seen.value);
     this.triage.show(finding);
   }
