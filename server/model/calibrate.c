@@ -18,6 +18,13 @@ enum { HELD_OUT_PART = 5 }; /* one of so many */
  * nobody is called an impostor. */
 enum { WANTED_MIN = 10 };
 #define SCORE_NEVER 1e6
+/* Impostors get this part of the rank of strangers: they are the noisier opinion (measured:
+ * docs/detection.md). */
+enum { IMPOSTOR_PART = 4 };
+/* An alert budget is not spent on pairs with so many bits for them: of a stranger about an address
+ * in a /16 that is the entity's own, of a newcomer one in a /8 that everyone uses. */
+#define STRANGER_LEAST (-32.0)
+#define NEWCOMER_LEAST (-8.0)
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 static size_t spec_index(const struct calibration *calibration, const char *spec)
@@ -132,11 +139,21 @@ static void take_sample(struct sample_part *sample, double *values, size_t count
     sample->threshold_percentile = 100 * (double)below / (double)count;
 }
 
-/* The score that rank of them are above, or fewer when some are equal. Sorts values. */
-static double nth_highest(double *values, size_t count, size_t rank)
+/* An opinion's scores in order. The caller frees. */
+static double *ordered(const struct held_pair *pairs, size_t count, enum opinion opinion)
 {
+    double *values = own_array(count + 1, sizeof *values);
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = pairs[i].scores[opinion];
     qsort(values, count, sizeof *values, by_value);
-    return rank < count ? values[count - 1 - rank] : values[0] - 1;
+    return values;
+}
+
+/* The score that rank of them are above, or fewer when some are equal. */
+static double nth_highest(const double *ascending, size_t count, size_t rank)
+{
+    return rank < count ? ascending[count - 1 - rank] : ascending[0] - 1;
 }
 
 static size_t count_over(const struct held_pair *pairs, size_t count, double stranger,
@@ -150,39 +167,51 @@ static size_t count_over(const struct held_pair *pairs, size_t count, double str
     return over;
 }
 
-/* Thresholds that let `wanted` of these pairs pass: each opinion alone, but strangers and impostors
- * together, and by the same rank. values: room for count. */
-static void set_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
-                           double *values, struct sample_part ret[static OPINION__MAX])
+/* Strangers and impostors share what is wanted, IMPOSTOR_PART to one. */
+static void share_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
+                             struct sample_part ret[static OPINION__MAX])
 {
-    bool two = wanted >= WANTED_MIN;
-    size_t low = 0, high = two ? wanted + 1 : 1; /* low is few enough, high too many */
+    AUTO(own_freep) double *strangers = ordered(pairs, count, OPINION_STRANGER);
+    AUTO(own_freep) double *impostors = ordered(pairs, count, OPINION_IMPOSTOR);
+    size_t low = 0, high = wanted + 1; /* low is few enough, high too many */
 
-    for (int o = 0; o < OPINION__MAX; o++) {
-        for (size_t i = 0; i < count; i++)
-            values[i] = pairs[i].scores[o];
-        ret[o].threshold = nth_highest(values, count, wanted);
-    }
-    if (!two)
-        ret[OPINION_IMPOSTOR].threshold = SCORE_NEVER;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        double stranger, impostor;
+        double stranger = nth_highest(strangers, count, middle);
+        double impostor = nth_highest(impostors, count, middle / IMPOSTOR_PART);
 
-        for (size_t i = 0; i < count; i++)
-            values[i] = pairs[i].scores[OPINION_STRANGER];
-        stranger = nth_highest(values, count, middle);
-        for (size_t i = 0; i < count; i++)
-            values[i] = pairs[i].scores[OPINION_IMPOSTOR];
-        impostor = nth_highest(values, count, middle);
-        if (count_over(pairs, count, stranger, impostor) <= wanted) {
+        if (count_over(pairs, count, stranger, impostor) <= wanted)
             low = middle;
-            ret[OPINION_STRANGER].threshold = stranger;
-            ret[OPINION_IMPOSTOR].threshold = impostor;
-        } else {
+        else
             high = middle;
-        }
     }
+    ret[OPINION_STRANGER].threshold = nth_highest(strangers, count, low);
+    ret[OPINION_IMPOSTOR].threshold = nth_highest(impostors, count, low / IMPOSTOR_PART);
+}
+
+/* Thresholds that let `wanted` of these pairs pass, each opinion alone but strangers and impostors.
+ */
+static void set_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
+                           struct sample_part ret[static OPINION__MAX])
+{
+    for (int o = 0; o < OPINION__MAX; o++) {
+        AUTO(own_freep) double *values = ordered(pairs, count, (enum opinion)o);
+
+        ret[o].threshold = nth_highest(values, count, wanted);
+    }
+    if (wanted < WANTED_MIN)
+        ret[OPINION_IMPOSTOR].threshold = SCORE_NEVER;
+    else
+        share_thresholds(pairs, count, wanted, ret);
+}
+
+/* A quiet lake would spend its budget on what is almost usual. */
+static void raise_thresholds(struct sample_part ret[static OPINION__MAX])
+{
+    if (ret[OPINION_STRANGER].threshold < STRANGER_LEAST)
+        ret[OPINION_STRANGER].threshold = STRANGER_LEAST;
+    if (ret[OPINION_NEWCOMER].threshold < NEWCOMER_LEAST)
+        ret[OPINION_NEWCOMER].threshold = NEWCOMER_LEAST;
 }
 
 /* How many of the distinct pairs may pass. */
@@ -218,7 +247,9 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
     if (count == 0)
         return;
     count = distinct_pairs(pairs, count);
-    set_thresholds(pairs, count, wanted_of(rule, count, span_ms), values, opinions);
+    set_thresholds(pairs, count, wanted_of(rule, count, span_ms), opinions);
+    if (rule->kind == THRESHOLD_BUDGET)
+        raise_thresholds(opinions);
     for (int o = 0; o < OPINION__MAX; o++) {
         if (rule->kind == THRESHOLD_SCORE)
             opinions[o].threshold = rule->value;
