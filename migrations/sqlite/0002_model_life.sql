@@ -39,3 +39,11 @@ CREATE TABLE difference (
     shadow_flagged INTEGER NOT NULL,
     UNIQUE (shadow_id, active_id, spec_id, entity_id, ip)
 ) STRICT;
+
+-- Totals that grow with what is stored and are read often.
+CREATE TABLE counter (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counter SELECT 'observations', COALESCE(SUM(observations), 0) FROM rollup_hour;
+INSERT INTO counter SELECT 'flagged', COALESCE(SUM(flagged), 0) FROM rollup_hour;

@@ -16,6 +16,8 @@
 #include "store/writer.h"
 
 enum { BEARER_BYTES_MAX = 256 };
+/* Who has to choose a password may sign in and out, see the session and do it; nothing else. */
+static const char SESSION_PATH[] = "/api/v1/session";
 
 static enum err_code refuse(struct err *err)
 {
@@ -74,6 +76,10 @@ static enum err_code check_session(struct request *req, const char *secret, stru
     req->user_id = session.user_id;
     req->actor = arena_printf(req->arena, "user:%s", session.name);
     req->session_id = secret;
+    if (session.must_change_password != 0 && !str_starts(req->path, SESSION_PATH))
+        return err_set(err, ERR_FORBIDDEN,
+                       "the password was made for one sign-in: choose your own first, by PUT "
+                       "/api/v1/session/password");
     return ERR_NONE;
 }
 

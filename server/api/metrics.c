@@ -48,14 +48,14 @@ static enum err_code write_store(struct str *out, struct db *db, struct err *err
 {
     struct finding_counts findings;
     struct object_counts objects;
-    struct rollup all;
+    struct rollup_totals all;
     int64_t first_ms, last_ms, seq;
 
     TRY(finding_count(db, &findings, err));
     TRY(object_count(db, &objects, err));
     TRY(change_last_seq(db, &seq, err));
     TRY(rollup_range(db, &first_ms, &last_ms, err));
-    TRY(rollup_sum(db, &(struct rollup_filter){.since_ms = 0, .until_ms = INT64_MAX}, &all, err));
+    TRY(rollup_totals(db, &all, err));
     family(out, "pairwatch_findings", "gauge", "Findings by status.");
     for (size_t i = 0; FINDING_STATUS_WORDS[i] != NULL; i++)
         str_addf(out, "pairwatch_findings{status=\"%s\"} %" PRId64 "\n", FINDING_STATUS_WORDS[i],
@@ -63,8 +63,10 @@ static enum err_code write_store(struct str *out, struct db *db, struct err *err
     family(out, "pairwatch_objects", "gauge", "Objects in the ledger by state.");
     str_addf(out, "pairwatch_objects{state=\"stored\"} %" PRId64 "\n", objects.stored);
     str_addf(out, "pairwatch_objects{state=\"failed\"} %" PRId64 "\n", objects.failed);
-    single(out, "pairwatch_observations", "counter", "Scored sightings stored.", all.observations);
-    single(out, "pairwatch_flagged", "counter", "Sightings above the threshold.", all.flagged);
+    single(out, "pairwatch_observations", "counter", "Scored sightings stored.",
+           (uint64_t)all.observations);
+    single(out, "pairwatch_flagged", "counter", "Sightings above the threshold.",
+           (uint64_t)all.flagged);
     single(out, "pairwatch_change_seq", "gauge", "Number of the newest change.", (uint64_t)seq);
     family(out, "pairwatch_newest_hour_timestamp_seconds", "gauge",
            "Start of the newest hour with data.");

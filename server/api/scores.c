@@ -145,6 +145,7 @@ static struct scored_pair *make_pairs(struct arena *arena, const struct score_bo
             .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
             .flagged = row->score > spec->threshold,
             .entity_known = true, /* nothing is known of it, so nothing is claimed */
+            .known_bits = -1,
             .account = row->account,
             .region = row->region,
         };

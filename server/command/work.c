@@ -61,6 +61,8 @@ static void print_unscored(const struct worker_totals *totals)
     if (totals->unscored_no_model > 0)
         (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", "no_model",
                      totals->unscored_no_model);
+    if (totals->unscored_no_spec > 0)
+        (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", "no_spec", totals->unscored_no_spec);
 }
 
 static void print_totals(const struct worker_totals *totals)

@@ -62,6 +62,8 @@ static const char *advice_of(int result)
         return "; it is no SQLite database: name another file";
     case SQLITE_CORRUPT:
         return "; the file is damaged: restore a backup";
+    case SQLITE_IOERR:
+        return "; the disk is full or failing: check its room and its health";
     case SQLITE_CANTOPEN:
         return "; check that its folder exists and can be written";
     case SQLITE_INTERRUPT:

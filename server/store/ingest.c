@@ -19,6 +19,8 @@
 #define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
 enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512 };
 enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
+/* Of the entity's nearest address: a shorter prefix in common is a network it has not used. */
+enum { NETWORK_BITS_V4 = 16, NETWORK_BITS_V6 = 32 };
 
 struct entry { /* one pair with the ids of its names */
     const struct scored_pair *pair;
@@ -176,16 +178,25 @@ static enum err_code store_observations(struct ingest *in, struct err *err)
     return ERR_NONE;
 }
 
+static bool is_unseen(const struct scored_pair *pair)
+{
+    return pair->entity_known && pair->known_bits >= 0 &&
+           pair->known_bits < (ip_is_v4(&pair->ip) ? NETWORK_BITS_V4 : NETWORK_BITS_V6);
+}
+
 static void count_entry(struct rollup_row *row, const struct entry *entry)
 {
     row->observations++;
     row->events += (int64_t)entry->pair->count;
     row->flagged += entry->pair->flagged;
+    row->unknown_entities += !entry->pair->entity_known;
+    row->unseen_networks += is_unseen(entry->pair);
     row->bins[rollup_bin(entry->pair->score)]++;
 }
 
 static enum err_code store_rollups(struct ingest *in, struct entry **sorted, struct err *err)
 {
+    struct rollup_totals totals = {.observations = (int64_t)in->batch->count};
     size_t end;
 
     for (size_t i = 0; i < in->batch->count; i++)
@@ -196,9 +207,10 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
 
         for (end = i; end < in->batch->count && by_hour(&sorted[i], &sorted[end]) == 0; end++)
             count_entry(&row, sorted[end]);
+        totals.flagged += row.flagged;
         TRY(rollup_add(in->db, &row, err));
     }
-    return ERR_NONE;
+    return rollup_totals_add(in->db, &totals, err);
 }
 
 static enum err_code store_object(struct ingest *in, struct err *err)

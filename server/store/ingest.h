@@ -20,6 +20,7 @@ struct scored_pair {
     double percentile; /* NAN = unknown */
     bool flagged;
     bool entity_known;
+    int known_bits; /* longest prefix shared with what the entity used; -1 = unknown */
     const char *account, *region; /* "" = unknown */
     const char *explanation_json; /* what the model knows of the entity; kept when a finding is
                                      made; NULL */

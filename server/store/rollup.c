@@ -9,7 +9,7 @@
 enum { ROLLUP_HISTOGRAM_BYTES = ROLLUP_BINS * 4, ROLLUP_ARENA_BYTES = 1 << 16 };
 
 struct hour_row {
-    int64_t time, observations, events, flagged;
+    int64_t time, observations, events, flagged, unknown_entities, unseen_networks;
     struct blob histogram;
 };
 static const struct field HOUR_FIELDS[] = {
@@ -17,6 +17,8 @@ static const struct field HOUR_FIELDS[] = {
     FIELD(struct hour_row, observations, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, events, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, flagged, FIELD_INT, .flags = 0),
+    FIELD(struct hour_row, unknown_entities, FIELD_INT, .flags = 0),
+    FIELD(struct hour_row, unseen_networks, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, histogram, FIELD_BLOB, .flags = 0),
     FIELD_END,
 };
@@ -25,6 +27,8 @@ static const struct field STORED_FIELDS[] = {
     FIELD(struct hour_row, observations, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, events, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, flagged, FIELD_INT, .flags = 0),
+    FIELD(struct hour_row, unknown_entities, FIELD_INT, .flags = 0),
+    FIELD(struct hour_row, unseen_networks, FIELD_INT, .flags = 0),
     FIELD(struct hour_row, histogram, FIELD_BLOB, .flags = 0),
     FIELD_END,
 };
@@ -91,6 +95,8 @@ enum err_code rollup_add(struct db *db, const struct rollup_row *row, struct err
                    PARAMS(P_INT(key->hour_ms), P_INT(key->spec_id), P_INT(key->model_id),
                           P_INT(stored.observations + row->observations),
                           P_INT(stored.events + row->events), P_INT(stored.flagged + row->flagged),
+                          P_INT(stored.unknown_entities + row->unknown_entities),
+                          P_INT(stored.unseen_networks + row->unseen_networks),
                           P_BLOB(histogram, sizeof histogram)),
                    NULL, err);
 }
@@ -100,6 +106,8 @@ static void add_hour(struct rollup *to, const struct hour_row *hour)
     to->observations += (uint64_t)hour->observations;
     to->events += (uint64_t)hour->events;
     to->flagged += (uint64_t)hour->flagged;
+    to->unknown_entities += (uint64_t)hour->unknown_entities;
+    to->unseen_networks += (uint64_t)hour->unseen_networks;
     for (int i = 0; i < ROLLUP_BINS; i++)
         to->bins[i] += load_count((const uint8_t *)hour->histogram.bytes + 4 * i);
 }
@@ -222,4 +230,17 @@ enum err_code rollup_last_model(struct db *db, struct arena *arena,
     return name_or_null(
         db, arena, SQL_ROLLUP_LAST_MODEL,
         PARAMS(P_INT(filter->since_ms), P_INT(filter->until_ms), P_TEXT(filter->spec)), ret, err);
+}
+
+enum err_code rollup_totals(struct db *db, struct rollup_totals *ret, struct err *err)
+{
+    TRY(db_int(db, SQL_COUNTER_GET, PARAMS(P_TEXT("observations")), &ret->observations, err));
+    return db_int(db, SQL_COUNTER_GET, PARAMS(P_TEXT("flagged")), &ret->flagged, err);
+}
+
+enum err_code rollup_totals_add(struct db *db, const struct rollup_totals *add, struct err *err)
+{
+    TRY(db_exec(db, SQL_COUNTER_ADD, PARAMS(P_TEXT("observations"), P_INT(add->observations)), NULL,
+                err));
+    return db_exec(db, SQL_COUNTER_ADD, PARAMS(P_TEXT("flagged"), P_INT(add->flagged)), NULL, err);
 }

@@ -16,6 +16,8 @@ enum { ROLLUP_BINS = 256 };
 struct rollup {
     int64_t time_ms; /* start of the hour or day */
     uint64_t observations, events, flagged;
+    uint64_t unknown_entities; /* observations of entities without history */
+    uint64_t unseen_networks;  /* in a /16 (IPv6 /32) that the entity has not used */
     uint64_t bins[ROLLUP_BINS];
 };
 struct rollup_list {
@@ -49,13 +51,22 @@ NODISCARD enum err_code rollup_last_model(struct db *db, struct arena *arena,
 
 int rollup_bin(double score);
 
+/* Sums over everything that was ever stored. */
+struct rollup_totals {
+    int64_t observations, flagged;
+};
+NODISCARD enum err_code rollup_totals(struct db *db, struct rollup_totals *ret, struct err *err);
+/* For ingest, once a batch. */
+NODISCARD enum err_code rollup_totals_add(struct db *db, const struct rollup_totals *add,
+                                          struct err *err);
+
 /* For ingest: counts of a batch, kept in memory and written once. */
 struct rollup_key {
     int64_t hour_ms, spec_id, model_id;
 };
 struct rollup_row {
     struct rollup_key key;
-    int64_t observations, events, flagged;
+    int64_t observations, events, flagged, unknown_entities, unseen_networks;
     uint32_t bins[ROLLUP_BINS];
 };
 /* Adds row to what is stored under its key. */

@@ -26,7 +26,7 @@ struct batch {
     struct scored_pair *scored;
     size_t count;
     uint64_t unscored[UNSCORED__MAX];
-    uint64_t no_model;
+    uint64_t no_model, no_spec; /* rows the model knows no spec of; rows no spec asks for */
 };
 
 const char *batch_model_spec(const struct model *model, const char *spec)
@@ -58,6 +58,8 @@ static const char *unscored_json(const struct batch *batch, struct arena *arena)
             json_int(&json, UNSCORED_WORDS[i], (int64_t)batch->unscored[i]);
     if (batch->no_model > 0)
         json_int(&json, "no_model", (int64_t)batch->no_model);
+    if (batch->no_spec > 0)
+        json_int(&json, "no_spec", (int64_t)batch->no_spec);
     json_end(&json);
     return arena_strndup(arena, text.text, text.length);
 }
@@ -99,6 +101,7 @@ static struct scored_pair scored_of(const struct lake_pair *pair, const struct m
         .percentile = score->percentile,
         .flagged = score->flagged,
         .entity_known = score->entity_known,
+        .known_bits = score->known_bits,
         .account = pair->account,
         .region = pair->region,
     };
@@ -155,6 +158,7 @@ static void add_totals(const struct lake_result *lake, const struct batch *batch
     for (int i = 0; i < UNSCORED__MAX; i++)
         totals->unscored[i] += batch->unscored[i];
     totals->unscored_no_model += batch->no_model;
+    totals->unscored_no_spec += batch->no_spec;
     totals->flagged += stored->flagged;
     totals->findings_new += stored->findings_new;
     totals->findings_updated += stored->findings_updated;
@@ -189,7 +193,7 @@ static enum err_code store_object(const struct batch_context *context, const str
                                   struct arena *arena, struct worker_totals *totals,
                                   struct err *err)
 {
-    struct batch batch = {0};
+    struct batch batch = {.no_spec = lake->rows_unclaimed};
     struct ingest_result stored = {0};
     struct ingest_object object = {
         .bucket = notice->bucket,

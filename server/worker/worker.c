@@ -68,6 +68,7 @@ static void add_totals(struct worker *worker, const struct worker_totals *add)
     for (int i = 0; i < UNSCORED__MAX; i++)
         sum->unscored[i] += add->unscored[i];
     sum->unscored_no_model += add->unscored_no_model;
+    sum->unscored_no_spec += add->unscored_no_spec;
     sum->flagged += add->flagged;
     sum->findings_new += add->findings_new;
     sum->findings_updated += add->findings_updated;

@@ -32,6 +32,7 @@ struct worker_totals {
     uint64_t rows, pairs, scored;
     uint64_t unscored[UNSCORED__MAX];
     uint64_t unscored_no_model; /* the model was not trained on the spec */
+    uint64_t unscored_no_spec;  /* of no spec that is read: other classes, other products */
     uint64_t flagged, findings_new, findings_updated;
 };
 

@@ -155,6 +155,12 @@ class Access(unittest.TestCase):
         self.assertEqual(vera.get("/api/v1/session").status, 401)
         vera = self.server.sign_in("vera", LONG)
         self.assertTrue(vera.get("/api/v1/session").value["must_change_password"])
+        refused = vera.get("/api/v1/findings")
+        self.assertEqual(refused.status, 403)
+        self.assertIn("choose your own", refused.value["detail"])
+        self.assertEqual(vera.call("PUT", "/api/v1/session/password",
+                                   {"current": LONG, "new": LONG + "."}).status, 204)
+        self.assertEqual(vera.get("/api/v1/findings").status, 200)
 
     def test_a_token_has_no_password(self):
         reply = self.server.client("admin").call(

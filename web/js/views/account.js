@@ -18,8 +18,8 @@ function faultOf(next, again, current) {
   return next === again ? null : 'The two are not the same.';
 }
 
-/** @param {{title, hint?, current?: string, done: () => void, later?: () => void}} options current: when it is known already */
-export function passwordForm({ title, hint, current, done, later }) {
+/** @param {{title, hint?, current?: string, done: () => void}} options current: when it is known already */
+export function passwordForm({ title, hint, current, done }) {
   const old = current === undefined && passwordField('current', 'Password now', 'current-password');
   const next = passwordField('new', `New password, at least ${PASSWORD_LENGTH_MIN} characters`, 'new-password');
   const again = passwordField('again', 'The same again', 'new-password');
@@ -27,8 +27,7 @@ export function passwordForm({ title, hint, current, done, later }) {
   const name = h('input.visually-hidden', { type: 'text', autocomplete: 'username', value: app.session?.name ?? '', 'aria-hidden': 'true', tabIndex: -1, readonly: true });
   const form = h('form.card-form', null, h('h2', null, title), hint && h('p.muted', null, hint), name,
     old && old.element, next.element, again.element, fault,
-    h('div.form-actions', null, h('button.primary', { type: 'submit' }, 'Change password'),
-      later && h('button', { type: 'button', onclick: later }, 'Later')));
+    h('div.form-actions', null, h('button.primary', { type: 'submit' }, 'Change password')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const now = old ? old.input.value : current;

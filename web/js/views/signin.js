@@ -57,7 +57,7 @@ export function mount(root, { expired, signedIn }) {
     if (!session.must_change_password) signedIn(session);
     else fill(card, passwordForm({
       title: 'Choose a password of your own', hint: 'The one you signed in with was made for this once.', current: password,
-      done: () => signedIn(session), later: () => signedIn(session),
+      done: () => signedIn(session),
     }));
   });
   fill(card, expired && h('p.notice', null, 'Your session has ended. Sign in to go on where you were.'), form);
