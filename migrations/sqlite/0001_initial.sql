@@ -76,7 +76,7 @@ CREATE TABLE finding (
     tags             TEXT NOT NULL,    -- JSON array, sorted
     score            REAL NOT NULL,    -- of the highest sighting
     percentile       REAL,
-    rank             REAL NOT NULL,    -- whole percent, -1 = unknown: "by score" sorts by it first
+    rank             REAL NOT NULL,    -- whole percent up to 95, -1 = unknown: what "by score" sorts by first
     entity_known     INTEGER NOT NULL,
     first_seen_ms    INTEGER NOT NULL,
     last_seen_ms     INTEGER NOT NULL,

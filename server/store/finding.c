@@ -10,6 +10,7 @@
 #include "store/db.h"
 
 #define PERCENTILE_NONE (-1.0)
+#define RANK_MOST       95.0
 
 enum {
     ALL_BITS = 0x7fffffff, /* every status, every verdict and "none" */
@@ -124,7 +125,7 @@ static const char *like_around(struct arena *arena, const char *before, const ch
 
 double finding_rank(double percentile)
 {
-    return isnan(percentile) ? PERCENTILE_NONE : floor(percentile);
+    return isnan(percentile) ? PERCENTILE_NONE : fmin(floor(percentile), RANK_MOST);
 }
 
 static int64_t verdict_bits(const struct finding_filter *f)

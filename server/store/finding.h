@@ -66,8 +66,9 @@ struct finding_page {
     bool more;
 };
 
-/* What "by score" sorts by before the score: the whole percent, as parts of one depend on how large
- * each spec's calibration sample was; -1 = unknown. */
+/* What "by score" sorts by before the score: the whole percent, up to 95. How much of the rest a
+ * percentile can tell depends on how large each spec's calibration sample was, so there the score
+ * alone decides. -1 = unknown. */
 double finding_rank(double percentile);
 
 NODISCARD enum err_code finding_list(struct db *db, struct arena *arena,

@@ -46,7 +46,7 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
    AND ($8 IS NULL OR substr(e.uid, 1, length($8)) = $8)
    AND ($9 IS NULL OR f.ip BETWEEN $9 AND $10)
    AND ($11 IS NULL OR f.score >= $11)
-   AND f.rank >= $12 - 1 AND COALESCE(f.percentile, -1) >= $12
+   AND f.rank >= $12 - 6 AND COALESCE(f.percentile, -1) >= $12
    AND f.last_seen_ms >= $13
    AND f.last_seen_ms < $14
    AND ($15 IS NULL OR COALESCE(f.assignee, '') = $15)

@@ -84,9 +84,9 @@ class Lists(Base):
                         self.assertEqual(seen, sorted(seen, key=key, reverse=True))
 
     def test_sorted_by_score(self):
-        """The highest whole percent first, then the highest score; without a percentile last."""
+        """The highest whole percent up to 95 first, then the highest score; without a percentile last."""
         seen, _ = self.walk("sort=score&limit=10")
-        ranks = [(-1 if f["percentile"] is None else int(f["percentile"]), f["score"])
+        ranks = [(-1 if f["percentile"] is None else min(int(f["percentile"]), 95), f["score"])
                  for f in seen]
         self.assertEqual(ranks, sorted(ranks, reverse=True))
         self.assertEqual([f["entity"] for f in seen[-3:]], ["other_%", "otherXY", "host-v6"])

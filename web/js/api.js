@@ -93,6 +93,7 @@ export async function signOut() {
 export const changePassword = (current, next) =>
   request('PUT', `${base}/session/password`, { body: { current, new: next }, expect401: true });
 
+export const contract = (signal) => get('/api/openapi.json', undefined, signal);
 export const summary = (query, signal) => get(`${base}/summary`, query, signal);
 export const timeseries = (query, signal) => get(`${base}/timeseries`, query, signal);
 export const histogram = (query, signal) => get(`${base}/histogram`, query, signal);

@@ -14,6 +14,7 @@ import { onChanged, undoLast } from './triage.js';
 import * as undo from './undo.js';
 import { failure } from './views/parts.js';
 import * as account from './views/account.js';
+import * as docs from './views/docs.js';
 import * as finding from './views/finding.js';
 import * as overview from './views/overview.js';
 import * as queue from './views/queue.js';
@@ -24,8 +25,9 @@ const ROUTES = [
   { path: '/queue', name: 'queue' },
   { path: '/findings/:id', name: 'finding' },
   { path: '/account', name: 'account' },
+  { path: '/docs', name: 'docs' },
 ];
-const VIEWS = { overview, queue, finding, account };
+const VIEWS = { overview, queue, finding, account, docs };
 const COUNT_POLL_MS = 30e3;
 const main = document.getElementById('main');
 const topbar = document.getElementById('topbar');
@@ -42,7 +44,7 @@ function clear() {
 // ---- views ----
 
 function show(route) {
-  if (!app.session) return;
+  if (!app.session || app.session.must_change_password) return;
   clear();
   const view = VIEWS[route?.name];
   main.className = `view-${route?.name ?? 'none'}`;
@@ -80,6 +82,13 @@ function showSignIn(expired = false) {
 
 function begin(session) {
   app.session = session;
+  if (session.must_change_password) {
+    clear();
+    topbar.hidden = true;
+    main.className = 'view-signin';
+    unmount = signin.mountOwnPassword(main, { session, signedIn: begin });
+    return;
+  }
   topbar.hidden = false;
   drawTools();
   stopCount = poll(readCount, COUNT_POLL_MS);
@@ -118,6 +127,7 @@ function accountMenu(anchor) {
       { key: 'p', label: 'Password and settings', run: () => go('/account') },
       theme('auto', 's'), theme('light', 'l'), theme('dark', 'd'),
       zone('local', 't', 'Times: local'), zone('utc', 'u', 'Times: UTC'),
+      { key: 'i', label: 'API', run: () => go('/docs') },
       { key: '?', label: 'Keyboard shortcuts', run: showHelp },
       { key: 'o', label: 'Sign out', run: signOut },
     ],

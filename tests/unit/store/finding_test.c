@@ -44,8 +44,8 @@ static void given_findings(int count)
 /* By rank, as the list sorts: a finding without a percentile comes after all that have one. */
 static bool in_order(const struct finding *a, const struct finding *b, enum finding_sort sort)
 {
-    double rank_a = isnan(a->percentile) ? -1 : floor(a->percentile);
-    double rank_b = isnan(b->percentile) ? -1 : floor(b->percentile);
+    double rank_a = isnan(a->percentile) ? -1 : fmin(floor(a->percentile), 95);
+    double rank_b = isnan(b->percentile) ? -1 : fmin(floor(b->percentile), 95);
 
     if (sort == FINDING_BY_TIME)
         return a->last_seen != b->last_seen ? a->last_seen > b->last_seen : a->id > b->id;

@@ -33,10 +33,12 @@ export default [
       await page.fill('#again', 'short');
       await page.click('button[type=submit]');
       await page.getByText('At least 12 characters.').waitFor();
+      await page.goto('/queue'); // no way around it
+      await page.fill('#current', PASSWORD);
       await page.fill('#new', NEW_PASSWORD);
       await page.fill('#again', NEW_PASSWORD);
       await page.click('button[type=submit]');
-      await page.locator('.tile').first().waitFor();
+      await page.locator('.row').first().waitFor();
       await page.click('.person');
       await page.getByRole('menuitem', { name: /Sign out/ }).click();
       await signIn(page, 'nils', NEW_PASSWORD);

@@ -37,6 +37,19 @@ const narrow = Object.entries(VIEWS).map(([view, where]) => ({
 }));
 
 export default [
+  {
+    name: 'docs: the contract is readable, and its links lead to what they name',
+    async walk(page) {
+      await page.goto('/docs');
+      await page.getByRole('heading', { name: 'findings', exact: true }).waitFor();
+      const operation = page.locator('#list_findings');
+      await operation.locator('summary').click();
+      await operation.getByText('An address or a CIDR range').waitFor();
+      assert.match(await operation.locator('pre').textContent(), /curl 'http:.*\/api\/v1\/findings'/);
+      await operation.getByRole('link', { name: 'FindingPage' }).first().click();
+      assert.ok(await page.locator('#FindingPage').isVisible());
+    },
+  },
   ...views,
   ...narrow,
   ...['light', 'dark'].map((scheme) => ({

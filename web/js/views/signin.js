@@ -49,20 +49,37 @@ function signInForm(signedIn) {
   return { form, name };
 }
 
+/** Until it is done the server answers nothing else. @param current undefined: it is asked for */
+function ownPasswordForm(session, signedIn, current) {
+  return passwordForm({
+    title: 'Choose a password of your own', hint: 'The one you signed in with was made for this once.', current,
+    done: () => signedIn({ ...session, must_change_password: false }),
+  });
+}
+
+function place(root, card) {
+  fill(root, h('div.sign-in', null,
+    h('p.sign-in-brand', null, h('img', { src: '/favicon.svg', alt: '', width: 28, height: 28 }), 'pairwatch'), card));
+}
+
+/** For a session that was begun with a one-time password. */
+export function mountOwnPassword(root, { session, signedIn }) {
+  document.title = 'Choose a password · pairwatch';
+  place(root, h('div.card', null, ownPasswordForm(session, signedIn)));
+  root.querySelector('input:not([readonly])').focus();
+  return () => {};
+}
+
 /** @param {{expired?: boolean, signedIn: (session) => void}} options */
 export function mount(root, { expired, signedIn }) {
   document.title = 'Sign in · pairwatch';
   const card = h('div.card');
   const { form, name } = signInForm((session, password) => {
     if (!session.must_change_password) signedIn(session);
-    else fill(card, passwordForm({
-      title: 'Choose a password of your own', hint: 'The one you signed in with was made for this once.', current: password,
-      done: () => signedIn(session),
-    }));
+    else fill(card, ownPasswordForm(session, signedIn, password));
   });
   fill(card, expired && h('p.notice', null, 'Your session has ended. Sign in to go on where you were.'), form);
-  fill(root, h('div.sign-in', null,
-    h('p.sign-in-brand', null, h('img', { src: '/favicon.svg', alt: '', width: 28, height: 28 }), 'pairwatch'), card));
+  place(root, card);
   name.focus();
   return () => {};
 }
