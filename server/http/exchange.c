@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "http/accept.h"
 #include "http/problem.h"
 #include "http/session.h"
 
@@ -79,7 +80,7 @@ static enum err_code wrong_method(struct exchange *x, const char *allow)
         x->reply.status = 204;
         return ERR_NONE;
     }
-    x->wrong_method = true;
+    x->refusal_status = 405;
     return err_set(&x->err, ERR_INVALID, "%.20s is not a method of this path; %s are",
                    x->request.method, allow);
 }
@@ -140,8 +141,8 @@ static enum MHD_Result answer(struct exchange *x, enum err_code code)
         own_freep(&x->file.owned);
         x->file = (struct static_file){.bytes = NULL};
     }
-    if (code != ERR_NONE && x->wrong_method)
-        problem_write_wrong_method(&x->reply, &x->err);
+    if (code != ERR_NONE && x->refusal_status != 0)
+        problem_write_status(&x->reply, x->refusal_status, &x->err);
     else if (code != ERR_NONE)
         problem_write(&x->reply, &x->err, &x->request.faults, x->id);
     x->answered = true;
@@ -183,6 +184,18 @@ static enum MHD_Result take_body(struct exchange *x, const char *bytes, size_t l
     return x->drained > EXCHANGE_DRAIN_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
+/* What a change did is told in any case; only a reading is refused. */
+static enum err_code check_accept(struct exchange *x)
+{
+    const char *method = x->request.method;
+
+    if (x->reply.status != 200 || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) ||
+        accept_allows(x->request.headers, x->reply.content_type))
+        return ERR_NONE;
+    return err_set(&x->err, ERR_NOT_ACCEPTABLE, "this is %s, which Accept does not take",
+                   x->reply.content_type);
+}
+
 static enum err_code run(struct exchange *x)
 {
     TRY(x->refused);
@@ -195,7 +208,7 @@ static enum err_code run(struct exchange *x)
     if (x->reply.body.failed)
         return err_set(&x->err, ERR_INTERNAL, "the reply of %s is larger than %d bytes",
                        x->route->operation, REPLY_BYTES_MAX);
-    return ERR_NONE;
+    return check_accept(x);
 }
 
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *connection, const char *url,

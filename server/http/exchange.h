@@ -55,7 +55,8 @@ struct exchange {
     struct route_match match;
     const struct route *route; /* NULL: none */
     struct static_file file;   /* bytes set: answers instead of the reply's body */
-    bool head_read, answered, wrong_method, body_expected, body_gzip;
+    bool head_read, answered, body_expected, body_gzip;
+    int refusal_status;    /* 405, 414 or 431, which no error code stands for; 0: by the code */
     bool close;            /* the connection is not used again */
     enum err_code refused; /* of the head or the body: told when the body is over */
     size_t body_cap, drained;

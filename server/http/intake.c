@@ -16,7 +16,7 @@ struct collecting {
     struct exchange *x;
     struct name_value *items;
     size_t count, bytes;
-    bool broken;
+    bool broken, too_many;
 };
 
 /* tchar of RFC 9110: a name with a blank before its colon is read in two ways by two servers. */
@@ -49,16 +49,22 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
     struct name_value *item = &collecting->items[collecting->count];
 
     (void)kind;
-    if (collecting->count == HTTP_HEADERS_MAX || !is_token(name, name_length) ||
-        (value != NULL && !is_clean(value, value_length))) {
-        collecting->broken = true;
+    collecting->too_many = collecting->count == HTTP_HEADERS_MAX;
+    collecting->broken =
+        !is_token(name, name_length) || (value != NULL && !is_clean(value, value_length));
+    if (collecting->too_many || collecting->broken)
         return MHD_NO;
-    }
     item->name = arena_strndup(&collecting->x->arena, name, name_length);
     item->value = value != NULL ? arena_strndup(&collecting->x->arena, value, value_length) : "";
     collecting->count++;
     collecting->bytes += name_length + value_length;
     return MHD_YES;
+}
+
+static enum err_code too_large_head(struct exchange *x, int status, const char *what, int limit)
+{
+    x->refusal_status = status;
+    return err_set(&x->err, ERR_TOO_LARGE, "%s %d", what, limit);
 }
 
 static enum err_code read_headers(struct exchange *x)
@@ -70,13 +76,14 @@ static enum err_code read_headers(struct exchange *x)
 
     (void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, collect, &collecting);
     x->request.headers = collecting.items;
+    if (collecting.too_many)
+        return too_large_head(x, 431, "the headers are more than", HTTP_HEADERS_MAX);
     if (collecting.broken)
-        return err_set(&x->err, ERR_INVALID,
-                       "the headers are more than %d or hold a character that may not be there",
-                       HTTP_HEADERS_MAX);
+        return err_set(&x->err, ERR_INVALID, "a header holds a character that may not be there");
+    if (strlen(x->target) > HTTP_HEAD_BYTES_MAX)
+        return too_large_head(x, 414, "the bytes of the target are more than", HTTP_HEAD_BYTES_MAX);
     if (collecting.bytes + strlen(x->target) > HTTP_HEAD_BYTES_MAX)
-        return err_set(&x->err, ERR_TOO_LARGE, "the request's head is larger than %d bytes",
-                       HTTP_HEAD_BYTES_MAX);
+        return too_large_head(x, 431, "the bytes of the head are more than", HTTP_HEAD_BYTES_MAX);
     return ERR_NONE;
 }
 
@@ -107,6 +114,8 @@ static enum err_code check_framing(struct exchange *x, const char *version)
         return err_set(&x->err, ERR_INVALID, "Content-Length beside Transfer-Encoding");
     if (length != NULL && !str_to_u64(length, &number))
         return err_set(&x->err, ERR_INVALID, "Content-Length is no number: %.40s", length);
+    if (coding != NULL && strcmp(version, "HTTP/1.0") == 0) /* RFC 9112 section 6.1 */
+        return err_set(&x->err, ERR_INVALID, "Transfer-Encoding in an HTTP/1.0 request");
     if (coding != NULL && strcasecmp(coding, "chunked") != 0)
         return err_set(&x->err, ERR_INVALID, "Transfer-Encoding is not chunked: %.40s", coding);
     x->body_expected = coding != NULL || (length != NULL && strcmp(length, "0") != 0);

@@ -109,5 +109,6 @@ void limiter_forgive(struct limiter *limiter, const char *remote, const char *na
 {
     (void)pthread_mutex_lock(&limiter->lock);
     bucket_of(limiter, key_of(remote, name))->full_ms = 0;
+    bucket_of(limiter, key_of(remote, NULL))->full_ms -= limiter->refill_ms;
     (void)pthread_mutex_unlock(&limiter->lock);
 }

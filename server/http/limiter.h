@@ -20,5 +20,6 @@ void limiter_freep(struct limiter **limiter);
 /* Takes one attempt. ERR_RATE when there is none, with the seconds until there is one. */
 NODISCARD enum err_code limiter_take(struct limiter *limiter, const char *remote, const char *name,
                                      int64_t *ret_retry_after_s, struct err *err);
-/* The attempt was good: the pair's bucket is full again. */
+/* The attempt was good: the pair's bucket is full again, and the remote gets the attempt back, so
+ * that many people behind one address may sign in. */
 void limiter_forgive(struct limiter *limiter, const char *remote, const char *name);

@@ -137,9 +137,15 @@ void problem_write(struct reply *reply, const struct err *err, const struct json
     json_end(&reply->json);
 }
 
-void problem_write_wrong_method(struct reply *reply, const struct err *err)
+void problem_write_status(struct reply *reply, int status, const struct err *err)
 {
-    start_over(reply, 405);
-    write_head(reply, "method_not_allowed", "Method not allowed", err->text);
+    const char *word = "method_not_allowed", *title = "Method not allowed";
+
+    if (status != 405) {
+        word = status == 414 ? "target_too_long" : "head_too_large";
+        title = status == 414 ? "Request target too long" : "Request head too large";
+    }
+    start_over(reply, status);
+    write_head(reply, word, title, err->text);
     json_end(&reply->json);
 }

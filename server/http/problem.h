@@ -16,5 +16,5 @@ bool problem_is_for_client(enum err_code code);
  * NULL; id is told to the client where the sentence is not. */
 void problem_write(struct reply *reply, const struct err *err, const struct json_faults *faults,
                    const char *id);
-/* The same for the one status that has no code: 405. */
-void problem_write_wrong_method(struct reply *reply, const struct err *err);
+/* The same for what only the HTTP layer itself refuses: 405, 414, 431. */
+void problem_write_status(struct reply *reply, int status, const struct err *err);

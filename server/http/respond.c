@@ -169,7 +169,7 @@ static struct MHD_Response *body_response(struct exchange *x)
     return response;
 }
 
-/* Built-in bytes live as long as the program; those of a folder pass to the response. */
+/* Built-in bytes live as long as the program; those of a folder are copied into the response. */
 static struct MHD_Response *file_response(struct exchange *x)
 {
     const struct static_file *file = &x->file;

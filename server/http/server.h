@@ -1,8 +1,9 @@
 #pragma once
 /* libmicrohttpd ends here: an epoll thread pool that routes, reads bodies within limits, asks the
- * program who is calling, runs handlers and answers. Built-in answers: 404, 405 with Allow, 413,
- * 415, 400 for a malformed request, 401/403 by the route's role, 304 for a known ETag, gzip either
- * way, problem+json for every error. Only what is no HTTP at all is answered by MHD's own page.
+ * program who is calling, runs handlers and answers. Built-in answers: 404, 405 with Allow, 406 for
+ * a reading whose type Accept leaves out, 413, 414, 415, 431, 400 for a malformed request, 401/403
+ * by the route's role, 304 for a known ETag, gzip either way, problem+json for every error. What is
+ * no HTTP at all, and a head far beyond its limit, is answered by MHD's own page.
  *
  * A body counts against its route's body_bytes_max as sent and again as inflated: a gzip body may
  * not grow past what the route takes. An unsafe method of a cookie session needs X-CSRF-Token;

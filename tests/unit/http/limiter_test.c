@@ -56,6 +56,19 @@ TEST(one_remote_cannot_try_many_names)
     assert_int_equal(allowed, 5 * LIMITER_REMOTE_FACTOR);
 }
 
+TEST(good_attempts_cost_a_remote_nothing)
+{
+    AUTO(limiter_freep) struct limiter *limiter = limiter_new(2, 60 * 1000);
+
+    for (int i = 0; i < 10 * LIMITER_REMOTE_FACTOR; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "n%d", i);
+        CHECK_CASE(name, attempt(limiter, "192.0.2.1", name) == ERR_NONE);
+        limiter_forgive(limiter, "192.0.2.1", name);
+    }
+}
+
 TEST(many_remotes_are_forgotten_not_stored)
 {
     AUTO(limiter_freep) struct limiter *limiter = limiter_new(2, 60 * 1000);
@@ -97,6 +110,7 @@ int main(void)
         cmocka_unit_test(a_burst_then_a_wait),
         cmocka_unit_test(attempts_come_back),
         cmocka_unit_test(one_remote_cannot_try_many_names),
+        cmocka_unit_test(good_attempts_cost_a_remote_nothing),
         cmocka_unit_test(many_remotes_are_forgotten_not_stored),
         cmocka_unit_test(threads_share_one_count),
     };

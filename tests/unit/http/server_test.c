@@ -91,6 +91,31 @@ TEST(every_answer_is_guarded)
     live_stop(&live);
 }
 
+TEST(what_accept_leaves_out_is_not_sent)
+{
+    static const struct {
+        const char *line, *accept;
+        int status;
+    } CASES[] = {
+        {"GET /api/item/7", "Accept: application/json\r\n", 200},
+        {"GET /api/item/7", "Accept: text/html\r\nAccept: */*;q=0.1\r\n", 200},
+        {"GET /api/item/7", "Accept: text/csv\r\n", 406},
+        {"HEAD /api/item/7", "Accept: text/csv\r\n", 406},
+        {"GET /api/item/x", "Accept: text/csv\r\n", 404},
+        {"GET /", "Accept: text/csv\r\n", 200}, /* a page for people */
+    };
+    struct live live;
+
+    live_start(&live);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        AUTO(answer_done) struct answer answer;
+
+        live_get(&live, CASES[i].line, CASES[i].accept, &answer);
+        CHECK_CASE(CASES[i].line, answer.status == CASES[i].status);
+    }
+    live_stop(&live);
+}
+
 TEST(failures_become_problems)
 {
     AUTO(answer_done) struct answer io, busy, open, bare;
@@ -403,6 +428,7 @@ int main(void)
         cmocka_unit_test(answers_by_route_and_method),
         cmocka_unit_test(head_is_get_without_a_body),
         cmocka_unit_test(every_answer_is_guarded),
+        cmocka_unit_test(what_accept_leaves_out_is_not_sent),
         cmocka_unit_test(failures_become_problems),
         cmocka_unit_test(body_faults_are_400_or_422),
         cmocka_unit_test(keeps_connections_and_answers_in_order),
