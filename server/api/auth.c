@@ -2,6 +2,7 @@
  * A secret is compared by its SHA-256, looked up in the database: what is stored cannot be used to
  * sign in, and the time of a look-up tells nothing of the secret. */
 #include <string.h>
+#include <strings.h>
 
 #include "api/app.h"
 #include "api/auth.h"
@@ -90,7 +91,7 @@ enum err_code app_authenticate(struct request *req, struct err *err)
     const char *secret;
 
     if (header != NULL) {
-        if (!str_starts(header, BEARER))
+        if (strncasecmp(header, BEARER, sizeof BEARER - 1) != 0) /* RFC 9110 section 11.1 */
             return err_set(err, ERR_UNAUTHORIZED, "Authorization must be Bearer and an API token");
         return check_token(req, header + sizeof BEARER - 1, err);
     }

@@ -187,6 +187,8 @@ static enum err_code read_change(struct request *req, struct password_change *re
     json_read_object(root, PASSWORD_RULES, ret, req->arena, "", &req->faults);
     if (ret->new_ != NULL && strlen(ret->new_) < PASSWORD_BYTES_MIN)
         json_fault(&req->faults, "/new", "is shorter than %d bytes", PASSWORD_BYTES_MIN);
+    if (ret->new_ != NULL && str_equal(ret->new_, ret->current))
+        json_fault(&req->faults, "/new", "is the current password");
     return query_check(req, err);
 }
 

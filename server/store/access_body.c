@@ -6,8 +6,8 @@
 
 enum { ACCESS_BODY_BYTES_MAX = 1024 };
 
-const char *access_body(struct arena *arena, const char *name, const char *member,
-                        const char *value)
+const char *access_body(struct arena *arena, const char *name, const char *changed,
+                        const char *role)
 {
     AUTO(str_done) struct str text = {0};
     struct json_writer json;
@@ -16,8 +16,10 @@ const char *access_body(struct arena *arena, const char *name, const char *membe
     json_writer_init(&json, &text);
     json_object(&json, NULL);
     json_text(&json, "name", name);
-    if (member != NULL)
-        json_text(&json, member, value);
+    if (changed != NULL)
+        json_text(&json, "changed", changed);
+    if (role != NULL)
+        json_text(&json, "role", role);
     json_end(&json);
     ASSERT(!text.failed);
     return arena_strndup(arena, text.text, text.length);

@@ -1,6 +1,7 @@
 #pragma once
-/* The body of a change about users and tokens: {"name": …, and what is given beside it}. */
+/* The body of a change about users and tokens: {"name", "changed", "role"}. */
 struct arena;
 
-const char *access_body(struct arena *arena, const char *name, const char *member,
-                        const char *value); /* member NULL = the name alone */
+/* changed: what was, as "role, password"; role: the new one. NULL: left out. */
+const char *access_body(struct arena *arena, const char *name, const char *changed,
+                        const char *role);

@@ -56,8 +56,7 @@ enum err_code token_create_job_run(struct db *db, void *job_, struct err *err)
                        job->name);
     TRY(code);
     return change_add(db, CHANGE_TOKEN_CREATED, job->actor, FIELD_NULL_INT,
-                      access_body(&arena, job->name, "role", USER_ROLE_WORDS[job->role]), NULL,
-                      err);
+                      access_body(&arena, job->name, NULL, USER_ROLE_WORDS[job->role]), NULL, err);
 }
 
 enum err_code token_revoke_job_run(struct db *db, void *job_, struct err *err)

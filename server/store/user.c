@@ -80,8 +80,7 @@ enum err_code user_create_job_run(struct db *db, void *job_, struct err *err)
                        P_INT(job->must_change_password), P_INT(job->now_ms)),
                 NULL, err));
     return change_add(db, CHANGE_USER_CREATED, job->actor, FIELD_NULL_INT,
-                      access_body(&arena, job->name, "role", USER_ROLE_WORDS[job->role]), NULL,
-                      err);
+                      access_body(&arena, job->name, NULL, USER_ROLE_WORDS[job->role]), NULL, err);
 }
 
 static enum err_code check_last_admin(struct db *db, const struct user *before,
@@ -112,11 +111,21 @@ static enum err_code end_sessions(struct db *db, const struct user_update_job *j
     return db_exec(db, SQL_SESSION_DELETE_OF_USER, PARAMS(P_INT(id), P_BLOB(keep, 32)), NULL, err);
 }
 
-static const char *what_changed(const struct user_update_job *job)
+/* Everything the job names: "role, password". */
+static const char *what_changed(struct arena *arena, const struct user_update_job *job)
 {
-    if (job->disabled >= 0)
-        return job->disabled ? "disabled" : "enabled";
-    return job->password_hash != NULL ? "password" : "role";
+    const char *const words[] = {
+        job->disabled == 1 ? "disabled" : "enabled",
+        "role",
+        "password",
+    };
+    const bool named[] = {job->disabled >= 0, job->role >= 0, job->password_hash != NULL};
+    const char *all = "";
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (named[i])
+            all = arena_printf(arena, "%s%s%s", all, *all != '\0' ? ", " : "", words[i]);
+    return all;
 }
 
 enum err_code user_update_job_run(struct db *db, void *job_, struct err *err)
@@ -143,5 +152,7 @@ enum err_code user_update_job_run(struct db *db, void *job_, struct err *err)
                 NULL, err));
     TRY(end_sessions(db, job, after.id, err));
     return change_add(db, CHANGE_USER_UPDATED, job->actor, FIELD_NULL_INT,
-                      access_body(&arena, job->name, "changed", what_changed(job)), NULL, err);
+                      access_body(&arena, job->name, what_changed(&arena, job),
+                                  job->role >= 0 ? USER_ROLE_WORDS[job->role] : NULL),
+                      NULL, err);
 }

@@ -55,6 +55,13 @@ class Access(unittest.TestCase):
             self.assertEqual(reply.status, 401, value[:30])
         self.assertEqual(Client(self.server.port, cookie="forged").get("/api/v1/session").status, 401)
 
+    def test_the_scheme_is_read_in_any_case(self):
+        token = self.server.client("read").token
+        for scheme in ("bearer", "BEARER"):
+            reply = Client(self.server.port).raw(
+                "GET", "/api/v1/session", headers={"Authorization": f"{scheme} {token}"})
+            self.assertEqual(reply.status, 200, scheme)
+
     def test_session_life(self):
         client = self.server.sign_in("tess")
         who = client.get("/api/v1/session").value
@@ -158,6 +165,9 @@ class Access(unittest.TestCase):
         refused = vera.get("/api/v1/findings")
         self.assertEqual(refused.status, 403)
         self.assertIn("choose your own", refused.value["detail"])
+        same = vera.call("PUT", "/api/v1/session/password", {"current": LONG, "new": LONG})
+        self.assertEqual((same.status, same.value["errors"][0]["pointer"]), (422, "/new"))
+        self.assertEqual(vera.get("/api/v1/findings").status, 403)
         self.assertEqual(vera.call("PUT", "/api/v1/session/password",
                                    {"current": LONG, "new": LONG + "."}).status, 204)
         self.assertEqual(vera.get("/api/v1/findings").status, 200)
@@ -198,6 +208,8 @@ class Access(unittest.TestCase):
         self.assertEqual([c["kind"] for c in changes],
                          ["token_created", "token_revoked", "user_created", "user_updated"])
         self.assertEqual({c["actor"] for c in changes}, {"user:root"})
+        self.assertEqual(changes[-1]["body"],
+                         {"name": "told", "changed": "role, password", "role": "triage"})
         for secret in (token["secret"], LONG, "scrypt"):
             self.assertNotIn(secret, str(changes))
 
