@@ -67,8 +67,12 @@ static enum err_code read_note(struct request *req, const char **ret, struct err
     TRY(body_json(req, TYPES, &root, err));
     json_read_object(root, RULES, &note, req->arena, "", &req->faults);
     text = json_text_of(note.text);
-    if (note.text != NULL && (text == NULL || *text == '\0' || !is_plain(text)))
-        json_fault(&req->faults, "/text", "is not text of lines");
+    if (note.text != NULL && text == NULL)
+        json_fault(&req->faults, "/text", "is not text");
+    else if (text != NULL && *text == '\0')
+        json_fault(&req->faults, "/text", "is empty");
+    else if (text != NULL && !is_plain(text))
+        json_fault(&req->faults, "/text", "contains control characters");
     else if (text != NULL && characters(text) > NOTE_CHARACTERS_MAX)
         json_fault(&req->faults, "/text", "is longer than %d characters", NOTE_CHARACTERS_MAX);
     *ret = text;

@@ -83,22 +83,23 @@ static void fault_at(struct json_faults *faults, const char *pointer, const char
     json_fault(faults, at, "%s", detail);
 }
 
-static void check_score(struct score_row *row, const char *pointer, struct json_faults *faults)
+/* What can be said also of a row with other faults. */
+static void check_members(const struct json *node, const struct score_body *body,
+                          const char *pointer, struct json_faults *faults)
 {
-    if (isnan(row->score) == isnan(row->dot_product))
+    if ((json_member(node, "score") != NULL) == (json_member(node, "dot_product") != NULL))
         json_fault(faults, pointer, "needs exactly one of score and dot_product");
-    else if (isnan(row->score))
-        row->score = 0.0 - row->dot_product; /* not -0.0 for 0 */
+    if (json_member(node, "spec") == NULL && body->spec == NULL)
+        fault_at(faults, pointer, "spec", "is missing, and the batch names none");
 }
 
-void score_row_check(struct score_row *row, const struct score_body *body, const char *pointer,
-                     struct json_faults *faults)
+static void check_row(struct score_row *row, const struct score_body *body, const char *pointer,
+                      struct json_faults *faults)
 {
-    check_score(row, pointer, faults);
+    if (isnan(row->score))
+        row->score = 0.0 - row->dot_product; /* not -0.0 for 0 */
     if (row->spec != NULL && !spec_name_is_valid(row->spec))
         fault_at(faults, pointer, "spec", "is not a spec's name");
-    else if (row->spec == NULL && body->spec == NULL)
-        fault_at(faults, pointer, "spec", "is missing, and the batch names none");
     row->spec = row->spec != NULL ? row->spec : body->spec;
     if (row->last_ms == FIELD_NULL_INT)
         row->last_ms = row->time_ms;
@@ -121,8 +122,10 @@ void score_row_read(const struct json *node, const struct score_body *body, stru
         .region = "",
     };
     json_read_object(node, ROW_RULES, ret, arena, pointer, faults);
+    if (json_type(node) == JSON_OBJECT)
+        check_members(node, body, pointer, faults);
     if (faults->total == before) /* what was not read cannot be judged */
-        score_row_check(ret, body, pointer, faults);
+        check_row(ret, body, pointer, faults);
 }
 
 void score_body_check(const struct score_body *body, const char *prefix, struct json_faults *faults)
@@ -279,7 +282,7 @@ static size_t nodes_at_most(const char *text, size_t length)
 static enum err_code read_json_body(struct request *req, struct arena *arena,
                                     struct score_body *ret, struct err *err)
 {
-    static const char *const TYPES[] = {"application/json", NULL};
+    static const char *const TYPES[] = {"application/json", "application/x-ndjson", NULL};
     struct batch_members batch = {.body = *ret};
     const struct json *root;
     bool sagemaker;

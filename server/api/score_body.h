@@ -42,11 +42,9 @@ struct score_body {
 NODISCARD enum err_code score_body_read(struct request *req, struct arena *arena,
                                         struct score_body *ret, struct err *err);
 
-/* For the three readers. One row's object; what else must hold of a row; the batch's members. */
+/* For the three readers. One row's object; the batch's members. */
 void score_row_read(const struct json *node, const struct score_body *body, struct arena *arena,
                     const char *pointer, struct json_faults *faults, struct score_row *ret);
-void score_row_check(struct score_row *row, const struct score_body *body, const char *pointer,
-                     struct json_faults *faults);
 void score_body_check(const struct score_body *body, const char *prefix,
                       struct json_faults *faults);
 NODISCARD enum err_code score_lines_read(struct request *req, struct arena *arena,

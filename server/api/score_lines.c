@@ -44,7 +44,7 @@ static void read_line(const char *line, size_t length, size_t index, const struc
     if (length > SCORES_LINE_BYTES_MAX)
         json_fault(faults, pointer, "is longer than %d bytes", SCORES_LINE_BYTES_MAX);
     else if (json_parse(line, length, &doc, &err) != ERR_NONE)
-        json_fault(faults, pointer, "%s", err.text);
+        json_fault_syntax(faults, pointer, line, length, &err);
     else
         score_row_read(json_root(doc), body, arena, pointer, faults, ret);
 }

@@ -80,12 +80,16 @@ struct json_fault {
 struct json_faults {
     struct arena *arena; /* pointers and details live here */
     struct json_fault items[JSON_FAULTS_MAX];
-    size_t count; /* kept */
-    size_t total; /* found */
+    size_t count;    /* kept */
+    size_t total;    /* found */
+    bool unreadable; /* the text is not JSON, so there may be more */
 };
 void json_faults_init(struct json_faults *faults, struct arena *arena);
 void json_fault(struct json_faults *faults, const char *pointer, const char *format, ...)
     PRINTF(3, 4);
+/* What json_parse said of a text, at the value where it stopped; pointer is that of the text. */
+void json_fault_syntax(struct json_faults *faults, const char *pointer, const char *text,
+                       size_t length, const struct err *err);
 /* ERR_INVALID with a summary when there is any fault. */
 NODISCARD enum err_code json_faults_check(const struct json_faults *faults, struct err *err);
 

@@ -9,10 +9,12 @@
 #include "base/field.h"
 #include "base/ip.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/str.h"
 
 enum {
     FAULT_TEXT_BYTES = 256,
+    FAULT_POINTER_BYTES_MAX = 512,
     FAULT_NAME_BYTES_MAX = 128, /* of a member's name; the rest of a longer one is left out */
 };
 
@@ -38,12 +40,26 @@ void json_fault(struct json_faults *faults, const char *pointer, const char *for
     };
 }
 
+void json_fault_syntax(struct json_faults *faults, const char *pointer, const char *text,
+                       size_t length, const struct err *err)
+{
+    AUTO(str_done) struct str at = {0};
+
+    str_init(&at, FAULT_POINTER_BYTES_MAX);
+    str_add(&at, pointer);
+    json_scan_pointer(text, length, &at);
+    json_fault(faults, at.failed || at.text == NULL ? pointer : at.text, "%s", err->text);
+    faults->unreadable = true;
+}
+
 enum err_code json_faults_check(const struct json_faults *faults, struct err *err)
 {
     if (faults->total == 0)
         return ERR_NONE;
     return err_set(err, ERR_INVALID, "%zu %s, the first at %.80s: %s", faults->total,
-                   faults->total == 1 ? "fault" : "faults", faults->items[0].pointer,
+                   faults->total == 1 ? "fault" : "faults",
+                   faults->items[0].pointer[0] != '\0' ? faults->items[0].pointer
+                                                       : "the whole body",
                    faults->items[0].detail);
 }
 

@@ -10,16 +10,28 @@
 /* cJSON reads no more of a number and would misread the rest. */
 enum { JSON_NUMBER_BYTES_MAX = 63 };
 
+/* Where the scan is inside one array or object. */
+struct step {
+    const char *name,
+        *name_end; /* the member's name as it is written; NULL in an array, before it */
+    size_t index;
+    bool is_array;
+};
+
 struct scan {
     const char *start, *at, *end;
     int depth;
+    int fault_depth;
     const char *fault; /* what is wrong at `at`; NULL so far */
+    struct step path[JSON_DEPTH_MAX];
 };
 
 static bool fail(struct scan *s, const char *fault)
 {
-    if (s->fault == NULL)
+    if (s->fault == NULL) {
         s->fault = fault;
+        s->fault_depth = s->depth;
+    }
     return false;
 }
 
@@ -160,10 +172,13 @@ static bool scan_value(struct scan *s);
 
 static bool scan_array(struct scan *s)
 {
+    struct step *step = &s->path[s->depth - 1];
+
+    *step = (struct step){.is_array = true};
     skip_space(s);
     if (next_is(s, ']'))
         return true;
-    for (;;) {
+    for (;; step->index++) {
         if (!scan_value(s))
             return false;
         skip_space(s);
@@ -176,15 +191,23 @@ static bool scan_array(struct scan *s)
 
 static bool scan_object(struct scan *s)
 {
+    struct step *step = &s->path[s->depth - 1];
+    const char *name;
+
+    *step = (struct step){0};
     skip_space(s);
     if (next_is(s, '}'))
         return true;
     for (;;) {
+        step->name = NULL;
         skip_space(s);
+        name = s->at + 1;
         if (!next_is(s, '"'))
             return fail(s, "expected a member name");
         if (!scan_string(s))
             return false;
+        step->name = name;
+        step->name_end = s->at - 1;
         skip_space(s);
         if (!next_is(s, ':'))
             return fail(s, "expected :");
@@ -211,6 +234,20 @@ static bool scan_nested(struct scan *s, bool (*inside)(struct scan *))
     return ok;
 }
 
+/* What other languages print for a number that JSON cannot say. */
+static bool is_not_finite(const struct scan *s)
+{
+    static const char *const WORDS[] = {"NaN", "nan", "Infinity", "-Infinity", "inf", "-inf"};
+
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        size_t length = strlen(WORDS[i]);
+
+        if ((size_t)(s->end - s->at) >= length && memcmp(s->at, WORDS[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool scan_value(struct scan *s)
 {
     skip_space(s);
@@ -220,6 +257,8 @@ static bool scan_value(struct scan *s)
         return scan_nested(s, scan_array);
     if (next_is(s, '"'))
         return scan_string(s);
+    if (is_not_finite(s))
+        return fail(s, "is not a finite number");
     if (s->at < s->end && (*s->at == '-' || (*s->at >= '0' && *s->at <= '9')))
         return scan_number(s);
     if (s->at < s->end && *s->at == 't')
@@ -244,16 +283,47 @@ static enum err_code report(const struct scan *s, struct err *err)
                    s->fault);
 }
 
+static bool scan_all(struct scan *s, const char *text, size_t length)
+{
+    *s = (struct scan){.start = text, .at = text, .end = text + length};
+    if (!scan_value(s))
+        return false;
+    skip_space(s);
+    return s->at == s->end || fail(s, "something follows the value");
+}
+
 enum err_code json_scan(const char *text, size_t length, struct err *err)
 {
-    struct scan s = {.start = text, .at = text, .end = text + length};
+    struct scan s;
 
-    if (!scan_value(&s))
-        return report(&s, err);
-    skip_space(&s);
-    if (s.at != s.end) {
-        (void)fail(&s, "something follows the value");
-        return report(&s, err);
+    return scan_all(&s, text, length) ? ERR_NONE : report(&s, err);
+}
+
+/* RFC 6901 section 3. An escape inside a name stays as it is written. */
+static void add_name(struct str *to, const char *at, const char *end)
+{
+    for (; at < end; at++) {
+        if (*at == '~' || *at == '/')
+            str_add(to, *at == '~' ? "~0" : "~1");
+        else
+            str_add_char(to, *at);
     }
-    return ERR_NONE;
+}
+
+void json_scan_pointer(const char *text, size_t length, struct str *ret)
+{
+    struct scan s;
+
+    if (scan_all(&s, text, length))
+        return;
+    for (int i = 0; i < s.fault_depth; i++) {
+        const struct step *step = &s.path[i];
+
+        if (step->is_array) {
+            str_addf(ret, "/%zu", step->index);
+        } else if (step->name != NULL) {
+            str_add(ret, "/");
+            add_name(ret, step->name, step->name_end);
+        }
+    }
 }

@@ -53,6 +53,8 @@ int problem_status(enum err_code code, const struct json_faults *faults)
 {
     if (code != ERR_INVALID || faults == NULL || faults->total == 0)
         return problem_of(code)->status;
+    if (faults->unreadable)
+        return 400;
     for (size_t i = 0; i < faults->count; i++)
         if (faults->items[i].pointer[0] == '?')
             return 400;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/request.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -67,6 +68,8 @@ void query_real(struct request *req, const char *name, double min, double max, d
         return;
     if (str_to_double(value, &number) && number >= min && number <= max)
         *ret = number;
+    else if (min <= -DBL_MAX && max >= DBL_MAX)
+        json_fault(&req->faults, pointer_to(req, name), "is not a number");
     else
         json_fault(&req->faults, pointer_to(req, name), "is not a number from %g to %g", min, max);
 }
@@ -76,7 +79,8 @@ void query_time(struct request *req, const char *name, int64_t *ret_ms)
     const char *value = find(req, name);
 
     if (value != NULL && !time_parse(value, ret_ms))
-        json_fault(&req->faults, pointer_to(req, name), "is not an RFC 3339 time");
+        json_fault(&req->faults, pointer_to(req, name),
+                   "is not an RFC 3339 time such as 2026-01-31T08:00:00Z");
 }
 
 /* Says which words there are. */

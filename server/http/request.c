@@ -148,19 +148,29 @@ enum err_code path_int(struct request *req, const char *name, int64_t *ret, stru
 enum err_code body_type(const struct request *req, const char *const *content_types,
                         struct err *err)
 {
-    for (const char *const *type = content_types; *type != NULL; type++)
+    const char *const *type = content_types;
+
+    for (; *type != NULL; type++)
         if (strcmp(req->content_type, *type) == 0)
             return ERR_NONE;
-    return err_set(err, ERR_MEDIA_TYPE, "the body must be %s, not %.80s", content_types[0],
+    return err_set(err, ERR_MEDIA_TYPE, "the body must be %s%s%s, not %.80s", content_types[0],
+                   type - content_types > 1 ? " or " : "",
+                   type - content_types > 1 ? content_types[1] : "",
                    req->content_type[0] != '\0' ? req->content_type : "of no type");
 }
 
 enum err_code body_json(struct request *req, const char *const *content_types,
                         const struct json **ret, struct err *err)
 {
+    enum err_code code;
+
     TRY(body_type(req, content_types, err));
     ASSERT(req->body_doc == NULL);
-    TRY(json_parse(req->body, req->body_length, &req->body_doc, err));
+    code = json_parse(req->body, req->body_length, &req->body_doc, err);
+    if (code == ERR_INVALID)
+        json_fault_syntax(&req->faults, "", req->body, req->body_length, err);
+    if (code != ERR_NONE)
+        return code;
     *ret = json_root(req->body_doc);
     return ERR_NONE;
 }

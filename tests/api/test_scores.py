@@ -216,6 +216,7 @@ class Scores(unittest.TestCase):
                 body = json.dumps(batch(score(score=12345))).replace("12345", number)
                 reply = self.ingest.post(PATH, body=body.encode())
                 self.assertIn(reply.status, (400, 422), reply.body)
+                self.assertEqual([e["pointer"] for e in reply.value["errors"]], ["/scores/0/score"])
 
     def test_bodies_that_are_no_json(self):
         for body in (b"", b"{", b"[]", b"null", b"{}x", b'{"model":"a","model":"b"}', b"\xff\xfe",
@@ -224,6 +225,14 @@ class Scores(unittest.TestCase):
             with self.subTest(body=body[:10]):
                 reply = self.ingest.post(PATH, body=body)
                 self.assertIn(reply.status, (400, 422), reply.body)
+                self.assertEqual(len(reply.value["errors"]), 1, reply.body)
+
+    def test_a_row_has_all_its_faults_told(self):
+        row = score(ip="x", count=0, score=1.0, dot_product=1.0)
+        value = batch(row)
+        del value["spec"]
+        self.refused(422, "/scores/0", "/scores/0/ip", "/scores/0/count", "/scores/0/spec",
+                     value=value)
 
     def test_a_threshold_is_needed_for_an_unknown_model(self):
         value = batch(score("i-unknown"), model="never-seen")

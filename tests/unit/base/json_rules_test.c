@@ -178,6 +178,38 @@ TEST(every_fault_of_an_object_is_found)
     CHECK(faults.total == 5);
 }
 
+static const struct {
+    const char *text, *pointer;
+} UNREADABLE[] = {
+    {"", "#"},
+    {"{\"a\":1} x", "#"},
+    {"{\"scores\":[{\"score\":1},{\"score\":NaN}]}", "#/scores/1/score"},
+    {"{\"scores\":[{\"score\":-Infinity}]}", "#/scores/0/score"},
+    {"[1,[2,", "#/1/1"},
+    {"[{\"a\":[1]},{b:1}]", "#/1"},
+    {"{\"a\":[],\"b\":{}, \"c~/d\":\"\xff\"}", "#/c~0~1d"},
+    {"{\"a\":{\"a\":1,\"a\":2}}", "#"},
+};
+
+TEST(what_is_not_json_points_to_where_reading_stopped)
+{
+    for (size_t i = 0; i < ARRAY_LEN(UNREADABLE); i++) {
+        const char *text = UNREADABLE[i].text;
+        AUTO(json_doc_freep) struct json_doc *none = NULL;
+
+        json_faults_init(&faults, &arena);
+        CHECK_CASE(text, json_parse(text, strlen(text), &none, &err) == ERR_INVALID);
+        json_fault_syntax(&faults, "#", text, strlen(text), &err);
+        CHECK_CASE(text, faults.total == 1 && faults.unreadable);
+        CHECK_STR(faults.items[0].pointer, UNREADABLE[i].pointer);
+        CHECK_STR(faults.items[0].detail, err.text);
+    }
+    json_faults_init(&faults, &arena);
+    json_fault(&faults, "", "is wrong");
+    CHECK_ERR(ERR_INVALID, json_faults_check(&faults, &err));
+    CHECK_HAS(err.text, "the first at the whole body: is wrong");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
@@ -190,6 +222,7 @@ int main(void)
         CASE(the_first_twenty_are_kept_and_all_counted),
         CASE(long_names_are_cut_between_characters),
         CASE(every_fault_of_an_object_is_found),
+        CASE(what_is_not_json_points_to_where_reading_stopped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

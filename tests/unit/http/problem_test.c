@@ -69,6 +69,9 @@ TEST(faults_choose_400_or_422)
     json_fault(&faults, "/a", "is wrong");
     assert_int_equal(problem_status(ERR_INVALID, &faults), 422);
     assert_int_equal(problem_status(ERR_CONFLICT, &faults), 409);
+    faults.unreadable = true;
+    assert_int_equal(problem_status(ERR_INVALID, &faults), 400);
+    faults.unreadable = false;
     json_fault(&faults, "?b", "is wrong");
     assert_int_equal(problem_status(ERR_INVALID, &faults), 400);
 }
