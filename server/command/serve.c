@@ -120,10 +120,11 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     TRY(migrate_run(options->database, err));
     TRY(writer_start(options->database, &serving.writer, err));
     TRY(app_init(&serving.app, options->database, serving.writer, err));
-    TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
     if (options->model != NULL)
         TRY(register_file(serving.writer, options->model, err));
     TRY(start_http(options, &serving, err));
+    /* Not before the port is ours: a password that is shown once must not be lost in a failure. */
+    TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
     print_address(options, &serving);
     stop_wait();
     return ERR_NONE;

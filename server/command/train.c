@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
@@ -168,6 +170,28 @@ static void print_summary(const struct model *model, const struct pairs_input *i
         print_calibration(model, info.specs[i]);
 }
 
+enum { OUT_BYTES_MAX = 4096 };
+
+/* Told before the training rather than after it. */
+static enum err_code check_out(const char *out, struct err *err)
+{
+    const char *slash = strrchr(out, '/');
+    AUTO(str_done) struct str folder = {0};
+    struct stat found;
+
+    str_init(&folder, OUT_BYTES_MAX);
+    if (slash == NULL)
+        str_add(&folder, ".");
+    else
+        str_add_bytes(&folder, out, (size_t)(slash - out) + 1);
+    TRY(str_check(&folder, "the folder of --out", err));
+    if (access(folder.text, W_OK) != 0)
+        return err_errno(err, ERR_IO, "--out %s: writing to its folder", out);
+    if (stat(out, &found) == 0 && S_ISDIR(found.st_mode))
+        return err_set(err, ERR_INVALID, "--out %s is a folder; name a file in it", out);
+    return ERR_NONE;
+}
+
 static enum err_code run(const struct command_options *options, const struct conf_args *args,
                          struct err *err)
 {
@@ -187,6 +211,7 @@ static enum err_code run(const struct command_options *options, const struct con
     int64_t started_ms = clock_mono_ms();
 
     TRY(hyper_check(&options->hyper, err));
+    TRY(check_out(options->out, err));
     TRY(choose_detector(options->detector, &train.detector, err));
     TRY(choose_threshold(options, &train.threshold, err));
     if (options->base != NULL)

@@ -112,7 +112,8 @@ static enum err_code run(const struct work_options *options, struct err *err)
     worker.spec_names = options->specs.count > 0 ? names : NULL;
 
     code = worker_run(&worker, &totals, err);
-    print_totals(&totals);
+    if (code == ERR_NONE || totals.objects > 0)
+        print_totals(&totals);
     return code;
 }
 

@@ -29,6 +29,10 @@ class Commands(unittest.TestCase):
              *arguments],
             capture_output=True, text=True, timeout=30, cwd=self.server.folder)
 
+    def run_command(self, *arguments):
+        return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=30,
+                              cwd=self.server.folder)
+
     def fails(self, done, code, *words):
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [line for line in done.stderr.splitlines() if line.startswith("pairwatch: ")]
@@ -39,7 +43,9 @@ class Commands(unittest.TestCase):
     def test_a_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            self.fails(self.serve(listen=f"127.0.0.1:{port}"), 1, str(port))
+            done = self.serve(listen=f"127.0.0.1:{port}")
+            self.fails(done, 1, str(port))
+            self.assertEqual(done.stdout, "", "a one-time password for nothing")
 
     def test_a_database_of_a_newer_version(self):
         self.server.command("migrate")
@@ -68,6 +74,20 @@ class Commands(unittest.TestCase):
 
     def test_a_missing_model(self):
         self.fails(self.serve("--model", "/nonexistent.model"), 1, "/nonexistent.model")
+
+    def test_a_missing_model_of_the_worker(self):
+        done = self.run_command("work", "--queue", f"dir:{self.server.folder}", "--scorer",
+                                "model:/nonexistent.model", "--once")
+        self.fails(done, 1, "/nonexistent.model")
+        self.assertEqual(done.stdout, "")
+
+    def test_training_for_a_file_that_cannot_be_written(self):
+        pairs = self.server.folder / "pairs.csv"
+        pairs.write_text("entity,ip\n")  # would be told first if the folder were looked at last
+        self.fails(self.run_command("train", "--out", "/nonexistent/x", str(pairs)), 1,
+                   "/nonexistent/x")
+        self.fails(self.run_command("train", "--out", str(self.server.folder), str(pairs)), 1,
+                   "is a folder")
 
     def test_a_missing_web_folder(self):
         self.fails(self.serve("--web-dir", "/nonexistent"), 1, "/nonexistent")
