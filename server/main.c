@@ -19,8 +19,8 @@ static const struct command COMMANDS[] = {
     {NULL, NULL},
 };
 
-/* In the environment beside the settings: the library that reads Parquet (lake/duckdb.h), and what
- * the tests are told. */
+/* In the environment beside the settings: the library that reads Parquet (lake/duckdb_api.h), and
+ * what the tests are told. */
 static const char *const OTHER_NAMES[] = {"config", "duckdb", "binary", "reference-data"};
 
 enum { SETTING_NAMES_MAX = 256 };

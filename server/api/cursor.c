@@ -16,7 +16,7 @@ enum {
     DIGEST_BYTES = 12,
     PAYLOAD_BYTES = 1 + CURSOR_VALUES * sizeof(double) + 2 * sizeof(int64_t),
     CURSOR_BYTES = PAYLOAD_BYTES + DIGEST_BYTES,
-    /* A request's head is at most 32 KiB; escapes take three bytes for one. */
+    /* Of a request's head of HTTP_HEAD_BYTES_MAX; escapes take three bytes for one. */
     NEXT_BYTES_MAX = 100 * 1024,
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-/* The strict half of reading JSON: RFC 8259 syntax, valid UTF-8, no NUL, no duplicate member names,
- * bounded nesting. cJSON accepts more than JSON, so nothing reaches it that did not pass here. */
+/* The strict half of reading JSON: RFC 8259 syntax, valid UTF-8, no NUL, bounded nesting. cJSON
+ * accepts more than JSON, so nothing reaches it that did not pass here. */
 #include "base/err.h"
 #include <stddef.h>
 

@@ -169,7 +169,8 @@ static enum err_code add_folder(struct pairs_input *input, const char *path, str
 /* By its first bytes, as the lake's reader tells objects. */
 static bool is_object(const char *path)
 {
-    static const char *const STARTS[] = {"PAR1", "\x1f\x8b", "{", "["};
+    static const char *const STARTS[] = {"PAR1", "\x1f\x8b",      "{",
+                                         "[",    "\xef\xbb\xbf{", "\xef\xbb\xbf["};
     char bytes[5] = "";
     FILE *file = fopen(path, "re");
 

@@ -93,15 +93,26 @@ static enum err_code read_parquet(struct lake *lake, int fd, struct extract *ext
     return parquet_read(lake->parquet, fd, extract, err);
 }
 
+/* Of the byte order mark that some writers put in front of JSON (RFC 8259 section 8.1). */
+static size_t mark_length(const char *bytes, size_t length)
+{
+    static const char MARK[3] = "\xef\xbb\xbf";
+
+    return length >= sizeof MARK && memcmp(bytes, MARK, sizeof MARK) == 0 ? sizeof MARK : 0;
+}
+
 static enum err_code read_json(int fd, struct extract *extract, struct err *err)
 {
     AUTO(ocsf_json_freep) struct ocsf_json *json = ocsf_json_new(extract);
     AUTO(own_freep) char *bytes = own_alloc(READ_BYTES);
-    size_t length;
+    size_t length, skip;
+    bool first = true;
 
     do {
         TRY(object_read(fd, bytes, READ_BYTES, &length, err));
-        TRY(ocsf_json_add(json, bytes, length, err));
+        skip = first ? mark_length(bytes, length) : 0;
+        TRY(ocsf_json_add(json, bytes + skip, length - skip, err));
+        first = false;
     } while (length == READ_BYTES);
     return ocsf_json_end(json, err);
 }
@@ -110,7 +121,7 @@ enum kind { KIND_EMPTY, KIND_PARQUET, KIND_ENCRYPTED, KIND_GZIP, KIND_JSON, KIND
 
 static enum kind kind_of(const char *head, size_t length)
 {
-    size_t blanks = 0;
+    size_t blanks = mark_length(head, length);
 
     if (length == 0)
         return KIND_EMPTY;
@@ -178,6 +189,7 @@ static enum err_code read_gzip(struct lake *lake, int fd, uint64_t size, struct 
     AUTO(str_done) struct str inflated = {0};
     AUTO(ocsf_json_freep) struct ocsf_json *json = NULL;
     enum kind kind;
+    size_t skip;
 
     str_init(&inflated, INFLATED_BYTES_MAX);
     TRY(inflate(fd, size, &inflated, err));
@@ -186,8 +198,9 @@ static enum err_code read_gzip(struct lake *lake, int fd, uint64_t size, struct 
         return read_inflated_parquet(lake, &inflated, extract, err);
     if (kind != KIND_JSON)
         return refuse(kind, err);
+    skip = mark_length(inflated.text, inflated.length);
     json = ocsf_json_new(extract);
-    TRY(ocsf_json_add(json, inflated.text, inflated.length, err));
+    TRY(ocsf_json_add(json, inflated.text + skip, inflated.length - skip, err));
     return ocsf_json_end(json, err);
 }
 

@@ -62,15 +62,25 @@ static void add_sentence(struct str *text, const char *sentence)
     }
 }
 
+/* A full disk for what spills, or too little memory, says nothing of the object. */
+static enum err_code code_of(enum err_code code, const char *sentence)
+{
+    if (str_starts(sentence, "Out of Memory Error"))
+        return ERR_TOO_LARGE;
+    return strstr(sentence, "No space left on device") != NULL ? ERR_FULL : code;
+}
+
 static enum err_code duckdb_fault(enum err_code code, const char *what, const char *sentence,
                                   struct err *err)
 {
     enum { SENTENCE_SHOWN = 200 };
     AUTO(str_done) struct str text = {0};
 
+    sentence = sentence != NULL ? sentence : "no reason given";
     str_init(&text, SENTENCE_SHOWN);
-    add_sentence(&text, sentence != NULL ? sentence : "no reason given");
-    return err_set(err, code, "%s: %s", what, text.length > 0 ? text.text : "no reason given");
+    add_sentence(&text, sentence);
+    return err_set(err, code_of(code, sentence), "%s: %s", what,
+                   text.length > 0 ? text.text : "no reason given");
 }
 
 static enum err_code run(struct parquet *parquet, const char *sql, struct err *err)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/str.h"
@@ -72,5 +73,7 @@ enum err_code parquet_write(struct parquet_writer *writer, const char *select, c
     writer->api->destroy_result(&answer);
     if (code == ERR_NONE && rename(part, out_path) != 0)
         code = err_errno(err, ERR_IO, "renaming %s", part);
+    if (code != ERR_NONE)
+        (void)unlink(part);
     return code;
 }

@@ -184,9 +184,10 @@ static enum err_code read_name(struct parser *p, char *value, UNUSED size_t offs
 {
     size_t length = strlen(value);
 
-    if (length == 0 || length > SPEC_NAME_BYTES_MAX ||
-        strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != length)
-        return fault(p, value, err, "a name is 1 to 64 of a-z, 0-9, '-' and '_', not:", value);
+    if (length == 0 || length > SPEC_NAME_BYTES_MAX || value[0] == '-' ||
+        strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        return fault(p, value, err,
+                     "a name is 1 to 64 of a-z, 0-9 and '-', which does not begin it, not:", value);
     p->spec->name = arena_strdup(p->set->arena, value);
     return ERR_NONE;
 }

@@ -133,8 +133,8 @@ static const char *sighted_body(struct arena *arena, const struct sighting_group
 }
 
 /* Scores of two models are not compared: the newer model's opinion replaces the older one's. */
-static enum err_code raise(struct db *db, const struct sighting_group *group,
-                           const struct found *found, struct err *err)
+static enum err_code raise_score(struct db *db, const struct sighting_group *group,
+                                 const struct found *found, struct err *err)
 {
     const struct scored_pair *pair = group->highest;
 
@@ -155,7 +155,7 @@ static enum err_code add_to(struct db *db, struct arena *arena, const struct sig
 
     TRY(change_add(db, CHANGE_FINDING_SIGHTED, group->actor, found->id,
                    sighted_body(arena, group, reopened), &seq, err));
-    TRY(raise(db, group, found, err));
+    TRY(raise_score(db, group, found, err));
     return db_exec(db, SQL_FINDING_SIGHTED,
                    PARAMS(P_INT(reopened ? FINDING_NEW : found->status), P_INT(group->first_ms),
                           P_INT(group->last_ms), P_INT(group->sightings), P_INT(group->events),

@@ -107,7 +107,18 @@ static struct scored_pair scored_of(const struct lake_pair *pair, const struct m
     };
 }
 
-static void score_pairs(const struct model *model, const struct lake_result *lake,
+/* Of a model that flags everything the explanations would be ten times the pairs. */
+static void explain_pairs(const struct batch_context *context, const struct model_pair *pairs,
+                          struct arena *arena, struct batch *batch)
+{
+    size_t before = arena->used_bytes;
+
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->scored[i].flagged && arena->used_bytes - before < context->explanation_bytes_max)
+            batch->scored[i].explanation_json = explain_pair(context->model, &pairs[i], arena);
+}
+
+static void score_pairs(const struct batch_context *context, const struct lake_result *lake,
                         struct arena *arena, struct batch *batch)
 {
     size_t room = lake->pair_count > 0 ? lake->pair_count : 1;
@@ -115,14 +126,12 @@ static void score_pairs(const struct model *model, const struct lake_result *lak
     struct model_score *scores = ARENA_ARRAY(arena, struct model_score, room);
     size_t *from = ARENA_ARRAY(arena, size_t, room);
 
-    batch->count = select_pairs(model, lake, pairs, from, batch);
+    batch->count = select_pairs(context->model, lake, pairs, from, batch);
     batch->scored = ARENA_ARRAY(arena, struct scored_pair, room);
-    model_score_pairs(model, pairs, batch->count, scores);
-    for (size_t i = 0; i < batch->count; i++) {
+    model_score_pairs(context->model, pairs, batch->count, scores);
+    for (size_t i = 0; i < batch->count; i++)
         batch->scored[i] = scored_of(&lake->pairs[from[i]], &scores[i]);
-        if (scores[i].flagged)
-            batch->scored[i].explanation_json = explain_pair(model, &pairs[i], arena);
-    }
+    explain_pairs(context, pairs, arena, batch);
 }
 
 /* Waits for a busy store with a growing pause: a full queue is back-pressure, not a failure. */
@@ -209,7 +218,7 @@ static enum err_code store_object(const struct batch_context *context, const str
     for (size_t s = 0; s < lake->spec_count; s++)
         for (int i = 0; i < UNSCORED__MAX; i++)
             batch.unscored[i] += lake->specs[s].unscored[i];
-    score_pairs(context->model, lake, arena, &batch);
+    score_pairs(context, lake, arena, &batch);
     object.scored = batch.count;
     object.unscored_json = unscored_json(&batch, arena);
     ingest.pairs = batch.scored;

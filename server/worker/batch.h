@@ -18,6 +18,7 @@ struct batch_context {
     struct writer *writer;
     const char *model_id;
     uint64_t object_bytes_max;
+    size_t explanation_bytes_max; /* of one object; what is flagged beyond goes without */
     const atomic_bool *stop;
 };
 

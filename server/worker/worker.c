@@ -18,6 +18,8 @@
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
 #define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
+/* Some 2 KiB each: enough for a hundred thousand findings of one object. */
+#define EXPLANATION_BYTES_MAX ((size_t)256 << 20)
 enum { RECEIVE_MAX = 4, RECEIVE_WAIT_MS = 1000, NOTICE_ARENA_BYTES_MAX = 1 << 20 };
 
 struct worker {
@@ -147,6 +149,7 @@ static enum err_code open_and_run(struct worker *worker, struct err *err)
         .writer = worker->writer,
         .model_id = worker->model_id,
         .object_bytes_max = options->object_bytes_max,
+        .explanation_bytes_max = EXPLANATION_BYTES_MAX,
         .stop = options->stop,
     };
 
@@ -196,8 +199,11 @@ static enum err_code choose_specs(struct worker *worker, const struct model_info
     const char *const *asked = worker->options->spec_names;
     size_t count = 0;
 
-    for (; asked != NULL && asked[count] != NULL && count < MODEL_SPECS_MAX; count++)
+    for (; asked != NULL && asked[count] != NULL; count++) {
+        if (count == MODEL_SPECS_MAX)
+            return err_set(err, ERR_USAGE, "--spec is given more than %d times", MODEL_SPECS_MAX);
         worker->spec_names[count] = asked[count];
+    }
     if (count > 0)
         return ERR_NONE;
     for (size_t i = 0; i < info->spec_count; i++)

@@ -62,6 +62,19 @@ TEST(rows_become_counted_pairs)
     CHECK(RESULT.specs[0].unscored[UNSCORED_FILTERED] == 1);
 }
 
+TEST(a_byte_order_mark_is_passed_over)
+{
+    struct lake_options options = {.spec_names = INGRESS};
+    struct err err = {0};
+
+    CHECK_OK(read_with(&options, "\xef\xbb\xbf" FLOW("") FLOW(""), &err));
+    CHECK(RESULT.rows == 2 && RESULT.pair_count == 1);
+    CHECK_OK(read_with(&options, "\xef\xbb\xbf [" FLOW("") "]", &err));
+    CHECK(RESULT.rows == 1);
+    CHECK_ERR(ERR_CORRUPT, read_with(&options, FLOW("") "\xef\xbb\xbf" FLOW(""), &err));
+    CHECK_ERR(ERR_CORRUPT, read_with(&options, "\xef\xbb\xbf", &err));
+}
+
 TEST(rows_of_no_spec_are_counted)
 {
     struct lake_options options = {.spec_names = INGRESS};
@@ -257,6 +270,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test_setup_teardown(rows_become_counted_pairs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_byte_order_mark_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_of_no_spec_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refused_flows_are_kept_when_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pairs_come_by_spec_then_by_first_sighting, set_up,

@@ -70,6 +70,8 @@ static const struct fault {
     {"name = x\nname = y\n", "s:2:1: given twice: \"name\""},
     {"name = X\n", "s:1:8: a name is 1 to 64"},
     {"name =\n", "a name is 1 to 64"},
+    {"name = a_b\n", "a name is 1 to 64"}, /* the API takes none of these two either */
+    {"name = -a\n", "a name is 1 to 64"},
     {"classes = 1, two\n", "s:1:14: not the number of an OCSF class: \"two\""},
     {"classes = -1\n", "not the number of an OCSF class"},
     {"entity = a..b\n", "s:1:10: not a path of names joined by dots: \"a..b\""},

@@ -1,0 +1,232 @@
+/* One object through the pipeline: what is stored of it, what the ledger says. */
+#include "folder.h"
+#include "kit.h"
+
+#include <math.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "lake/notice.h"
+#include "store/db.h"
+#include "store/finding.h"
+#include "store/migrate.h"
+#include "store/model_row.h"
+#include "store/object_row.h"
+#include "store/rollup.h"
+#include "store/writer.h"
+#include "worker/batch.h"
+#include "worker/register.h"
+
+enum { BENCH_ARENA_BYTES = 256 << 20, BENCH_OBJECT_BYTES_MAX = 1 << 20 };
+
+static struct err err;
+static struct bench {
+    struct arena arena;
+    struct model *model;
+    struct writer *writer;
+    struct db *db;
+    struct lake *lake;
+    struct model_info info;
+    struct batch_context context;
+    struct worker_totals totals;
+    atomic_bool stop;
+    char url[FOLDER_PATH_BYTES * 2];
+} bench;
+
+/* A model of pairs of one spec ("" for bare ones), its threshold at a score. */
+static void bench_train(const char *spec, double threshold)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+
+    for (size_t i = 0; i < KIT_PAIRS; i++)
+        kit->pairs[i].spec = spec;
+    kit->options.threshold = (struct threshold_rule){THRESHOLD_SCORE, threshold};
+    kit_write(kit);
+    CHECK_OK(model_load(kit->path, &bench.model, &err));
+    model_info(bench.model, &bench.info);
+}
+
+static int bench_make(void **state)
+{
+    assert_int_equal(folder_make(state), 0);
+    err = (struct err){0};
+    bench = (struct bench){.totals = {0}};
+    arena_init(&bench.arena, BENCH_ARENA_BYTES);
+    (void)snprintf(bench.url, sizeof bench.url, "sqlite:%s", folder_path("store.db"));
+    CHECK_OK(migrate_run(bench.url, &err));
+    CHECK_OK(writer_start(bench.url, &bench.writer, &err));
+    CHECK_OK(db_open(bench.url, DB_READ, &bench.db, &err));
+    return 0;
+}
+
+static int bench_drop(void **state)
+{
+    writer_stop(bench.writer);
+    db_close(bench.db);
+    lake_close(bench.lake);
+    model_free(bench.model);
+    arena_done(&bench.arena);
+    return folder_drop(state);
+}
+
+static void bench_open(const char *const *spec_names)
+{
+    struct lake_options options = {.spec_names = spec_names};
+
+    CHECK_OK(lake_open(&options, &bench.lake, &err));
+    CHECK_OK(register_model(bench.writer, bench.model, spec_names, &err));
+    bench.context = (struct batch_context){
+        .lake = bench.lake,
+        .model = bench.model,
+        .db = bench.db,
+        .writer = bench.writer,
+        .model_id = bench.info.id,
+        .object_bytes_max = BENCH_OBJECT_BYTES_MAX,
+        .explanation_bytes_max = BENCH_ARENA_BYTES,
+        .stop = &bench.stop,
+    };
+}
+
+/* Writes the object and runs it through. */
+static enum err_code bench_run(const char *name, const char *text)
+{
+    struct notice notice = {
+        .bucket = "b", .key = name, .path = folder_write(name, text), .size_bytes = strlen(text)};
+
+    return batch_run(&bench.context, &notice, &bench.arena, &bench.totals, &err);
+}
+
+/* The newest entry of the ledger. */
+static struct object_row bench_ledger(void)
+{
+    struct object_page page;
+
+    CHECK_OK(object_list(bench.db, &bench.arena, OBJECT_ANY, INT64_MAX, 1, &page, &err));
+    CHECK(page.count == 1);
+    return page.items[0];
+}
+
+#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_make, bench_drop)
+
+/* An event of VPC flows out of an instance. */
+#define FLOW(entity, ip)                                                                           \
+    "{\"class_uid\":4001,\"time\":1764158400000,\"src_endpoint\":{\"instance_uid\":\"" entity      \
+    "\",\"ip\":\"10.0.0.9\"},\"dst_endpoint\":{\"ip\":\"" ip "\"}}\n"
+#define OTHER_CLASS "{\"class_uid\":2004,\"time\":1764158400000}\n"
+
+static const char *const EGRESS[] = {"vpc-egress", NULL};
+static const char *const BOTH[] = {"vpc-egress", "vpc-ingress", NULL};
+
+enum { FLAG_ALL = -1000, FLAG_NONE = 1000 };
+
+static int64_t observations(void)
+{
+    struct rollup_totals totals;
+
+    CHECK_OK(rollup_totals(bench.db, &totals, &err));
+    return totals.observations;
+}
+
+TEST(an_object_is_stored_once)
+{
+    struct object_row ledger;
+
+    bench_train("vpc-egress", FLAG_NONE);
+    bench_open(EGRESS);
+    CHECK_OK(bench_run("a.json", FLOW("host-1", "10.1.0.5") FLOW("host-1", "10.1.0.5")
+                                     FLOW("host-2", "203.0.113.7")));
+    CHECK(bench.totals.objects == 1 && bench.totals.rows == 3 && bench.totals.scored == 2);
+    CHECK(bench.totals.flagged == 0 && observations() == 2);
+    ledger = bench_ledger();
+    CHECK_STR(ledger.key, "a.json");
+    CHECK(ledger.rows == 3 && ledger.pairs == 2 && ledger.scored == 2 && ledger.error == NULL);
+    CHECK_STR(ledger.unscored, "{}");
+    CHECK_OK(bench_run("a.json", FLOW("host-1", "10.1.0.5") FLOW("host-1", "10.1.0.5")
+                                     FLOW("host-2", "203.0.113.7")));
+    CHECK(bench.totals.objects == 1 && bench.totals.repeated == 1 && observations() == 2);
+}
+
+TEST(every_row_that_gave_no_score_has_its_reason)
+{
+    bench_train("vpc-egress", FLAG_NONE);
+    bench_open(BOTH); /* the model knows nothing of the second */
+    CHECK_OK(bench_run("b.json", FLOW("host-1", "10.1.0.5") FLOW("host-2", "no address")
+                                     FLOW("-", "10.1.0.6") OTHER_CLASS OTHER_CLASS
+                       "{\"class_uid\":4001,\"time\":1764158400000,\"src_endpoint\":{\"ip\":"
+                       "\"10.0.0.9\"},\"dst_endpoint\":{\"instance_uid\":\"host-3\"}}\n"));
+    CHECK_STR(bench_ledger().unscored, "{\"no_entity\":5,\"bad_ip\":1,"
+                                       "\"no_model\":1,\"no_spec\":2}");
+    CHECK(bench.totals.unscored_no_model == 1 && bench.totals.unscored_no_spec == 2);
+    CHECK(bench.totals.scored == 1);
+}
+
+TEST(a_broken_object_is_told_and_stops_nothing)
+{
+    struct object_row ledger;
+
+    bench_train("vpc-egress", FLAG_NONE);
+    bench_open(EGRESS);
+    CHECK_OK(bench_run("c.json", FLOW("host-1", "10.1.0.5") "{\"class_uid\""));
+    CHECK(bench.totals.failed == 1 && bench.totals.scored == 0 && observations() == 0);
+    ledger = bench_ledger();
+    CHECK_STR(ledger.error_code, "corrupt");
+    CHECK_HAS(ledger.error, "record 2");
+    CHECK_OK(bench_run("d.json", FLOW("host-1", "10.1.0.5")));
+    CHECK(bench.totals.objects == 2 && observations() == 1);
+}
+
+TEST(a_model_of_bare_pairs_scores_the_specs_it_is_asked_for)
+{
+    bench_train("", FLAG_NONE);
+    bench_open(EGRESS);
+    CHECK_OK(bench_run("e.json", FLOW("host-1", "10.1.0.5")));
+    CHECK(bench.totals.scored == 1 && bench.totals.unscored_no_model == 0);
+}
+
+static size_t explained(void)
+{
+    struct finding_filter filter = {.min_score = NAN,
+                                    .min_percentile = NAN,
+                                    .since_ms = FIELD_NULL_INT,
+                                    .until_ms = FIELD_NULL_INT,
+                                    .limit = 100};
+    struct finding_page page;
+    struct finding_why why;
+    size_t count = 0;
+
+    CHECK_OK(finding_list(bench.db, &bench.arena, &filter, &page, &err));
+    for (size_t i = 0; i < page.count; i++) {
+        CHECK_OK(finding_why(bench.db, &bench.arena, page.items[i].id, &why, &err));
+        count += why.explanation != NULL;
+    }
+    return count;
+}
+
+TEST(explanations_of_one_object_are_bounded)
+{
+    static const char THREE[] = FLOW("host-1", "198.51.100.1") FLOW("host-2", "198.51.100.2")
+        FLOW("host-3", "198.51.100.3");
+
+    bench_train("vpc-egress", FLAG_ALL);
+    bench_open(EGRESS);
+    bench.context.explanation_bytes_max = 1;
+    CHECK_OK(bench_run("f.json", THREE));
+    CHECK(bench.totals.flagged == 3 && bench.totals.findings_new == 3);
+    assert_int_equal(explained(), 1);
+    bench.context.explanation_bytes_max = BENCH_ARENA_BYTES;
+    CHECK_OK(bench_run("g.json", FLOW("host-4", "198.51.100.4")));
+    assert_int_equal(explained(), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH_TEST(an_object_is_stored_once),
+        BENCH_TEST(every_row_that_gave_no_score_has_its_reason),
+        BENCH_TEST(a_broken_object_is_told_and_stops_nothing),
+        BENCH_TEST(a_model_of_bare_pairs_scores_the_specs_it_is_asked_for),
+        BENCH_TEST(explanations_of_one_object_are_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
