@@ -12,6 +12,7 @@
 #include "command/command.h"
 #include "command/pairs_csv.h"
 #include "command/pairs_input.h"
+#include "command/pairs_reader.h"
 #include "model/baseline.h"
 #include "model/metrics.h"
 
@@ -119,13 +120,15 @@ static void add_row(struct evaluation *evaluation, const struct pairs_row *row)
 
 static enum err_code add_rows(struct evaluation *evaluation, const char *path, struct err *err)
 {
-    AUTO(pairs_csv_close) struct pairs_csv csv = {0};
+    const struct pairs_options reading = {
+        .format = PAIRS_CSV, .columns_max = PAIRS_COLUMNS_ALL, .header = true};
+    AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
     struct pairs_row row;
     bool more = true;
 
-    TRY(pairs_csv_open(&csv, path, err));
+    TRY(pairs_reader_open(&reader, path, &reading, err));
     for (;;) {
-        TRY(pairs_csv_next(&csv, &row, &more, err));
+        TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
             return ERR_NONE;
         if (row.label >= 0)

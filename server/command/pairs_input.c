@@ -70,17 +70,23 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     return ERR_NONE;
 }
 
-static enum err_code add_csv(struct pairs_input *input, const char *path, struct err *err)
+enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path, struct err *err)
 {
-    AUTO(pairs_csv_close) struct pairs_csv csv = {0};
+    const struct pairs_options reading = {
+        .format = PAIRS_CSV,
+        .columns_max = input->bare ? PAIRS_COLUMNS_BARE : PAIRS_COLUMNS_ALL,
+        .header = !input->bare,
+        .tally = &input->tally,
+    };
+    AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
     struct pairs_row row;
     bool more = true;
 
-    TRY(pairs_csv_open(&csv, path, err));
+    TRY(pairs_reader_open(&reader, path, &reading, err));
     for (;;) {
         struct train_pair pair = {.spec = "", .count = 1};
 
-        TRY(pairs_csv_next(&csv, &row, &more, err));
+        TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
             return ERR_NONE;
         pair.entity = row.entity;
@@ -195,7 +201,7 @@ enum err_code pairs_input_add(struct pairs_input *input, const char *path, struc
     if (S_ISDIR(status.st_mode))
         return add_folder(input, path, err);
     if (!is_object(path))
-        return add_csv(input, path, err);
+        return pairs_input_add_csv(input, path, err);
     if (scan_event_day(path, &day_ms) && !is_wanted(input, day_ms))
         return ERR_NONE;
     if (add_object(input, path, err) != ERR_NONE)

@@ -2,6 +2,7 @@
 /* Training pairs from CSV files, objects of the lake (Parquet, OCSF JSON) and folders of them. One
  * thread. */
 #include "base/arena.h"
+#include "command/pairs_reader.h"
 #include "command/pairs_triage.h"
 #include "model/train.h"
 
@@ -15,6 +16,8 @@ struct pairs_input {
     const char *spec_dir, *temp_dir;    /* or NULL */
     int64_t since_ms, until_ms;         /* [since, until); 0 = none */
     uint64_t object_bytes_max;
+    bool bare;                  /* CSV is entity,ip without a header and nothing else */
+    struct pairs_tally tally;   /* of CSV: bad_percent_max is set beforehand; check it at the end */
     struct pairs_triage triage; /* what it speaks against is left out */
     uint64_t held_back;         /* pairs that were */
     struct lake *lake;          /* opened when first needed */
@@ -27,6 +30,9 @@ void pairs_input_done(struct pairs_input *input);
 /* Observations of the store, by a read connection of its own. */
 NODISCARD enum err_code pairs_input_add_store(struct pairs_input *input, const char *url,
                                               struct err *err);
+/* Whatever the file's first bytes. ERR_INVALID with file, line and column. */
+NODISCARD enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path,
+                                            struct err *err);
 /* ERR_INVALID with file, line and column, or what is wrong with an object; in a folder an object
  * that cannot be read is told on stderr and passed over. */
 NODISCARD enum err_code pairs_input_add(struct pairs_input *input, const char *path,

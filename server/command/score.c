@@ -1,30 +1,35 @@
 /* pairwatch score: pairs on standard input to dot products on standard output, in the formats of
- * SageMaker IP Insights' endpoint. */
+ * SageMaker IP Insights' endpoint. Memory does not grow with the input. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/conf.h"
-#include "base/json.h"
-#include "base/str.h"
 #include "command/command.h"
 #include "command/pairs_csv.h"
-#include "model/model.h"
+#include "command/pairs_reader.h"
+#include "command/predictions.h"
 
-enum { INPUT_LINE_BYTES_MAX = 32 * 1024 * 1024 };
+enum { OUTPUT_BYTES_MAX = 1 << 20 };
+/* Every row of a batch at its longest. */
+#define BATCH_BYTES_MAX ((size_t)PREDICTIONS_MAX * (PAIRS_ENTITY_BYTES_MAX + 1))
 
 struct score_options {
-    const char *model, *spec, *accept;
+    const char *model, *spec, *accept, *content_type, *max_bad;
 };
 
+#define AT(member) offsetof(struct score_options, member)
 static const struct conf_setting SETTINGS[] = {
-    {"model", CONF_TEXT, offsetof(struct score_options, model), CONF_REQUIRED, 0, 0, "FILE",
+    {"model", CONF_TEXT, AT(model), CONF_REQUIRED, 0, 0, "FILE",
      "a file made by `pairwatch train`"},
-    {"spec", CONF_TEXT, offsetof(struct score_options, spec), CONF_FLAG_ONLY, 0, 0, "NAME",
+    {"spec", CONF_TEXT, AT(spec), CONF_FLAG_ONLY, 0, 0, "NAME",
      "the pairs' spec, where the model has several"},
-    {"accept", CONF_TEXT, offsetof(struct score_options, accept), 0, 0, 0, "TYPE",
-     "application/jsonlines or application/json"},
+    {"content-type", CONF_TEXT, AT(content_type), CONF_FLAG_ONLY, 0, 0, "TYPE",
+     "text/csv, application/json or application/jsonlines; seen from the input unless given"},
+    {"accept", CONF_TEXT, AT(accept), 0, 0, 0, "TYPE",
+     "application/jsonlines or application/json; with ;verbose=true the vectors as well"},
+    {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
+     "pass over bad rows, up to so many of all; they are counted by reason on standard error"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -32,127 +37,120 @@ const struct conf_command COMMAND_SCORE = {
     .name = "score",
     .summary = "score pairs from standard input",
     .settings = SETTINGS,
-    .more = "A line is entity,ip, or JSON: {\"data\":{\"features\":{\"values\":[entity, ip]}}}, "
-            "or an object whose\n\"instances\" are such objects. Higher dot products are more "
-            "usual.\n",
+    .more = "Input is entity,ip a line, {\"instances\":[…]}, or an instance a line:\n"
+            "{\"features\":[entity, ip]} or {\"data\":{\"features\":{\"values\":[entity, ip]}}}.\n"
+            "Predictions come in the input's order. Higher dot products are more usual.\n",
 };
 
-struct scorer {
-    const struct model *model;
-    const char *spec;
-    bool lines; /* one object a line, else one for all */
-    bool any;   /* something was printed */
+struct scoring {
+    struct pairs_reader reader;
+    struct pairs_batch batch;
+    struct str out;
 };
 
-static enum err_code print_score(struct scorer *scorer, const char *entity, const struct ip *ip,
-                                 struct err *err)
+static void scoring_done(struct scoring *scoring)
 {
-    struct model_pair pair = {.spec = scorer->spec, .entity = entity, .ip = *ip};
-    struct model_score score;
-    char number[32];
-    int printed;
-
-    model_score_pairs(scorer->model, &pair, 1, &score);
-    (void)str_from_double(number, score.dot_product);
-    printed = scorer->lines ? printf("{\"dot_product\":%s}\n", number)
-                            : printf("%s{\"dot_product\":%s}", scorer->any ? "," : "", number);
-    scorer->any = true;
-    return printed < 0 ? err_errno(err, ERR_IO, "writing to stdout") : ERR_NONE;
+    pairs_reader_close(&scoring->reader);
+    pairs_batch_done(&scoring->batch);
+    str_done(&scoring->out);
 }
 
-/* {"data":{"features":{"values":[entity, ip]}}}, or without the "data". */
-static enum err_code score_instance(struct scorer *scorer, const struct json *node, long line,
-                                    struct err *err)
+static enum err_code choose_format(const char *type, enum pairs_format *ret, struct err *err)
 {
-    const struct json *values = json_path(node, "data.features.values");
-    const char *entity, *text;
-    struct ip ip;
-
-    if (values == NULL)
-        values = json_path(node, "features.values");
-    if (values == NULL)
-        values = json_member(node, "features");
-    entity = json_text_of(json_first(values));
-    if (entity == NULL || json_count(values) != 2)
-        return err_set(err, ERR_INVALID,
-                       "line %ld: data.features.values must be an entity and an IP address", line);
-    text = json_text_of(json_next(json_first(values)));
-    if (text == NULL || !ip_parse(text, &ip))
-        return err_set(err, ERR_INVALID, "line %ld: the second value is not an IP address", line);
-    return print_score(scorer, entity, &ip, err);
+    *ret = PAIRS_DETECT;
+    if (type == NULL)
+        return ERR_NONE;
+    for (int i = PAIRS_DETECT + 1; i < PAIRS_FORMAT__MAX; i++)
+        if (str_equal(type, PAIRS_FORMAT_TYPES[i])) {
+            *ret = (enum pairs_format)i;
+            return ERR_NONE;
+        }
+    return err_set(err, ERR_USAGE,
+                   "--content-type must be text/csv, application/json or application/jsonlines, "
+                   "not \"%s\"",
+                   type);
 }
 
-static enum err_code score_json(struct scorer *scorer, const char *text, long line, struct err *err)
+static enum err_code print(struct scoring *scoring, struct err *err)
 {
-    AUTO(json_doc_freep) struct json_doc *doc = NULL;
-    const struct json *instances;
-
-    if (json_parse(text, strlen(text), &doc, err) != ERR_NONE)
-        return err_prefix(err, "line %ld", line);
-    instances = json_member(json_root(doc), "instances");
-    if (instances == NULL)
-        return score_instance(scorer, json_root(doc), line, err);
-    if (json_type(instances) != JSON_ARRAY)
-        return err_set(err, ERR_INVALID, "line %ld: instances must be an array", line);
-    for (const struct json *node = json_first(instances); node != NULL; node = json_next(node))
-        TRY(score_instance(scorer, node, line, err));
+    TRY(str_check(&scoring->out, "the output", err));
+    if (fwrite(scoring->out.text, 1, scoring->out.length, stdout) != scoring->out.length)
+        return err_errno(err, ERR_IO, "writing to stdout");
+    str_clear(&scoring->out);
     return ERR_NONE;
 }
 
-static enum err_code score_line(struct scorer *scorer, char *text, long line, struct err *err)
+/* A piece at a time: what predictions of many numbers take is bounded. */
+static enum err_code print_batch(struct scoring *scoring, struct predictions *predictions,
+                                 struct err *err)
 {
-    struct pairs_row row;
-    bool header = false;
+    size_t step = OUTPUT_BYTES_MAX / predictions_bytes_max(predictions->model, &predictions->form);
 
-    text[strcspn(text, "\r\n")] = '\0';
-    if (*text == '\0')
-        return ERR_NONE;
-    if (*text == '{')
-        return score_json(scorer, text, line, err);
-    TRY(pairs_csv_parse(text, "stdin", line, &row, &header, err));
-    return header ? ERR_NONE : print_score(scorer, row.entity, &row.ip, err);
+    step = step > PREDICTIONS_MAX ? PREDICTIONS_MAX : step;
+    for (size_t at = 0; at < scoring->batch.count; at += step) {
+        size_t last = at + step < scoring->batch.count ? at + step : scoring->batch.count;
+
+        predictions_add(predictions, &scoring->batch, at, last, &scoring->out);
+        TRY(print(scoring, err));
+    }
+    pairs_batch_clear(&scoring->batch);
+    return ERR_NONE;
 }
 
-static enum err_code score_lines(struct scorer *scorer, struct err *err)
+/* Predictions of the rows before a bad one are printed. */
+static enum err_code score_rows(struct scoring *scoring, struct predictions *predictions,
+                                struct err *err)
 {
-    AUTO(own_freep) char *text = NULL;
-    size_t capacity = 0;
-    ssize_t length;
+    enum err_code code = ERR_NONE;
+    struct err ignored;
+    bool more = true;
 
-    for (long line = 1; (length = getline(&text, &capacity, stdin)) >= 0; line++) {
-        if (length > INPUT_LINE_BYTES_MAX || memchr(text, '\0', (size_t)length) != NULL)
-            return err_set(err, ERR_INVALID, "line %ld is not a line of text", line);
-        TRY(score_line(scorer, text, line, err));
+    predictions_begin(predictions, &scoring->out);
+    while (more && code == ERR_NONE) {
+        struct pairs_row row;
+
+        code = pairs_reader_next(&scoring->reader, &row, &more, err);
+        if (code == ERR_NONE && more && !pairs_batch_add(&scoring->batch, &row))
+            return err_set(err, ERR_INTERNAL, "a batch's entities are too long");
+        if (scoring->batch.count == PREDICTIONS_MAX || !more || code != ERR_NONE)
+            TRY(print_batch(scoring, predictions, code == ERR_NONE ? err : &ignored));
     }
-    return ferror(stdin) ? err_errno(err, ERR_IO, "reading stdin") : ERR_NONE;
+    TRY(code);
+    predictions_end(predictions, &scoring->out);
+    return print(scoring, err);
 }
 
 static enum err_code run(const struct score_options *options, struct err *err)
 {
     AUTO(model_freep) struct model *model = NULL;
-    struct scorer scorer = {.spec = options->spec,
-                            .lines = !str_equal(options->accept, "application/json")};
-    enum err_code code;
+    AUTO(scoring_done) struct scoring scoring = {.reader = {.file = -1}};
+    struct pairs_tally tally;
+    struct pairs_options reading = {
+        .columns_max = PAIRS_COLUMNS_BARE, .header = true, .tally = &tally};
+    struct predictions predictions = {.spec = options->spec};
 
-    if (scorer.lines && !str_equal(options->accept, "application/jsonlines"))
+    if (!predictions_accept(options->accept, &predictions.form))
         return err_set(err, ERR_USAGE,
                        "--accept must be application/jsonlines or application/json, not \"%s\"",
                        options->accept);
+    TRY(choose_format(options->content_type, &reading.format, err));
+    TRY(pairs_tally_init(&tally, options->max_bad, err));
     TRY(model_load(options->model, &model, err));
-    scorer.model = model;
-    if (!scorer.lines)
-        (void)fputs("{\"predictions\":[", stdout);
-    code = score_lines(&scorer, err);
-    if (!scorer.lines && code == ERR_NONE)
-        (void)fputs("]}\n", stdout);
-    if (fflush(stdout) != 0 && code == ERR_NONE)
+    predictions.model = model;
+    str_init(&scoring.out, OUTPUT_BYTES_MAX + 1024);
+    pairs_batch_init(&scoring.batch, BATCH_BYTES_MAX);
+    TRY(pairs_reader_open(&scoring.reader, NULL, &reading, err));
+    TRY(score_rows(&scoring, &predictions, err));
+    if (!predictions.form.lines)
+        (void)putchar('\n');
+    if (fflush(stdout) != 0)
         return err_errno(err, ERR_IO, "writing to stdout");
-    return code;
+    return pairs_tally_check(&tally, err);
 }
 
 int cmd_score(int argc, char **argv)
 {
-    struct score_options options = {.spec = "", .accept = "application/jsonlines"};
+    struct score_options options = {.spec = "", .accept = "application/jsonlines", .max_bad = "0%"};
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_SCORE, argc, argv, &options, &args, &err);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "command/access.h"
 #include "command/command.h"
+#include "command/container.h"
 #include "http/server.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -18,8 +19,12 @@
 
 struct serve_options {
     const char *listen, *database, *web_dir, *model, *tls_cert, *tls_key, *admin_password_file;
-    int64_t threads, connections;
+    const char *sagemaker_dir;
+    int64_t threads, connections, body_bytes_max;
+    bool sagemaker;
 };
+
+static const char LISTEN_DEFAULT[] = "127.0.0.1:8080";
 
 #define SERVE(member) offsetof(struct serve_options, member)
 static const struct conf_setting SETTINGS[] = {
@@ -38,6 +43,14 @@ static const struct conf_setting SETTINGS[] = {
      "the first line is the first administrator's password; used when there is no user yet"},
     {"threads", CONF_INT, SERVE(threads), 0, 1, 64, "N", "requests answered at the same time"},
     {"connections", CONF_INT, SERVE(connections), 0, 10, 100000, "N", "open connections at most"},
+    {"sagemaker", CONF_BOOL, SERVE(sagemaker), 0, 0, 0, NULL,
+     "be an IP Insights container of SageMaker instead: no database, no "
+     "sign-in, " CONTAINER_LISTEN_DEFAULT " unless --listen is given"},
+    {"sagemaker-dir", CONF_TEXT, SERVE(sagemaker_dir), 0, 0, 0, "DIR",
+     "where SageMaker puts things; the model is DIR/model/" CONTAINER_MODEL_NAME
+     " unless --model is given"},
+    {"body-bytes-max", CONF_BYTES, SERVE(body_bytes_max), 0, 1024, CONTAINER_BODY_BYTES_MAX,
+     "BYTES", "with --sagemaker: larger requests are refused"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -130,6 +143,22 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     return ERR_NONE;
 }
 
+static enum err_code run_container(const struct serve_options *options, struct err *err)
+{
+    const struct container_options container = {
+        .listen = options->listen == LISTEN_DEFAULT ? CONTAINER_LISTEN_DEFAULT : options->listen,
+        .model = options->model,
+        .dir = options->sagemaker_dir,
+        .tls_cert = options->tls_cert,
+        .tls_key = options->tls_key,
+        .threads = (int)options->threads,
+        .connections = (int)options->connections,
+        .body_bytes_max = options->body_bytes_max,
+    };
+
+    return container_serve(&container, err);
+}
+
 static enum err_code check(const struct serve_options *options, struct err *err)
 {
     if (strrchr(options->listen, ':') == NULL)
@@ -142,10 +171,12 @@ static enum err_code check(const struct serve_options *options, struct err *err)
 int cmd_serve(int argc, char **argv)
 {
     struct serve_options options = {
-        .listen = "127.0.0.1:8080",
+        .listen = LISTEN_DEFAULT,
         .database = "sqlite:pairwatch.db",
         .threads = HTTP_THREADS,
         .connections = HTTP_CONNECTIONS_MAX,
+        .sagemaker_dir = CONTAINER_DIR_DEFAULT,
+        .body_bytes_max = CONTAINER_BODY_BYTES_DEFAULT,
     };
     struct conf_args args = {0};
     struct err err = {0};
@@ -156,5 +187,6 @@ int cmd_serve(int argc, char **argv)
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);
     stop_catch();
-    return command_exit(run(&options, &err), &err);
+    code = options.sagemaker ? run_container(&options, &err) : run(&options, &err);
+    return command_exit(code, &err);
 }

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "command/container.h"
 #include "command/pairs_input.h"
 #include "model/train.h"
 
@@ -19,14 +20,20 @@ struct command_options {
     struct conf_list specs;
     int64_t seed, since_ms, until_ms, object_bytes_max;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
-    const char *detector, *base, *database;
+    const char *detector, *base, *database, *max_bad;
     struct hyper hyper;
+    const char *sagemaker_dir;
+    bool sagemaker;
 };
 
 #define AT(member)    offsetof(struct command_options, member)
 #define HYPER(member) AT(hyper.member)
 static const struct conf_setting SETTINGS[] = {
-    {"out", CONF_TEXT, AT(out), CONF_REQUIRED, 0, 0, "FILE", "where the model goes"},
+    {"out", CONF_TEXT, AT(out), 0, 0, 0, "FILE", "where the model goes; required"},
+    {"sagemaker", CONF_BOOL, AT(sagemaker), 0, 0, 0, NULL,
+     "be a training container of SageMaker instead: what it says is all that counts"},
+    {"sagemaker-dir", CONF_TEXT, AT(sagemaker_dir), 0, 0, 0, "DIR",
+     "where SageMaker puts things and takes the model from"},
     {"spec", CONF_LIST, AT(specs), 0, 0, 0, "NAME",
      "pair specs to read from objects; all built-in ones unless given"},
     {"spec-dir", CONF_TEXT, AT(spec_dir), 0, 0, 0, "DIR", "more pair specs, *.spec files"},
@@ -38,6 +45,8 @@ static const struct conf_setting SETTINGS[] = {
      "leave out what triage speaks against; without a PATH learn what was observed there"},
     {"base", CONF_TEXT, AT(base), CONF_FLAG_ONLY, 0, 0, "FILE",
      "learn on from this model: its prefix tree gains the pairs, its vectors stay"},
+    {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
+     "pass over bad rows of CSV, up to so many of all; they are counted by reason"},
     {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
      "the same pairs and seed give the same file"},
     {"detector", CONF_TEXT, AT(detector), 0, 0, 0, "NAME",
@@ -132,6 +141,7 @@ static enum err_code gather(struct pairs_input *input, const struct command_opti
         TRY(pairs_triage_read(&input->triage, options->database, err));
     for (size_t i = 0; i < args->positional_count; i++)
         TRY(pairs_input_add(input, args->positional[i], err));
+    TRY(pairs_tally_check(&input->tally, err));
     if (args->positional_count == 0)
         TRY(pairs_input_add_store(input, options->database, err));
     if (input->count == 0)
@@ -192,6 +202,15 @@ static enum err_code check_out(const char *out, struct err *err)
     return ERR_NONE;
 }
 
+static enum err_code run_container(const struct command_options *options,
+                                   const struct conf_args *args, struct err *err)
+{
+    if (args->positional_count > 0 || options->out != NULL)
+        return err_set(err, ERR_USAGE,
+                       "--sagemaker goes without PATH and --out: both are below --sagemaker-dir");
+    return container_train(options->sagemaker_dir, err);
+}
+
 static enum err_code run(const struct command_options *options, const struct conf_args *args,
                          struct err *err)
 {
@@ -210,6 +229,8 @@ static enum err_code run(const struct command_options *options, const struct con
                                   .half_life_days = options->half_life_days};
     int64_t started_ms = clock_mono_ms();
 
+    if (options->out == NULL)
+        return err_set(err, ERR_USAGE, "train needs --out; see --help");
     TRY(hyper_check(&options->hyper, err));
     TRY(check_out(options->out, err));
     TRY(choose_detector(options->detector, &train.detector, err));
@@ -217,6 +238,7 @@ static enum err_code run(const struct command_options *options, const struct con
     if (options->base != NULL)
         TRY(model_load(options->base, &base, err));
     pairs_input_init(&input);
+    TRY(pairs_tally_init(&input.tally, options->max_bad, err));
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
     TRY(gather(&input, options, args, err));
@@ -239,11 +261,13 @@ int cmd_train(int argc, char **argv)
         .temp_dir = "/tmp",
         .object_bytes_max = INT64_C(1) << 30,
         .detector = "prefix",
+        .max_bad = "0%",
         .alerts_per_day = NAN,
         .threshold_percentile = NAN,
         .threshold_score = NAN,
         .half_life_days = HALF_LIFE_DAYS_DEFAULT,
         .hyper = HYPER_DEFAULT,
+        .sagemaker_dir = CONTAINER_DIR_DEFAULT,
     };
     struct conf_args args = {0};
     struct err err = {0};
@@ -252,5 +276,6 @@ int cmd_train(int argc, char **argv)
     if (code != ERR_NONE || args.help)
         return command_exit(code, &err);
     stop_catch();
-    return command_exit(run(&options, &args, &err), &err);
+    code = options.sagemaker ? run_container(&options, &args, &err) : run(&options, &args, &err);
+    return command_exit(code, &err);
 }

@@ -89,7 +89,7 @@ static enum err_code find_file(struct exchange *x)
 {
     bool reads = strcmp(x->request.method, "GET") == 0 || strcmp(x->request.method, "HEAD") == 0;
 
-    if (!static_find(x->server->files, &x->uri, &x->file))
+    if (x->server->options.no_files || !static_find(x->server->files, &x->uri, &x->file))
         return no_such_path(x);
     if (reads)
         return ERR_NONE;

@@ -72,6 +72,7 @@ struct http_options {
     int64_t bodies_bytes_max;   /* 0: HTTP_BODIES_BYTES_MAX; a body that passes it gets 503 */
     const char *tls_cert_path, *tls_key_path; /* both or none */
     const char *web_dir; /* serve web files from here instead of the built-in ones; NULL */
+    bool no_files;       /* nothing but the routes is answered; no web_dir */
     void *app;
     /* Called on the request's thread when it is over; the program writes its log line. NULL: no
      * log. */

@@ -70,6 +70,14 @@ void model_freep(struct model **model);
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,
                        struct model_score *ret);
 
+/* Only IP Insights' part of it, the same numbers: what its endpoints answer. */
+void model_dot_products(const struct model *model, const struct model_pair *pairs, size_t count,
+                        double *ret);
+/* The two vectors whose inner product it is; each has room for model_dim numbers. */
+size_t model_dim(const struct model *model);
+void model_vectors(const struct model *model, const struct model_pair *pair, float *ret_ip,
+                   float *ret_entity);
+
 /* What the model says of itself. Texts live as long as the model. */
 struct model_info {
     char id[MODEL_ID_BYTES]; /* hex of the file's digest: the version */

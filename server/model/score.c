@@ -65,17 +65,24 @@ uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index,
     return entity_count <= entity_rows ? index : hash % entity_rows;
 }
 
+static void encode(const struct model *model, const struct ip *ip, float *ret)
+{
+    const struct model_parts *parts = &model->parts;
+    struct ip_path path;
+
+    ip_encoder_path(&model->encoder, ip, &path);
+    memset(ret, 0, parts->stride * sizeof *ret);
+    for (uint32_t i = 0; i < path.count; i++)
+        vector_add(ret, parts->prefix_vectors + path.rows[i] * (size_t)parts->stride, 1,
+                   parts->stride);
+}
+
 static float dot_product(const struct model *model, uint64_t row, const struct ip *ip)
 {
     const struct model_parts *parts = &model->parts;
     float sum[MODEL_DIM_MAX];
-    struct ip_path path;
 
-    ip_encoder_path(&model->encoder, ip, &path);
-    memset(sum, 0, parts->stride * sizeof *sum);
-    for (uint32_t i = 0; i < path.count; i++)
-        vector_add(sum, parts->prefix_vectors + path.rows[i] * (size_t)parts->stride, 1,
-                   parts->stride);
+    encode(model, ip, sum);
     return vector_dot(sum, parts->entity_vectors + row * parts->stride, parts->stride);
 }
 
@@ -125,6 +132,35 @@ void model_score_pairs(const struct model *model, const struct model_pair *pairs
         prefix_score(&model->parts.tree, place.entity, &pairs[i].ip, &prefix, NULL);
         judge(model, &pairs[i], place, &prefix, &ret[i]);
     }
+}
+
+static uint64_t row_of(const struct model_parts *parts, const struct model_pair *pair)
+{
+    return entity_vector_row(parts, entity_hash(parts->scoped, pair->spec, pair->entity));
+}
+
+void model_dot_products(const struct model *model, const struct model_pair *pairs, size_t count,
+                        double *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        ret[i] = (double)dot_product(model, row_of(&model->parts, &pairs[i]), &pairs[i].ip);
+}
+
+size_t model_dim(const struct model *model)
+{
+    return model->parts.dim;
+}
+
+void model_vectors(const struct model *model, const struct model_pair *pair, float *ret_ip,
+                   float *ret_entity)
+{
+    const struct model_parts *parts = &model->parts;
+    float sum[MODEL_DIM_MAX];
+
+    encode(model, &pair->ip, sum);
+    memcpy(ret_ip, sum, parts->dim * sizeof *ret_ip);
+    memcpy(ret_entity, parts->entity_vectors + row_of(parts, pair) * parts->stride,
+           parts->dim * sizeof *ret_entity);
 }
 
 static double sum_of(const float *bits, int first)

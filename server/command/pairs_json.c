@@ -1,0 +1,49 @@
+/* JSON instances to pairs. */
+#include "command/pairs_json.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+/* The only member of an object, when that is its name. */
+static const struct json *only(const struct json *node, const char *name)
+{
+    return json_type(node) == JSON_OBJECT && json_count(node) == 1 ? json_member(node, name) : NULL;
+}
+
+static const struct json *values_of(const struct json *root)
+{
+    const struct json *data = only(root, "data");
+    const struct json *features = only(data != NULL ? data : root, "features");
+    const struct json *values = only(features, "values");
+
+    return values != NULL ? values : features;
+}
+
+bool pairs_json_parse(const char *text, size_t length, struct pairs_row *ret,
+                      struct json_doc **ret_doc, struct pairs_fault *ret_fault)
+{
+    const struct json *values;
+    const char *entity, *address;
+    struct err err = {0};
+
+    *ret = (struct pairs_row){0};
+    if (json_parse(text, length, ret_doc, &err) != ERR_NONE)
+        return pairs_fault_set(ret_fault, PAIRS_FORM, 0, err.text);
+    values = values_of(json_root(*ret_doc));
+    if (json_type(values) != JSON_ARRAY || json_count(values) != 2)
+        return pairs_fault_set(ret_fault, PAIRS_COLUMNS, 0,
+                               "an instance must be {\"features\":[entity, ip]} or "
+                               "{\"data\":{\"features\":{\"values\":[entity, ip]}}}");
+    entity = json_text_of(json_first(values));
+    address = json_text_of(json_next(json_first(values)));
+    if (entity == NULL)
+        return pairs_fault_set(ret_fault, PAIRS_ENTITY, 0, "the entity must be a text");
+    if (address == NULL)
+        return pairs_fault_set(ret_fault, PAIRS_ADDRESS, 0, "the IP address must be a text");
+    if (!pairs_entity_check(entity, strlen(entity), ret_fault))
+        return false;
+    ret->entity = entity;
+    return pairs_address_read(address, &ret->ip, ret_fault);
+}
