@@ -201,6 +201,8 @@ install: all ## under DESTDIR/PREFIX; needs no compiler, node or npm to run
 	install -m 644 build/lib/pairwatch/libduckdb.so $(DESTDIR)$(LIBDIR)/libduckdb.so
 	install -m 644 deploy/pairwatch.1 $(DESTDIR)$(MANDIR)/pairwatch.1
 	install -m 644 README.md deploy/pairwatch.conf.example $(DESTDIR)$(DOCDIR)/
+	install -d $(DESTDIR)$(DOCDIR)/specs
+	install -m 644 server/lake/specs/* $(DESTDIR)$(DOCDIR)/specs/
 	sed 's|@BINDIR@|$(BINDIR)|' deploy/pairwatch-serve.service >$(DESTDIR)$(UNITDIR)/pairwatch-serve.service
 	sed 's|@BINDIR@|$(BINDIR)|' deploy/pairwatch-work.service >$(DESTDIR)$(UNITDIR)/pairwatch-work.service
 .PHONY: uninstall

@@ -42,10 +42,8 @@ const struct conf_command COMMAND_EVALUATE = {
     .more =
         "Lines are entity,ip,time,label: 1 = anomalous, 0 = not, -1 = left out. auc is over all "
         "pairs,\nmacro_auc the mean of the entities'. Intervals hold 95 % of what drawing the "
-        "lines anew "
-        "gives.\nFirst what decides, then each opinion (README.md of server/model), the prefix "
-        "tree's "
-        "plain sums,\nand with --train the baselines on the same lines.\n",
+        "lines anew gives.\nFirst what decides, then each opinion, the prefix tree's plain sums,\n"
+        "and with --train the baselines on the same lines.\n",
 };
 
 /* One scorer's samples of all rows. */

@@ -26,17 +26,17 @@ struct pairs_options {
 
 static const struct conf_setting SETTINGS[] = {
     {"spec", CONF_LIST, offsetof(struct pairs_options, specs), CONF_REQUIRED, 0, 0, "NAME",
-     "pair spec, may be repeated"},
+     "what to extract"},
     {"spec-dir", CONF_TEXT, offsetof(struct pairs_options, spec_dir), 0, 0, 0, "DIR",
-     "folder of more pair specs"},
-    {"since", CONF_TIME, offsetof(struct pairs_options, since_ms), 0, 0, 0, "TIME",
-     "in folders, pass over days before this one (by eventDay= in the path)"},
-    {"until", CONF_TIME, offsetof(struct pairs_options, until_ms), 0, 0, 0, "TIME",
-     "in folders, pass over this day and later ones"},
+     "more pair specs, *.spec files"},
+    {"since", CONF_TIME, offsetof(struct pairs_options, since_ms), 0, 0, 0, "DATE",
+     "in folders, leave out days before (eventDay= in the path)"},
+    {"until", CONF_TIME, offsetof(struct pairs_options, until_ms), 0, 0, 0, "DATE",
+     "in folders, leave out this day and later ones"},
     {"object-bytes-max", CONF_BYTES, offsetof(struct pairs_options, object_bytes_max), 0, 1024,
-     (double)(INT64_C(1) << 40), "SIZE", "refuse larger objects"},
+     (double)(INT64_C(1) << 40), "BYTES", "larger objects are refused"},
     {"temp-dir", CONF_TEXT, offsetof(struct pairs_options, temp_dir), 0, 0, 0, "DIR",
-     "where large objects may spill"},
+     "for what does not fit in memory"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -46,7 +46,9 @@ const struct conf_command COMMAND_PAIRS = {
     .positional = "PATH…",
     .settings = SETTINGS,
     .more = "A PATH is an object (Parquet or OCSF JSON) or a folder of them. One line of JSON per "
-            "distinct\npair and hour goes to stdout, refused traffic too (\"rejected\": true).\n",
+            "distinct\npair and hour goes to stdout, refused traffic too (\"rejected\": true).\n"
+            "Built in are cloudtrail-principal, dns-answer, eks-user, vpc-egress, vpc-ingress,\n"
+            "waf-client and workshop. How to write one: specs/README.md in share/doc/pairwatch.\n",
 };
 
 struct output {
@@ -156,7 +158,7 @@ static void print_counts(const struct output *output)
                   "objects %" PRIu64 " (%" PRIu64 " failed), rows %" PRIu64 ", pairs %" PRIu64 "\n",
                   output->objects, output->failed, output->rows, output->pairs);
     if (output->rows_unclaimed > 0)
-        (void)fprintf(stderr, "  of no asked spec       %12" PRIu64 " rows\n",
+        (void)fprintf(stderr, "  unscored, no_spec      %12" PRIu64 " rows\n",
                       output->rows_unclaimed);
     for (int reason = 0; reason < UNSCORED__MAX; reason++)
         if (output->unscored[reason] > 0)

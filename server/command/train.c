@@ -158,7 +158,7 @@ static void print_calibration(const struct model *model, const char *spec)
 
     if (!model_calibration(model, spec, &calibration))
         return;
-    (void)printf("  %-24s threshold %.4f, the %.10g percentile of %" PRIu64 " held-out pairs\n",
+    (void)printf("  %-24s threshold %.4f, above %.2f %% of %" PRIu64 " held-out pairs\n",
                  *spec != '\0' ? spec : "pairs", calibration.threshold,
                  calibration.threshold_percentile, calibration.sample_size);
 }

@@ -49,7 +49,8 @@ enum err_code object_open(const char *path, uint64_t bytes_max, int *ret_fd, uin
     *ret_size = (uint64_t)stat.st_size;
     if (*ret_size > bytes_max)
         return err_set(err, ERR_TOO_LARGE,
-                       "the object has %" PRIu64 " bytes, more than the limit of %" PRIu64,
+                       "the object has %" PRIu64 " bytes, more than the limit of %" PRIu64
+                       " (--object-bytes-max)",
                        *ret_size, bytes_max);
     *ret_fd = fd;
     fd = -1;

@@ -171,8 +171,13 @@ static enum err_code stream_start(struct parquet *parquet, const char *sql, stru
     static const char WHAT[] = "not readable as Parquet";
     const struct duckdb_api *api = parquet->api;
 
-    if (api->prepare(parquet->connection, sql, &ret->statement) != 0)
-        return duckdb_fault(ERR_CORRUPT, WHAT, api->prepare_error(ret->statement), err);
+    if (api->prepare(parquet->connection, sql, &ret->statement) != 0) {
+        const char *said = api->prepare_error(ret->statement);
+
+        if (said != NULL && strstr(said, "No magic bytes found at end") != NULL)
+            return err_set(err, ERR_CORRUPT, "%s: the end of the file is missing", WHAT);
+        return duckdb_fault(ERR_CORRUPT, WHAT, said, err);
+    }
     if (api->pending_prepared_streaming(ret->statement, &ret->pending) != 0)
         return duckdb_fault(ERR_CORRUPT, WHAT, api->pending_error(ret->pending), err);
     if (api->execute_pending(ret->pending, &ret->answer) != 0)

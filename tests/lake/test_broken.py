@@ -40,7 +40,7 @@ class Broken(kit.Case):
         for length in (1, 4, 11, len(self.bytes) // 2, len(self.bytes) - 1):
             with self.subTest(length=length):
                 path = self.write("cut.parquet", self.bytes[:length])
-                self.refuse(path, "Parquet")
+                self.refuse(path, "the end of the file is missing" if length > 11 else "Parquet")
 
     def test_damage_in_the_middle(self):
         """Rows before the damage are not handed out."""

@@ -208,10 +208,10 @@ class Other(kit.Case):
             row("CloudTrail", "NULL", "AWSService"))))
         answer = kit.pairs("cloudtrail-principal", path)
         self.assertEqual([(p["entity"], p["count"]) for p in answer.lines], [("u", 1)])
-        self.assertEqual(answer.unscored(), {"filtered": 2})
+        self.assertEqual(answer.unscored(), {"no_spec": 1, "filtered": 2})
         answer = kit.pairs("eks-user", path)
         self.assertEqual([(p["entity"], p["count"]) for p in answer.lines], [("n", 1)])
-        self.assertEqual(answer.unscored(), {})
+        self.assertEqual(answer.unscored(), {"no_spec": 3})
 
     def test_own_spec(self):
         self.write("mine.spec", "# mine\nname = mine\nclasses = 4001\nentity = unmapped_.k\n"
