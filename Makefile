@@ -14,7 +14,7 @@ CC       := $(if $(filter clang,$(PROFILE)),clang,gcc)
 endif
 JOBS     := -j$(shell nproc 2>/dev/null || echo 2)
 
-PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 zlib
+PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 libpq zlib
 WERROR   ?= -Werror
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(WERROR)
@@ -132,18 +132,27 @@ $(B)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) 
 	$(Q)$$(CC) $$(CFLAGS_ALL) -Itests -Wno-missing-prototypes $(LDHARDEN) -o $$@ $$< $(B)/gen/assets.o \
 	    -Wl,--start-group $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) -Wl,--end-group $$(LDLIBS_ALL) $(TEST_LIBS)
 .PHONY: unit-$(1)
-unit-$(1): $(call unit_tests,$(1))
+unit-$(1): $(filter-out $(B)/tests/store/postgres_test,$(call unit_tests,$(1)))
 	$$(Q)$$(call run_each,$$^)
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
-UNIT_TESTS := $(foreach l,$(LAYERS),$(call unit_tests,$(l)))
+# What is one engine's alone runs on that engine.
+SQLITE_ALONE := $(patsubst %,$(B)/tests/store/%_test,sqlite plan)
+POSTGRES_ALONE := $(B)/tests/store/postgres_test
+ALL_TESTS := $(foreach l,$(LAYERS),$(call unit_tests,$(l)))
+UNIT_TESTS := $(filter-out $(POSTGRES_ALONE),$(ALL_TESTS))
+STORE_TESTS := $(filter-out $(SQLITE_ALONE) $(B)/tests/store/statements_test,$(call unit_tests,store))
 
 .PHONY: unit
 unit: $(UNIT_TESTS) ## unit tests; unit-LAYER for those of one folder of server/
 	$(Q)$(call run_each,$(UNIT_TESTS))
 
+.PHONY: unit-postgres
+unit-postgres: $(STORE_TESTS) ## the tests of the store on PostgreSQL, one of their own
+	$(Q)tests/postgres sh -c '$(call run_each,$(STORE_TESTS))'
+
 .PHONY: programs
-programs: all $(UNIT_TESTS) # the binary and the unit tests, built and not run
+programs: all $(ALL_TESTS) # the binary and the unit tests, built and not run
 
 .PHONY: demo
 demo: ## simulate a company, train, score, serve the dashboard on 127.0.0.1:PORT

@@ -10,8 +10,8 @@ struct migrate_options {
 };
 
 static const struct conf_setting SETTINGS[] = {
-    {"database", CONF_TEXT, offsetof(struct migrate_options, database), 0, 0, 0, "sqlite:FILE",
-     "the database; made when there is none"},
+    {"database", CONF_TEXT, offsetof(struct migrate_options, database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 

@@ -30,8 +30,8 @@ static const char LISTEN_DEFAULT[] = "127.0.0.1:8080";
 static const struct conf_setting SETTINGS[] = {
     {"listen", CONF_TEXT, SERVE(listen), 0, 0, 0, "HOST:PORT",
      "address to answer on; port 0 picks a free one"},
-    {"database", CONF_TEXT, SERVE(database), 0, 0, 0, "sqlite:FILE",
-     "where results are kept; made when there is none"},
+    {"database", CONF_TEXT, SERVE(database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept"},
     {"model", CONF_TEXT, SERVE(model), 0, 0, 0, "FILE",
      "register this model, so that posted scores of it get threshold and percentile"},
     {"web-dir", CONF_TEXT, SERVE(web_dir), 0, 0, 0, "DIR",

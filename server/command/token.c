@@ -21,8 +21,8 @@ struct token_options {
 };
 
 static const struct conf_setting SETTINGS[] = {
-    {"database", CONF_TEXT, offsetof(struct token_options, database), 0, 0, 0, "sqlite:FILE",
-     "the database; made when there is none"},
+    {"database", CONF_TEXT, offsetof(struct token_options, database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {"role", CONF_TEXT, offsetof(struct token_options, role), CONF_FLAG_ONLY, 0, 0, "ROLE",
      "ingest, read, triage (includes read) or admin"},
     {"expires", CONF_DURATION, offsetof(struct token_options, expires_ms), CONF_FLAG_ONLY, 0, 0,

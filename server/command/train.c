@@ -41,7 +41,7 @@ static const struct conf_setting SETTINGS[] = {
      "leave out what is of days before (eventDay= in the path, time in CSV)"},
     {"until", CONF_TIME, AT(until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
      "leave out what is of this day and later"},
-    {"database", CONF_TEXT, AT(database), CONF_FLAG_ONLY, 0, 0, "sqlite:FILE",
+    {"database", CONF_TEXT, AT(database), CONF_FLAG_ONLY, 0, 0, "URL",
      "leave out what triage speaks against; without a PATH learn what was observed there"},
     {"base", CONF_TEXT, AT(base), CONF_FLAG_ONLY, 0, 0, "FILE",
      "learn on from this model: its prefix tree gains the pairs, its vectors stay"},

@@ -20,8 +20,8 @@ struct user_options {
 };
 
 static const struct conf_setting SETTINGS[] = {
-    {"database", CONF_TEXT, offsetof(struct user_options, database), 0, 0, 0, "sqlite:FILE",
-     "the database; made when there is none"},
+    {"database", CONF_TEXT, offsetof(struct user_options, database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {"role", CONF_TEXT, offsetof(struct user_options, role), CONF_FLAG_ONLY, 0, 0, "ROLE",
      "read, triage (includes read) or admin"},
     {"password-file", CONF_TEXT, offsetof(struct user_options, password_file), CONF_FLAG_ONLY, 0, 0,

@@ -9,6 +9,7 @@
 #include "store/db.h"
 
 enum { CHANGE_ROW_ARENA_BYTES = 1 << 20, CHANGE_TEXT_CHARS_MAX = 65536 };
+enum { CHAIN_PAGE_ROWS = 1000 }; /* an engine may hold a page of them in memory */
 
 const char *const CHANGE_KIND_WORDS[] = {
     "finding_created", "finding_sighted", "finding_updated", "note_added",    "model_registered",
@@ -135,20 +136,37 @@ static enum err_code check_link(const struct chained *row, int64_t seq,
     return ERR_NONE;
 }
 
-enum err_code change_verify(struct db *db, struct err *err)
+/* The rows after *after, of which the first should be *expected; moves both on. */
+static enum err_code verify_page(struct db *db, int64_t *after, int64_t *expected,
+                                 uint8_t previous[static SHA256_BYTES], struct err *err)
 {
     AUTO(query_done) struct query q = {0};
     AUTO(arena_done) struct arena arena = {0};
-    uint8_t previous[SHA256_BYTES] = {0};
     struct chained row;
 
     arena_init(&arena, CHANGE_ROW_ARENA_BYTES);
-    TRY(db_query(db, SQL_CHANGE_CHAIN, PARAMS(P_INT(CHANGE_TEXT_CHARS_MAX)), &q, err));
-    for (int64_t seq = 1; query_next(&q, CHAINED_FIELDS, &arena, &row); seq++) {
-        TRY(check_link(&row, seq, previous, err));
+    TRY(db_query(db, SQL_CHANGE_CHAIN,
+                 PARAMS(P_INT(CHANGE_TEXT_CHARS_MAX), P_INT(*after), P_INT(CHAIN_PAGE_ROWS)), &q,
+                 err));
+    while (query_next(&q, CHAINED_FIELDS, &arena, &row)) {
+        TRY(check_link(&row, *expected, previous, err));
+        *after = row.seq;
+        ++*expected;
         arena_reset(&arena);
     }
     return query_end(&q, err);
+}
+
+enum err_code change_verify(struct db *db, struct err *err)
+{
+    uint8_t previous[SHA256_BYTES] = {0};
+    int64_t after = INT64_MIN, expected = 1, before;
+
+    do {
+        before = expected;
+        TRY(verify_page(db, &after, &expected, previous, err));
+    } while (expected - before == CHAIN_PAGE_ROWS);
+    return ERR_NONE;
 }
 
 enum err_code change_add(struct db *db, enum change_kind kind, const char *actor,

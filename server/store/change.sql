@@ -18,7 +18,7 @@ SELECT seq, hash FROM change ORDER BY seq DESC LIMIT 1;
 -- name: CHANGE_CHAIN
 SELECT seq, time_ms AS time, kind, substr(actor, 1, $1) AS actor, finding_id AS finding,
        substr(body, 1, $1) AS body, substr(hash, 1, 33) AS hash
-  FROM change ORDER BY seq;
+  FROM change WHERE seq > $2 ORDER BY seq LIMIT $3;
 
 -- name: CHANGE_INSERT
 -- mode: write

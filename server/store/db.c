@@ -13,6 +13,8 @@
 #include "store/dictionary.h"
 #include "store/migrate.h"
 
+enum { SCHEME_SAID_MAX = 100 };
+
 struct db {
     const struct db_backend *backend;
     void *handle;
@@ -20,10 +22,11 @@ struct db {
     bool in_transaction;
     void *statements[SQL__MAX];
     struct entity_memory *entities; /* NULL on a reading connection */
+    uint64_t connections;           /* of the engine, when the last transaction began */
     int64_t fail_after;             /* tests: the n-th step from now on fails; 0 = never */
 };
 
-static const struct db_backend *const BACKENDS[] = {&DB_SQLITE};
+static const struct db_backend *const BACKENDS[] = {&DB_SQLITE, &DB_POSTGRES};
 
 /* The backend of a url and the rest after "scheme:"; NULL when there is none. */
 static const struct db_backend *backend_of(const char *url, const char **ret_rest)
@@ -40,6 +43,14 @@ static const struct db_backend *backend_of(const char *url, const char **ret_res
     return NULL;
 }
 
+/* Of an unknown url only what comes before the colon is said: a password may follow. */
+static int scheme_length(const char *url)
+{
+    size_t length = strcspn(url, ":");
+
+    return length < SCHEME_SAID_MAX ? (int)length : SCHEME_SAID_MAX;
+}
+
 enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret, struct err *err)
 {
     const char *rest = NULL;
@@ -48,7 +59,9 @@ enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret, 
     struct db *db;
 
     if (backend == NULL)
-        return err_set(err, ERR_INVALID, "a database is sqlite:FILE, not \"%.100s\"", url);
+        return err_set(err, ERR_INVALID,
+                       "a database is sqlite:FILE or postgresql://…, not \"%.*s\"",
+                       scheme_length(url), url);
     TRY(backend->open(rest, mode, &handle, err));
     db = own_alloc(sizeof *db);
     *db = (struct db){.backend = backend, .handle = handle, .mode = mode};
@@ -58,12 +71,20 @@ enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret, 
     return ERR_NONE;
 }
 
+static const char *text_for(const struct db *db, int sql)
+{
+    const struct sql_statement *statement = &SQL_STATEMENTS[sql];
+
+    return db->backend == &DB_POSTGRES && statement->postgres != NULL ? statement->postgres
+                                                                      : statement->text;
+}
+
 static enum err_code prepare_all(struct db *db, struct err *err)
 {
     for (int i = 0; i < SQL__MAX; i++) {
         if (SQL_STATEMENTS[i].write && db->mode != DB_WRITE)
             continue;
-        TRY(db->backend->prepare(db->handle, SQL_STATEMENTS[i].name, SQL_STATEMENTS[i].text,
+        TRY(db->backend->prepare(db->handle, SQL_STATEMENTS[i].name, text_for(db, i),
                                  &db->statements[i], err));
     }
     return ERR_NONE;
@@ -344,9 +365,16 @@ enum err_code db_row(struct db *db, enum sql_id sql, const struct param *params,
 
 enum err_code db_begin(struct db *db, struct tx *ret, struct err *err)
 {
+    const struct db_backend *backend = db->backend;
+
     ASSERT(!db->in_transaction);
-    TRY(db_script(db, db->mode == DB_WRITE ? db->backend->begin_write : "BEGIN", err));
+    TRY(db_script(db, db->mode == DB_WRITE ? backend->begin_write : backend->begin_read, err));
     db->in_transaction = true;
+    if (db->entities != NULL && backend->connections != NULL &&
+        backend->connections(db->handle) != db->connections) {
+        db->connections = backend->connections(db->handle);
+        entity_memory_forget(db->entities);
+    }
     *ret = (struct tx){.db = db, .open = true};
     return ERR_NONE;
 }

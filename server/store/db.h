@@ -1,9 +1,12 @@
 #pragma once
-/* Connections, queries and transactions; the engine is behind db_backend.h (SQLite now, made for
- * PostgreSQL beside it). SQL lives in store/X.sql beside X.c: "-- name: FINDING_GET" heads each
+/* Connections, queries and transactions; the engine (SQLite or PostgreSQL) is behind
+ * db_backend.h. SQL lives in store/X.sql beside X.c: "-- name: FINDING_GET" heads each
  * statement, and server/tools/statements.awk turns them into enum sql_id and their texts. Every
  * statement is prepared at open, so a bad one fails at start. Parameters are $1, $2 … in order of
- * first appearance.
+ * first
+ * appearance. That first appearance tells PostgreSQL a parameter's type, so it stands beside a
+ * column: (s.name = $5 OR $5 IS NULL). "-- postgres:" heads the text for PostgreSQL where the two
+ * cannot be the same.
  * A struct db belongs to one thread. */
 #include "base/err.h"
 #include "base/field.h"
@@ -18,10 +21,11 @@ struct db;
 
 enum db_mode {
     DB_READ,  /* never writes, sees the last commit */
-    DB_WRITE, /* one per process: the writer's; makes the file when there is none */
+    DB_WRITE, /* one per process: the writer's; SQLite's makes the file when there is none */
 };
 
-/* "sqlite:FILE". Does not migrate: see migrate.h. ERR_NOT_FOUND, ERR_FULL (read-only file or full
+/* "sqlite:FILE", or "postgresql://…" as libpq reads it: then ERR_BUSY when it cannot be reached.
+ * Does not migrate: see migrate.h. ERR_NOT_FOUND, ERR_FULL (read-only file or full
  * disk), ERR_CORRUPT, ERR_INVALID (of a newer version: says which) in one sentence with what to do.
  */
 NODISCARD enum err_code db_open(const char *url, enum db_mode mode, struct db **ret,

@@ -11,11 +11,15 @@ enum db_step { DB_STEP_ROW, DB_STEP_END, DB_STEP_ERROR };
 struct db_backend {
     const char *scheme;         /* "sqlite": the url is scheme:rest */
     const char *migrations_dir; /* of the asset names: "migrations/sqlite/" */
+    const char *begin_read;     /* the statement that opens a transaction on one snapshot */
     const char *begin_write;    /* the statement that opens a writing transaction */
     const char *foreign_tables; /* counts the tables beside schema_migration */
     enum err_code (*open)(const char *rest, enum db_mode mode, void **ret, struct err *err);
     void (*close)(void *handle);
     void (*deadline)(void *handle, int64_t mono_ms);
+    /* How often it was connected so far: what is remembered of rows is of one connection, for
+     * another server may have lost the last commits. NULL: always the same. */
+    uint64_t (*connections)(void *handle);
     /* Runs several statements without parameters: migrations and pragmas. */
     enum err_code (*script)(void *handle, const char *sql, struct err *err);
 
@@ -37,7 +41,7 @@ struct db_backend {
     const char *(*column_text)(void *statement, int column);
     struct blob (*column_blob)(void *statement, int column);
 };
-extern const struct db_backend DB_SQLITE;
+extern const struct db_backend DB_SQLITE, DB_POSTGRES;
 
 /* For migrate.c: a connection without prepared statements. */
 NODISCARD enum err_code db_open_bare(const char *url, enum db_mode mode, struct db **ret,

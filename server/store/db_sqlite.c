@@ -291,6 +291,7 @@ const struct db_backend DB_SQLITE = {
     .scheme = "sqlite",
     .migrations_dir = "migrations/sqlite/",
     .begin_write = "BEGIN IMMEDIATE",
+    .begin_read = "BEGIN",
     .foreign_tables = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'"
                       " AND name NOT IN ('schema_migration', 'sqlite_sequence')",
     .open = sqlite_open,

@@ -25,7 +25,7 @@ struct entity_memory *entity_memory_new(void)
     return own_alloc(sizeof(struct entity_memory));
 }
 
-static void forget_all(struct entity_memory *memory)
+void entity_memory_forget(struct entity_memory *memory)
 {
     for (size_t i = 0; i < ENTITY_SLOTS; i++)
         free(memory->slots[i].uid);
@@ -36,7 +36,7 @@ void entity_memory_free(struct entity_memory *memory)
 {
     if (memory == NULL)
         return;
-    forget_all(memory);
+    entity_memory_forget(memory);
     free(memory);
 }
 
@@ -48,7 +48,7 @@ void entity_memory_committed(struct entity_memory *memory)
 void entity_memory_rolled_back(struct entity_memory *memory)
 {
     if (memory->uncommitted)
-        forget_all(memory);
+        entity_memory_forget(memory);
 }
 
 static void remember(struct entity_slot *slot, const char *uid, int64_t id)

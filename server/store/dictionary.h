@@ -22,3 +22,4 @@ struct entity_memory *entity_memory_new(void);
 void entity_memory_free(struct entity_memory *memory); /* accepts NULL */
 void entity_memory_committed(struct entity_memory *memory);
 void entity_memory_rolled_back(struct entity_memory *memory);
+void entity_memory_forget(struct entity_memory *memory); /* all of them */

@@ -17,18 +17,18 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
  WHERE (f.last_seen_ms, f.id) < ($1, $2)
    AND ((1 << f.status) & $3) <> 0
    AND ((1 << COALESCE(f.verdict, 30)) & $4) <> 0
-   AND ($5 IS NULL OR s.name = $5)
-   AND ($6 IS NULL OR e.uid = $6)
-   AND ($7 IS NULL OR substr(e.uid, 1, length($7)) = $7)
-   AND ($8 IS NULL OR f.ip BETWEEN $8 AND $9)
-   AND ($10 IS NULL OR f.score >= $10)
+   AND (s.name = $5 OR $5 IS NULL)
+   AND (e.uid = $6 OR $6 IS NULL)
+   AND (substr(e.uid, 1, length($7)) = $7 OR $7 IS NULL)
+   AND (f.ip BETWEEN $8 AND $9 OR $8 IS NULL)
+   AND (f.score >= $10 OR $10 IS NULL)
    AND COALESCE(f.percentile, -1) >= $11
    AND f.last_seen_ms >= $12
    AND f.last_seen_ms < $13
-   AND ($14 IS NULL OR COALESCE(f.assignee, '') = $14)
-   AND ($15 IS NULL OR f.tags LIKE $15 ESCAPE '\')
-   AND ($16 IS NULL OR e.uid LIKE $16 ESCAPE '\' OR f.tags LIKE $16 ESCAPE '\'
-        OR f.account LIKE $16 ESCAPE '\' OR f.ip_text LIKE $16 ESCAPE '\')
+   AND (COALESCE(f.assignee, '') = $14 OR $14 IS NULL)
+   AND (f.tags LIKE $15 ESCAPE '\' OR $15 IS NULL)
+   AND (e.uid LIKE $16 ESCAPE '\' OR f.tags LIKE $16 ESCAPE '\'
+        OR f.account LIKE $16 ESCAPE '\' OR f.ip_text LIKE $16 ESCAPE '\' OR $16 IS NULL)
  ORDER BY f.last_seen_ms DESC, f.id DESC LIMIT $17;
 
 -- name: FINDING_LIST_BY_SCORE
@@ -41,18 +41,18 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
  WHERE (f.rank, f.score, f.id) < ($1, $2, $3)
    AND ((1 << f.status) & $4) <> 0
    AND ((1 << COALESCE(f.verdict, 30)) & $5) <> 0
-   AND ($6 IS NULL OR s.name = $6)
-   AND ($7 IS NULL OR e.uid = $7)
-   AND ($8 IS NULL OR substr(e.uid, 1, length($8)) = $8)
-   AND ($9 IS NULL OR f.ip BETWEEN $9 AND $10)
-   AND ($11 IS NULL OR f.score >= $11)
-   AND f.rank >= $12 - 6 AND COALESCE(f.percentile, -1) >= $12
+   AND (s.name = $6 OR $6 IS NULL)
+   AND (e.uid = $7 OR $7 IS NULL)
+   AND (substr(e.uid, 1, length($8)) = $8 OR $8 IS NULL)
+   AND (f.ip BETWEEN $9 AND $10 OR $9 IS NULL)
+   AND (f.score >= $11 OR $11 IS NULL)
+   AND COALESCE(f.percentile, -1) >= $12 AND f.rank >= $12 - 6
    AND f.last_seen_ms >= $13
    AND f.last_seen_ms < $14
-   AND ($15 IS NULL OR COALESCE(f.assignee, '') = $15)
-   AND ($16 IS NULL OR f.tags LIKE $16 ESCAPE '\')
-   AND ($17 IS NULL OR e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'
-        OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\')
+   AND (COALESCE(f.assignee, '') = $15 OR $15 IS NULL)
+   AND (f.tags LIKE $16 ESCAPE '\' OR $16 IS NULL)
+   AND (e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'
+        OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\' OR $17 IS NULL)
  ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $18;
 
 -- name: FINDING_WHY

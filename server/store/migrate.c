@@ -187,13 +187,13 @@ enum err_code migrate_run(const char *url, struct err *err)
     list = ARENA_NEW(&arena, struct applied_list);
     TRY(db_open_bare(url, DB_WRITE, &db, err));
     TRY(db_begin(db, &tx, err));
+    TRY(db_script(db, TABLE, err)); /* first: a query of a table that is not there ends the rest */
     TRY(list_applied(db, &arena, list, err));
     TRY(check_applied(db, list, err));
     if (nth_migration(db, list->count) == NULL)
         return ERR_NONE;
     if (list->count == 0)
         TRY(check_foreign(db, err));
-    TRY(db_script(db, TABLE, err));
     for (size_t i = list->count; (next = nth_migration(db, i)) != NULL; i++)
         TRY(apply(db, next, &arena, err));
     return tx_commit(&tx, err);

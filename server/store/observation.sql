@@ -14,3 +14,6 @@ SELECT time, count FROM
 INSERT INTO observation (entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count,
        score, percentile, finding_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+-- postgres:
+COPY observation (entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count,
+       score, percentile, finding_id) FROM STDIN;

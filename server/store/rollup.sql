@@ -19,7 +19,7 @@ SELECT r.hour_ms AS time, r.observations, r.events, r.flagged, r.unknown_entitie
        r.unseen_networks, r.histogram
   FROM rollup_hour r JOIN spec s ON s.id = r.spec_id JOIN model m ON m.id = r.model_id
  WHERE r.hour_ms >= $1 AND r.hour_ms < $2
-   AND ($3 IS NULL OR s.name = $3) AND ($4 IS NULL OR m.uid = $4)
+   AND (s.name = $3 OR $3 IS NULL) AND (m.uid = $4 OR $4 IS NULL)
  ORDER BY r.hour_ms;
 
 -- name: ROLLUP_FIRST
@@ -37,7 +37,7 @@ SELECT s.name AS name
 -- name: ROLLUP_LAST_MODEL
 SELECT m.uid AS name
   FROM rollup_hour r JOIN spec s ON s.id = r.spec_id JOIN model m ON m.id = r.model_id
- WHERE r.hour_ms >= $1 AND r.hour_ms < $2 AND ($3 IS NULL OR s.name = $3)
+ WHERE r.hour_ms >= $1 AND r.hour_ms < $2 AND (s.name = $3 OR $3 IS NULL)
  ORDER BY r.hour_ms DESC, m.id DESC LIMIT 1;
 
 -- name: COUNTER_ADD

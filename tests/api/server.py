@@ -1,4 +1,6 @@
-"""Starts the real binary on a free port with a database of its own, and talks to it."""
+"""Starts the real binary on a free port with a database of its own, and talks to it.
+
+The database is a SQLite file, or a schema of the server that TEST_POSTGRES names."""
 import base64
 import gzip
 import http.client
@@ -7,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -15,6 +18,7 @@ from pathlib import Path
 from contract import ROOT, Contract
 
 BINARY = Path(os.environ.get("PAIRWATCH_BINARY", ROOT / "build" / "release" / "pairwatch")).resolve()
+POSTGRES = os.environ.get("TEST_POSTGRES")
 START_SECONDS_MAX = 20
 REPLY_SECONDS_MAX = 20
 CONTRACT = Contract()
@@ -107,9 +111,29 @@ class Server:
         self.binary, self.arguments = binary, arguments
         self.folder = Path(tempfile.mkdtemp(prefix="pairwatch-api-"))
         self.database = f"sqlite:{self.folder / 'test.db'}"
+        if POSTGRES:
+            self.schema = "api_" + re.sub("[^a-z0-9]", "_", self.folder.name.lower())
+            self.database = f"{POSTGRES}?options=-csearch_path%3D{self.schema}"
+            self.execute(f"CREATE SCHEMA {self.schema}")
         self.process = None
         self.password = "a long enough password"
         self.used_tokens = {}
+
+    def execute(self, sql):
+        """SQL behind the program's back."""
+        if POSTGRES:
+            subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", self.database, "-c", sql],
+                           check=True, timeout=60)
+            return
+        with sqlite3.connect(self.folder / "test.db") as db:
+            db.execute(sql)
+
+    def stored(self):
+        """Everything the database holds, as bytes."""
+        if POSTGRES:
+            return subprocess.run(["pg_dump", "-n", self.schema, POSTGRES], check=True, timeout=60,
+                                  capture_output=True).stdout
+        return b"".join(path.read_bytes() for path in self.folder.iterdir())
 
     def command(self, *arguments, input=None, check=True):
         """Runs a subcommand against this database."""
@@ -177,6 +201,8 @@ class Server:
                 self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+            if POSTGRES:
+                self.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
     def make_token(self, name, role):
         done = self.command("token", "create", name, "--role", role)

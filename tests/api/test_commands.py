@@ -2,21 +2,19 @@
 import os
 import re
 import socket
-import sqlite3
 import ssl
 import subprocess
 import unittest
 import urllib.request
 
-from server import BINARY, Client, Server
+from server import BINARY, POSTGRES, Client, Server
 
 LONG = "correct horse battery"
 
 
-class Commands(unittest.TestCase):
+class Outside(unittest.TestCase):
     def setUp(self):
         self.server = Server()
-        self.file = self.server.folder / "test.db"
 
     def tearDown(self):
         if self.server.folder.exists():
@@ -40,6 +38,8 @@ class Commands(unittest.TestCase):
         for word in words:
             self.assertIn(word, done.stderr)
 
+
+class Commands(Outside):
     def test_a_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
@@ -49,28 +49,8 @@ class Commands(unittest.TestCase):
 
     def test_a_database_of_a_newer_version(self):
         self.server.command("migrate")
-        with sqlite3.connect(self.file) as db:
-            (table,) = [t for (t,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE "
-                                                 "'%migration%' AND type = 'table'")]
-            columns = [c[1] for c in db.execute(f"PRAGMA table_info({table})")]
-            row = list(db.execute(f"SELECT * FROM {table}").fetchone())
-            row[0] = 9999
-            db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(columns))})", row)
+        self.server.execute("INSERT INTO schema_migration VALUES ('9999_later.sql', 'x', 1)")
         self.fails(self.serve(), 1, "newer")
-
-    def test_a_file_that_is_no_database(self):
-        self.file.write_bytes(b"this is no database, and long enough to be looked at" * 100)
-        self.fails(self.serve(), 1, "test.db")
-
-    def test_a_folder_that_is_not_there(self):
-        self.server.database = "sqlite:/nonexistent/folder/x.db"
-        self.fails(self.serve(), 1, "/nonexistent/folder/x.db")
-
-    def test_a_read_only_folder(self):
-        os.chmod(self.server.folder, 0o500)
-        # root without the capability to write everywhere is like anybody
-        plain = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-        self.fails(self.serve(through=plain if os.geteuid() == 0 else []), 1, "test.db")
 
     def test_a_missing_model(self):
         self.fails(self.serve("--model", "/nonexistent.model"), 1, "/nonexistent.model")
@@ -160,15 +140,14 @@ class Commands(unittest.TestCase):
         self.server.start()
         cookie = self.server.sign_in("ana", LONG).cookie
         self.server.stop()
-        stored = b"".join(path.read_bytes() for path in self.server.folder.iterdir())
+        stored = self.server.stored()
         for text in (secret, LONG, cookie):
             self.assertNotIn(text.encode(), stored)
 
     def test_a_token_that_expired(self):
         secret = self.server.make_token("old", "read")
         self.server.start()
-        with sqlite3.connect(self.file) as db:
-            db.execute("UPDATE token SET expires_ms = 1000")
+        self.server.execute("UPDATE token SET expires_ms = 1000")
         self.assertEqual(Client(self.server.port, token=secret).get("/metrics").status, 401)
 
     def test_tls(self):
@@ -203,6 +182,24 @@ class Commands(unittest.TestCase):
         self.assertTrue(re.search(r"GET.*/api/v1/findings.*200", log), log)
         for text in (secret, LONG, ana.cookie, ana.csrf):
             self.assertNotIn(text, log)
+
+
+if not POSTGRES:
+
+    class Files(Outside):
+        def test_a_file_that_is_no_database(self):
+            (self.server.folder / "test.db").write_bytes(b"this is no database, and long enough to be looked at" * 100)
+            self.fails(self.serve(), 1, "test.db")
+
+        def test_a_folder_that_is_not_there(self):
+            self.server.database = "sqlite:/nonexistent/folder/x.db"
+            self.fails(self.serve(), 1, "/nonexistent/folder/x.db")
+
+        def test_a_read_only_folder(self):
+            os.chmod(self.server.folder, 0o500)
+            # root without the capability to write everywhere is like anybody
+            plain = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+            self.fails(self.serve(through=plain if os.geteuid() == 0 else []), 1, "test.db")
 
 
 if __name__ == "__main__":

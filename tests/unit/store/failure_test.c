@@ -17,7 +17,7 @@ static int64_t rows(void)
                    " + (SELECT COUNT(*) FROM change) + (SELECT COUNT(*) FROM entity)"
                    " + (SELECT COUNT(*) FROM rollup_hour) + (SELECT COUNT(*) FROM object)"
                    " + (SELECT COUNT(*) FROM request) + (SELECT COUNT(*) FROM note)"
-                   " + (SELECT COUNT(*) FROM user)");
+                   " + (SELECT COUNT(*) FROM \"user\")");
 }
 
 /* The n-th step fails, for every n until nothing fails any more. */
@@ -96,60 +96,6 @@ TEST(each_step_of_a_new_user_may_fail)
     fail_each_step("a user", user_create_job_run, &job);
 }
 
-/* SQLite refuses pages beyond max_page_count as it refuses a full disk. */
-TEST(a_full_disk_undoes_the_batch_and_the_next_one_goes_on)
-{
-    enum { MANY = 5000 };
-    static struct scored_pair pairs[MANY];
-    struct ingest_object object = object_of("a");
-    struct ingest_batch batch = batch_of(pairs, MANY);
-    struct ingest_job job = {.batch = &batch};
-    int64_t before;
-
-    given_model("m1");
-    for (int i = 0; i < MANY; i++)
-        pairs[i] = usual("i-1", "10.1.2.3");
-    batch.object = &object;
-    before = rows();
-    CHECK(sql_int_on(store.db, "PRAGMA max_page_count = 60") == 60);
-    CHECK_ERR(ERR_FULL, run_job(ingest_job, &job));
-    CHECK_HAS(err.text, "make room on the disk, nothing was lost");
-    CHECK(rows() == before);
-    CHECK(sql_int_on(store.db, "PRAGMA max_page_count = 100000") == 100000);
-    CHECK_OK(run_job(ingest_job, &job));
-    CHECK(!job.result.repeated && job.result.observations == MANY);
-}
-
-/* The same through the writer, whose savepoint is gone with the transaction. */
-TEST(the_writer_tells_that_the_disk_is_full)
-{
-    enum { MANY = 5000 };
-    static struct scored_pair pairs[MANY];
-    struct ingest_batch batch = batch_of(pairs, MANY);
-    struct ingest_job job = {.batch = &batch};
-    const struct rlimit small = {200000, RLIM_INFINITY};
-    struct rlimit before;
-    struct writer *writer;
-    enum err_code code;
-
-    given_model("m1");
-    for (int i = 0; i < MANY; i++)
-        pairs[i] = usual("i-1", "10.1.2.3");
-    store_close();
-    CHECK_OK(writer_start(store.url, &writer, &err));
-    (void)signal(SIGXFSZ, SIG_IGN);
-    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
-    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    code = writer_run(writer, ingest_job, &job, &err);
-    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
-    CHECK(code == ERR_FULL || code == ERR_IO);
-    CHECK(strstr(err.text, "savepoint") == NULL && strchr(err.text, '\n') == NULL);
-    CHECK_OK(writer_run(writer, ingest_job, &job, &err));
-    writer_stop(writer);
-    store_open();
-    CHECK(sql_int("SELECT COUNT(*) FROM observation") == MANY);
-}
-
 static void given_pairs(struct scored_pair *pairs, int batch)
 {
     static char names[BATCH_PAIRS][16];
@@ -192,12 +138,14 @@ static enum err_code ingest_all(const char *url, uint64_t *ret_sum)
 /* One number over everything that must come out the same, whatever happened on the way. */
 static int64_t fingerprint(void)
 {
-    return sql_int("SELECT (SELECT COUNT(*) * 1000003 + SUM(entity_id * count) FROM observation)"
-                   " + (SELECT SUM(sightings * 31 + observations * 7 + version) FROM finding) * 17"
-                   " + (SELECT SUM(observations * 13 + flagged) FROM rollup_hour) * 19"
-                   " + (SELECT COUNT(*) * 101 + MAX(seq) FROM change) * 23"
-                   " + (SELECT COUNT(*) * 7 + SUM(attempts) FROM object) * 29"
-                   " + (SELECT COUNT(*) FROM observation WHERE finding_id IS NOT NULL) * 37");
+    return sql_int(
+        "SELECT (SELECT COUNT(*) * 1000003 + SUM(CAST(substr(e.uid, 3) AS BIGINT) * o.count)"
+        " FROM observation o JOIN entity e ON e.id = o.entity_id)"
+        " + (SELECT SUM(sightings * 31 + observations * 7 + version) FROM finding) * 17"
+        " + (SELECT SUM(observations * 13 + flagged) FROM rollup_hour) * 19"
+        " + (SELECT COUNT(*) * 101 + MAX(seq) FROM change) * 23"
+        " + (SELECT COUNT(*) * 7 + SUM(attempts) FROM object) * 29"
+        " + (SELECT COUNT(*) FROM observation WHERE finding_id IS NOT NULL) * 37");
 }
 
 static void kill_one_in(int64_t delay_us)
@@ -246,8 +194,9 @@ TEST(killed_in_the_middle_it_ends_as_if_undisturbed)
     CHECK_OK(ingest_all(store.url, &sum));
     store_open();
     CHECK(fingerprint() == undisturbed);
-    CHECK(sql_int_on(store.db, "SELECT COUNT(*) FROM pragma_integrity_check"
-                               " WHERE integrity_check <> 'ok'") == 0);
+    if (store.postgres == NULL)
+        CHECK(sql_int_on(store.db, "SELECT COUNT(*) FROM pragma_integrity_check"
+                                   " WHERE integrity_check <> 'ok'") == 0);
 }
 
 int main(void)
@@ -256,8 +205,6 @@ int main(void)
         STORE_TEST(each_step_of_a_batch_may_fail),
         STORE_TEST(each_step_of_triage_may_fail),
         STORE_TEST(each_step_of_a_new_user_may_fail),
-        STORE_TEST(a_full_disk_undoes_the_batch_and_the_next_one_goes_on),
-        STORE_TEST(the_writer_tells_that_the_disk_is_full),
         STORE_TEST(killed_in_the_middle_it_ends_as_if_undisturbed),
     };
 

@@ -1,7 +1,8 @@
 #pragma once
-/* A store of its own for each test: a fresh database, one writing and one reading connection, and
- * short words for what tests write. Which engine it is on is decided in store_url alone; nothing
- * else here or in the tests of a table names one. */
+/* A store of its own for each test: a fresh database (a schema of the server that
+ * TEST_POSTGRES names, or else a SQLite file), one writing and one reading connection,
+ * and short words for what tests write. Which engine it is on is decided in store_url alone;
+ * nothing else here or in the tests of a table names one. */
 #include "check.h"
 
 #include <math.h>
@@ -24,20 +25,73 @@ enum { STORE_ARENA_BYTES = 256 << 20 };
 
 static struct err err;
 static struct {
-    char dir[64], path[96], url[128];
+    char dir[64], path[96], url[256];
+    const char *postgres; /* the url of the server, when the tests run on PostgreSQL */
+    char schema[32];      /* there: the test's own */
     struct db *db, *reader;
     struct arena arena;
 } store;
 
+UNUSED static void run_on(const char *url, const char *before, const char *name, const char *after)
+{
+    AUTO(db_closep) struct db *db = NULL;
+    char sql[1024];
+
+    (void)snprintf(sql, sizeof sql, "%s%s%s", before, name, after);
+    CHECK_OK(db_open_bare(url, DB_WRITE, &db, &err));
+    CHECK_OK(db_script(db, sql, &err));
+}
+
+/* Functions of SQLite that the tests' own SQL calls. */
+static const char SQLITE_WORDS[] =
+    "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql AS"
+    " 'SELECT upper(encode($1, ''hex''))';"
+    "CREATE FUNCTION zeroblob(integer) RETURNS bytea LANGUAGE sql AS"
+    " 'SELECT decode(repeat(''00'', $1), ''hex'')';"
+    "CREATE DOMAIN blob AS bytea;"
+    "CREATE FUNCTION instr(bytea, text) RETURNS integer LANGUAGE sql AS"
+    " 'SELECT position(convert_to($2, ''UTF8'') IN $1)'";
+
+/* SQL as SQLite writes it, with bytes as this engine does: x'00' is '\\x00' to PostgreSQL. */
+UNUSED static const char *sql_here(const char *sql)
+{
+    static char text[4096];
+    size_t length = 0;
+
+    if (store.postgres == NULL)
+        return sql;
+    for (; *sql != '\0'; sql++) {
+        CHECK(length + 4 < sizeof text);
+        if (strncmp(sql, " x'", 3) == 0) {
+            (void)memcpy(text + length, " '\\x", 4);
+            length += 4;
+            sql += 2;
+        } else {
+            text[length++] = *sql;
+        }
+    }
+    text[length] = '\0';
+    return text;
+}
+
 UNUSED static void store_url(void)
 {
     const char *tmp = getenv("TMPDIR");
+    static int number;
 
+    store.postgres = getenv("TEST_POSTGRES");
     (void)snprintf(store.dir, sizeof store.dir, "%.30s/store_test_XXXXXX",
                    tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(store.dir));
     (void)snprintf(store.path, sizeof store.path, "%s/store.db", store.dir);
     (void)snprintf(store.url, sizeof store.url, "sqlite:%s", store.path);
+    if (store.postgres == NULL)
+        return;
+    (void)snprintf(store.schema, sizeof store.schema, "t%d_%d", (int)getpid(), number++);
+    (void)snprintf(store.url, sizeof store.url, "%.150s?options=-csearch_path%%3D%s",
+                   store.postgres, store.schema);
+    run_on(store.postgres, "CREATE SCHEMA ", store.schema, "");
+    run_on(store.url, "", "", SQLITE_WORDS);
 }
 
 UNUSED static int store_remove(void)
@@ -45,6 +99,8 @@ UNUSED static int store_remove(void)
     static const char *const SUFFIXES[] = {"", "-wal", "-shm", "-journal"};
     char path[128];
 
+    if (store.postgres != NULL)
+        run_on(store.postgres, "DROP SCHEMA ", store.schema, " CASCADE");
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
         (void)snprintf(path, sizeof path, "%s%s", store.path, SUFFIXES[i]);
         (void)unlink(path);
@@ -99,11 +155,22 @@ UNUSED static int64_t sql_int_on(struct db *db, const char *sql)
     void *statement = NULL;
     int64_t value = INT64_MIN;
 
-    CHECK_OK(backend->prepare(db_handle(db), "test", sql, &statement, &err));
+    CHECK_OK(backend->prepare(db_handle(db), "test", sql_here(sql), &statement, &err));
     if (backend->step(db_handle(db), statement, &err) == DB_STEP_ROW)
         value = backend->column_int(statement, 0);
     backend->finalize(statement);
     return value;
+}
+
+/* Counts tables; with more conditions on their name. */
+UNUSED static const char *sql_of_tables(const char *more)
+{
+    return arena_printf(&store.arena,
+                        store.postgres == NULL
+                            ? "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' %s"
+                            : "SELECT COUNT(*) FROM (SELECT schemaname AS schema, tablename AS name"
+                              " FROM pg_tables) t WHERE schema = current_schema() %s",
+                        more);
 }
 
 UNUSED static int64_t sql_int(const char *sql)
@@ -113,7 +180,7 @@ UNUSED static int64_t sql_int(const char *sql)
 
 UNUSED static void sql_run(const char *sql)
 {
-    CHECK_OK(db_script(store.db, sql, &err));
+    CHECK_OK(db_script(store.db, sql_here(sql), &err));
 }
 
 /* A writer's job in a transaction of its own. */

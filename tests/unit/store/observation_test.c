@@ -70,7 +70,8 @@ TEST(the_newest_buckets_are_kept)
     given_sighting(HOUR0, 1, NULL);
     sql_run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2005)"
             " INSERT INTO observation (entity_id, ip, spec_id, model_id, first_ms, last_ms, count,"
-            " score, finding_id) SELECT 1, ip, 1, 1, 0, i * 3600000, i, 7.5, 1 FROM n, finding");
+            " score, finding_id) SELECT 1, ip, 1, 1, 0, i * CAST(3600000 AS BIGINT), i, 7.5, 1 "
+            "FROM n, finding");
     CHECK_OK(sighting_by_time(store.reader, &store.arena, 1, HOUR_MS, &buckets, &err));
     CHECK(buckets.count == SIGHTING_BUCKETS_MAX);
     CHECK(buckets.items[0].time == 7 * INT64_C(3600000)); /* of 2,006 hours */

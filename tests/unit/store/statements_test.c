@@ -74,8 +74,8 @@ TEST(statements_become_an_enum_and_texts)
     CHECK_HAS(
         made("statements.c"),
         "{\"A_GET\",\n     \"SELECT a,\\n\"\n     \"       b FROM a WHERE id = $1 OR $1 = $2\",\n"
-        "     2, false}");
-    CHECK_HAS(made("statements.c"), "'\\\"', '\\\\', $1)\",\n     1, true}");
+        "     NULL, 2, false}");
+    CHECK_HAS(made("statements.c"), "'\\\"', '\\\\', $1)\",\n     NULL, 1, true}");
     CHECK(strstr(made("statements.c"), "remark") == NULL);
 }
 
@@ -83,7 +83,15 @@ TEST(parameters_may_be_many_and_repeat)
 {
     CHECK(generate("-- name: A\nSELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1, $10\n") ==
           0);
-    CHECK_HAS(made("statements.c"), "     11, false}");
+    CHECK_HAS(made("statements.c"), "     NULL, 11, false}");
+}
+
+TEST(a_statement_may_have_another_text_for_postgresql)
+{
+    CHECK(generate("-- name: A\nINSERT INTO a VALUES ($1);\n-- postgres:\nCOPY a FROM STDIN;\n"
+                   "-- name: B\nSELECT 1;\n") == 0);
+    CHECK_HAS(made("statements.c"), "VALUES ($1)\",\n     \"COPY a FROM STDIN\", 1, false}");
+    CHECK_HAS(made("statements.c"), "\"SELECT 1\",\n     NULL, 0, false}");
 }
 
 TEST(mistakes_are_refused_with_their_place)
@@ -99,6 +107,9 @@ TEST(mistakes_are_refused_with_their_place)
         {"-- name: A\n\n-- name: B\nSELECT 2;\n", "A: the statement is empty"},
         {"-- name: A\n-- mode: write\n", "A: the statement is empty"},
         {"SELECT 1;\n", "text before the first"},
+        {"-- postgres:\nSELECT 1;\n", "it is of no statement"},
+        {"-- name: A\nSELECT 1;\n-- postgres:\n", "A: the statement for PostgreSQL is empty"},
+        {"-- name: A\nSELECT $1;\n-- postgres:\nSELECT $2;\n", "A: $2 appears before $1"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
@@ -113,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_become_an_enum_and_texts),
         cmocka_unit_test(parameters_may_be_many_and_repeat),
+        cmocka_unit_test(a_statement_may_have_another_text_for_postgresql),
         cmocka_unit_test(mistakes_are_refused_with_their_place),
     };
 

@@ -114,7 +114,7 @@ TEST(a_job_is_committed_when_its_caller_returns)
     char name[] = "ann";
 
     CHECK_OK(writer_run(writer, add_user, name, &err));
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 1);
     CHECK_ERR(ERR_CONFLICT, writer_run(writer, add_user, name, &err));
     CHECK_HAS(err.text, "\"ann\"");
     CHECK(writer_run(writer, add_user, name, NULL) == ERR_CONFLICT);
@@ -140,7 +140,7 @@ TEST(jobs_that_wait_share_a_commit)
     }
     writer_on_commit(writer, NULL, NULL); /* takes the lock: the count is ours to read */
     CHECK(commits == 2);
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == 10);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 10);
 }
 
 TEST(a_job_that_fails_undoes_only_itself)
@@ -161,8 +161,8 @@ TEST(a_job_that_fails_undoes_only_itself)
     end_call(&last);
     CHECK(good.code == ERR_NONE && last.code == ERR_NONE && bad.code == ERR_PRECONDITION);
     CHECK_STR(bad.err.text, "the job bad changed its mind");
-    CHECK(sql_int("SELECT COUNT(*) FROM user WHERE name <> 'bad'") == 2);
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\" WHERE name <> 'bad'") == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 2);
     CHECK(sql_int("SELECT COUNT(*) = MAX(seq) FROM change") == 1); /* no gap where bad was */
     CHECK_OK(change_verify(store.reader, &err));
 }
@@ -187,7 +187,7 @@ TEST(a_transaction_that_fails_fails_all_its_jobs_with_the_reason)
     CHECK(before.code == ERR_FULL && breaking.code == ERR_FULL && after.code == ERR_FULL);
     CHECK_STR(before.err.text, "no room for this job");
     CHECK_STR(after.err.text, "no room for this job");
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 0);
     CHECK_OK(writer_run(writer, add_user, name, &err));
 }
 
@@ -211,7 +211,7 @@ TEST(a_full_queue_says_so_at_once)
         end_call(&calls[i]);
         CHECK(calls[i].code == ERR_NONE);
     }
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == WRITER_QUEUE_MAX);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == WRITER_QUEUE_MAX);
     CHECK(writer_queue_depth(writer) == 0);
 }
 
@@ -242,7 +242,7 @@ TEST(a_stop_runs_what_is_queued)
     }
     CHECK(pthread_join(stopper, NULL) == 0);
     writer = NULL;
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == 5);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 5);
 }
 
 static void *run_many(void *number)
@@ -273,7 +273,7 @@ TEST(many_threads_leave_no_gap_in_the_feed)
         CHECK(pthread_join(threads[i], NULL) == 0);
         CHECK(numbers[i] == 0);
     }
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == THREADS * JOBS_EACH * 4 / 5);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == THREADS * JOBS_EACH * 4 / 5);
     CHECK(sql_int("SELECT COUNT(*) = MAX(seq) AND MIN(seq) = 1 FROM change") == 1);
     CHECK_OK(change_verify(store.reader, &err));
 }
@@ -306,7 +306,7 @@ TEST(two_processes_write_in_turn)
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     store_open();
-    CHECK(sql_int("SELECT COUNT(*) FROM user") == INT64_C(2) * JOBS_EACH);
+    CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == INT64_C(2) * JOBS_EACH);
     CHECK_OK(change_verify(store.reader, &err));
 }
 

@@ -1,0 +1,422 @@
+/* PostgreSQL by libpq: any number of processes, one of them writing at a time.
+ *
+ * A writing transaction begins by taking one advisory lock, which ends with it: so what is read
+ * inside of it is the last commit and stays so, and the numbers of the change feed come in the
+ * order of commits and without gaps, as under SQLite's write lock. Readers wait for nobody.
+ *
+ * Numbers and texts travel as text (exact: the shortest digits that read back the same), bytes as
+ * they are on the way in. A statement whose text for PostgreSQL is a COPY takes one row each time
+ * it is run, and the rows go out together. LIKE is ILIKE here, as in SQLite: small and capital
+ * letters are the same. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "store/db_backend.h"
+#include "store/db_postgres.h"
+
+enum {
+    URL_BYTES_MAX = 4096,
+    PARAMS_MAX = 32,
+    PARAM_BYTES_MAX = 64 << 20,     /* of one statement, all together */
+    STATEMENT_BYTES_MAX = 64 << 10, /* of its text */
+    BLOBS_BYTES_MAX = 64 << 20,     /* of one row */
+    OID_BOOL = 16,                  /* of pg_type, where it is fixed */
+};
+
+struct pg_statement {
+    struct pg *pg;
+    char name[24];       /* in the session */
+    const char *label;   /* for messages */
+    char *text;          /* owned */
+    uint64_t connection; /* where it is prepared; 0 = nowhere */
+    bool is_copy;
+    size_t count;      /* of parameters */
+    struct str values; /* their bytes, one after the other, each with a NUL */
+    size_t starts[PARAMS_MAX];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
+    bool is_null[PARAMS_MAX];
+    PGresult *result; /* NULL: not run yet */
+    int row;
+    struct arena blobs; /* of the current row */
+};
+
+/* ---- connections ---- */
+
+static enum err_code postgres_open(const char *rest, enum db_mode mode, void **ret, struct err *err)
+{
+    char url[URL_BYTES_MAX];
+    struct pg *pg = NULL;
+
+    if (!str_starts(rest, "//") || strlen(rest) > sizeof url - sizeof "postgresql:")
+        return err_set(err, ERR_INVALID,
+                       "a database is sqlite:FILE or postgresql://USER@HOST:PORT/NAME");
+    (void)snprintf(url, sizeof url, "postgresql:%s", rest);
+    TRY(pg_open(url, mode, &pg, err));
+    *ret = pg;
+    return ERR_NONE;
+}
+
+static void postgres_close(void *handle)
+{
+    pg_close(handle);
+}
+
+static void postgres_deadline(void *handle, int64_t mono_ms)
+{
+    ((struct pg *)handle)->deadline_mono_ms = mono_ms;
+}
+
+static uint64_t postgres_connections(void *handle)
+{
+    return ((struct pg *)handle)->connections;
+}
+
+static enum err_code run_script(struct pg *pg, const char *sql, struct err *err)
+{
+    PGresult *result = NULL;
+    bool undone;
+
+    TRY(pg_ready(pg, err));
+    TRY(pg_result(pg, PQsendQuery(pg->conn, sql), "writing to", &result, err));
+    undone = strcmp(sql, "COMMIT") == 0 && strcmp(PQcmdStatus(result), "COMMIT") != 0;
+    PQclear(result);
+    if (undone)
+        return err_set(err, ERR_INTERNAL, "PostgreSQL undid a transaction that had failed before");
+    return ERR_NONE;
+}
+
+/* A transaction that began and could not have the write lock. */
+static void end_begun(struct pg *pg)
+{
+    if (pg_is_lost(pg))
+        pg->in_transaction = false;
+    else if (pg->in_transaction && run_script(pg, "ROLLBACK", NULL) != ERR_NONE)
+        pg->lost = true;
+}
+
+/* With the connection its transaction is gone: nothing is left to be undone. A transaction that has
+ * not begun yet begins on a new connection. */
+static enum err_code postgres_script(void *handle, const char *sql, struct err *err)
+{
+    struct pg *pg = handle;
+    enum err_code code;
+
+    if (strcmp(sql, "ROLLBACK") == 0 && pg_is_lost(pg)) {
+        pg->in_transaction = pg->copying = false;
+        return ERR_NONE;
+    }
+    if (!str_starts(sql, "BEGIN"))
+        return run_script(pg, sql, err);
+    code = run_script(pg, sql, err);
+    if (code == ERR_BUSY && !pg->in_transaction && pg_is_lost(pg))
+        code = run_script(pg, sql, err);
+    if (code != ERR_NONE)
+        end_begun(pg);
+    return code;
+}
+
+/* ---- statements ---- */
+
+/* The statement's text with ILIKE for LIKE. */
+static char *dialect_of(const char *sql)
+{
+    static const char LIKE[] = " LIKE ";
+    AUTO(str_done) struct str text = {0};
+    const char *found;
+
+    str_init(&text, STATEMENT_BYTES_MAX);
+    for (; (found = strstr(sql, LIKE)) != NULL; sql = found + strlen(LIKE)) {
+        str_add_bytes(&text, sql, (size_t)(found - sql));
+        str_add(&text, " ILIKE ");
+    }
+    str_add(&text, sql);
+    return text.failed ? NULL : str_take(&text);
+}
+
+static enum err_code prepare_here(struct pg_statement *s, struct err *err)
+{
+    struct pg *pg = s->pg;
+    PGresult *result = NULL;
+    int sent;
+
+    if (s->is_copy || s->connection == pg->connections)
+        return ERR_NONE;
+    (void)snprintf(s->name, sizeof s->name, "s%" PRIu64, ++pg->names);
+    sent = PQsendPrepare(pg->conn, s->name, s->text, 0, NULL);
+    if (pg_result(pg, sent, "preparing for", &result, err) != ERR_NONE)
+        return err_prefix(err, "statement %s", s->label);
+    PQclear(result);
+    s->connection = pg->connections;
+    return ERR_NONE;
+}
+
+static void postgres_finalize(void *statement)
+{
+    struct pg_statement *s = statement;
+
+    /* It ends on the server with the connection, of which it is one of the few dozen. */
+    PQclear(s->result);
+    str_done(&s->values);
+    arena_done(&s->blobs);
+    free(s->text);
+    free(s);
+}
+
+static enum err_code postgres_prepare(void *handle, const char *name, const char *sql, void **ret,
+                                      struct err *err)
+{
+    struct pg *pg = handle;
+    struct pg_statement *s;
+    char *text = dialect_of(sql);
+    enum err_code code;
+
+    if (text == NULL)
+        return err_set(err, ERR_INTERNAL, "statement %s: it is too long", name);
+    s = own_alloc(sizeof *s);
+    *s = (struct pg_statement){.pg = pg, .label = name, .text = text};
+    s->is_copy = str_starts(text, "COPY ");
+    str_init(&s->values, PARAM_BYTES_MAX);
+    arena_init(&s->blobs, BLOBS_BYTES_MAX);
+    code = pg_ready(pg, err);
+    if (code == ERR_NONE)
+        code = prepare_here(s, err);
+    if (code == ERR_BUSY && pg_is_lost(pg) && !pg->in_transaction && pg_ready(pg, err) == ERR_NONE)
+        code = prepare_here(s, err);
+    if (code != ERR_NONE) {
+        postgres_finalize(s);
+        return code;
+    }
+    *ret = s;
+    return ERR_NONE;
+}
+
+static void add_value(struct pg_statement *s, size_t at, const struct param *param)
+{
+    char number[32];
+
+    s->starts[at] = s->values.length;
+    s->is_null[at] = param->type == PARAM_NULL;
+    s->formats[at] = param->type == PARAM_BLOB;
+    switch (param->type) {
+    case PARAM_NULL:
+        break;
+    case PARAM_INT:
+        str_addf(&s->values, "%" PRId64, param->integer);
+        break;
+    case PARAM_REAL:
+        (void)str_from_double(number, param->real);
+        str_add(&s->values, number);
+        break;
+    case PARAM_TEXT:
+        str_add(&s->values, param->text);
+        break;
+    case PARAM_BLOB:
+        str_add_bytes(&s->values, param->blob.bytes, param->blob.length);
+        break;
+    }
+    s->lengths[at] = (int)(s->values.length - s->starts[at]);
+    str_add_char(&s->values, '\0');
+}
+
+static void postgres_reset(void *statement)
+{
+    struct pg_statement *s = statement;
+
+    PQclear(s->result);
+    s->result = NULL;
+    s->count = 0;
+    str_clear(&s->values);
+    arena_reset(&s->blobs);
+}
+
+static enum err_code postgres_bind(UNUSED void *handle, void *statement, const struct param *params,
+                                   size_t count, struct err *err)
+{
+    struct pg_statement *s = statement;
+
+    ASSERT(count <= PARAMS_MAX);
+    postgres_reset(s);
+    for (size_t i = 0; i < count; i++)
+        add_value(s, i, &params[i]);
+    s->count = count;
+    return str_check(&s->values, "the parameters of a statement", err);
+}
+
+static enum err_code run_once(struct pg_statement *s, struct err *err)
+{
+    const char *values[PARAMS_MAX];
+    struct pg *pg = s->pg;
+    int64_t changes = 0;
+    int sent;
+
+    TRY(pg_ready(pg, err));
+    TRY(prepare_here(s, err));
+    for (size_t i = 0; i < s->count; i++)
+        values[i] = s->is_null[i] ? NULL : s->values.text + s->starts[i];
+    sent = PQsendQueryPrepared(pg->conn, s->name, (int)s->count, values, s->lengths, s->formats, 0);
+    TRY(pg_result(pg, sent, "using", &s->result, err));
+    pg->changes = str_to_i64(PQcmdTuples(s->result), &changes) ? changes : 0;
+    s->row = -1;
+    return ERR_NONE;
+}
+
+/* As COPY's text format wants it: no text of ours holds its separators but escaped. */
+static void add_copy_value(struct str *row, const struct pg_statement *s, size_t at)
+{
+    static const char HEX[] = "0123456789abcdef";
+    const char *value = s->values.text + s->starts[at];
+
+    if (s->is_null[at]) {
+        str_add(row, "\\N");
+        return;
+    }
+    if (s->formats[at] == 1)
+        str_add(row, "\\\\x");
+    for (int i = 0; i < s->lengths[at]; i++) {
+        unsigned char c = (unsigned char)value[i];
+
+        if (s->formats[at] == 1) {
+            str_add_char(row, HEX[c >> 4]);
+            str_add_char(row, HEX[c & 15]);
+        } else if (c == '\\' || c == '\t' || c == '\n' || c == '\r') {
+            str_addf(row, "\\%c", c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : '\\');
+        } else {
+            str_add_char(row, (char)c);
+        }
+    }
+}
+
+static enum err_code copy_row(struct pg_statement *s, struct err *err)
+{
+    AUTO(str_done) struct str row = {0};
+
+    str_init(&row, PARAM_BYTES_MAX);
+    for (size_t i = 0; i < s->count; i++) {
+        if (i > 0)
+            str_add_char(&row, '\t');
+        add_copy_value(&row, s, i);
+    }
+    str_add_char(&row, '\n');
+    TRY(str_check(&row, "a row", err));
+    s->pg->changes = 1;
+    return pg_copy_row(s->pg, s->text, row.text, row.length, err);
+}
+
+/* A reader's connection that was lost while idle is noticed by the next query, which asks again. */
+static enum err_code run(struct pg_statement *s, struct err *err)
+{
+    struct pg *pg = s->pg;
+    bool again = pg->mode == DB_READ && !pg->in_transaction;
+    enum err_code code = run_once(s, err);
+
+    return code == ERR_BUSY && again && pg_is_lost(pg) ? run_once(s, err) : code;
+}
+
+static enum db_step postgres_step(UNUSED void *handle, void *statement, struct err *err)
+{
+    struct pg_statement *s = statement;
+
+    if (s->is_copy)
+        return copy_row(s, err) == ERR_NONE ? DB_STEP_END : DB_STEP_ERROR;
+    if (s->result == NULL && run(s, err) != ERR_NONE)
+        return DB_STEP_ERROR;
+    arena_reset(&s->blobs);
+    return ++s->row < PQntuples(s->result) ? DB_STEP_ROW : DB_STEP_END;
+}
+
+static int64_t postgres_changes(void *handle)
+{
+    return ((struct pg *)handle)->changes;
+}
+
+/* ---- columns ---- */
+
+static int postgres_column_count(void *statement)
+{
+    return PQnfields(((struct pg_statement *)statement)->result);
+}
+
+static const char *postgres_column_name(void *statement, int column)
+{
+    return PQfname(((struct pg_statement *)statement)->result, column);
+}
+
+static bool postgres_column_is_null(void *statement, int column)
+{
+    struct pg_statement *s = statement;
+
+    return PQgetisnull(s->result, s->row, column) == 1;
+}
+
+static const char *postgres_column_text(void *statement, int column)
+{
+    struct pg_statement *s = statement;
+
+    return PQgetvalue(s->result, s->row, column);
+}
+
+static double postgres_column_real(void *statement, int column)
+{
+    double value = 0;
+
+    return str_to_double(postgres_column_text(statement, column), &value) ? value : 0;
+}
+
+/* Sums of 64-bit numbers come as numeric: digits all the same. */
+static int64_t postgres_column_int(void *statement, int column)
+{
+    struct pg_statement *s = statement;
+    const char *text = postgres_column_text(s, column);
+    int64_t value = 0;
+
+    if (PQftype(s->result, column) == OID_BOOL)
+        return text[0] == 't';
+    return str_to_i64(text, &value) ? value : (int64_t)postgres_column_real(s, column);
+}
+
+static struct blob postgres_column_blob(void *statement, int column)
+{
+    struct pg_statement *s = statement;
+    size_t length = 0;
+    unsigned char *bytes =
+        PQunescapeBytea((const unsigned char *)postgres_column_text(s, column), &length);
+    struct blob blob = {NULL, 0};
+
+    if (bytes != NULL)
+        blob = (struct blob){arena_memdup(&s->blobs, bytes, length), length};
+    PQfreemem(bytes);
+    return blob;
+}
+
+const struct db_backend DB_POSTGRES = {
+    .scheme = "postgresql",
+    .migrations_dir = "migrations/postgres/",
+    .begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+                   "SELECT pg_advisory_xact_lock(112114, hashtext(COALESCE(current_schema(), '')))",
+    .begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    .foreign_tables = "SELECT COUNT(*) FROM pg_catalog.pg_tables"
+                      " WHERE schemaname = current_schema() AND tablename <> 'schema_migration'",
+    .open = postgres_open,
+    .close = postgres_close,
+    .deadline = postgres_deadline,
+    .connections = postgres_connections,
+    .script = postgres_script,
+    .prepare = postgres_prepare,
+    .finalize = postgres_finalize,
+    .bind = postgres_bind,
+    .step = postgres_step,
+    .reset = postgres_reset,
+    .changes = postgres_changes,
+    .column_count = postgres_column_count,
+    .column_name = postgres_column_name,
+    .column_is_null = postgres_column_is_null,
+    .column_int = postgres_column_int,
+    .column_real = postgres_column_real,
+    .column_text = postgres_column_text,
+    .column_blob = postgres_column_blob,
+};
