@@ -1,9 +1,8 @@
 #pragma once
-/* Connections, queries and transactions; the engine (SQLite or PostgreSQL) is behind
- * db_backend.h. SQL lives in store/X.sql beside X.c: "-- name: FINDING_GET" heads each
- * statement, and server/tools/statements.awk turns them into enum sql_id and their texts. Every
- * statement is prepared at open, so a bad one fails at start. Parameters are $1, $2 … in order of
- * first
+/* Connections, queries and transactions; the engine (SQLite or PostgreSQL) is behind db_backend.h.
+ * SQL lives in store/X.sql beside X.c: "-- name: FINDING_GET" heads each statement, and
+ * server/tools/statements.awk turns them into enum sql_id and their texts. Every statement is
+ * prepared at open, so a bad one fails at start. Parameters are $1, $2 … in order of first
  * appearance. That first appearance tells PostgreSQL a parameter's type, so it stands beside a
  * column: (s.name = $5 OR $5 IS NULL). "-- postgres:" heads the text for PostgreSQL where the two
  * cannot be the same.
