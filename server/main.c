@@ -34,7 +34,8 @@ static void set_known_settings(void)
     for (const struct command *c = COMMANDS; c->conf != NULL; c++)
         for (const struct conf_setting *s = c->conf->settings;
              s->name != NULL && count < SETTING_NAMES_MAX; s++)
-            names[count++] = s->name;
+            if ((s->flags & CONF_FLAG_ONLY) == 0)
+                names[count++] = s->name;
     for (size_t i = 0; i < ARRAY_LEN(OTHER_NAMES); i++)
         names[count++] = OTHER_NAMES[i];
     conf_set_known(names);

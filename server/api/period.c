@@ -15,6 +15,22 @@ void period_read(struct request *req, int64_t *ret_since_ms, int64_t *ret_until_
         json_fault(&req->faults, "?until", "is not after since");
 }
 
+#define SPAN_MS_MAX ((ROLLUP_BUCKETS_MAX - 2) * (int64_t)DAY_MS)
+
+/* "All there is" may reach from a clock that stood at 1970 to a mistake in 2099: the part that is
+ * shown then ends by now and has as many days as a chart may have buckets. */
+static void cut(int64_t *first_ms, int64_t *last_ms)
+{
+    int64_t now_ms = clock_now_ms() / HOUR_MS * HOUR_MS;
+
+    if (*last_ms - *first_ms <= SPAN_MS_MAX)
+        return;
+    if (*last_ms > now_ms && *first_ms < now_ms)
+        *last_ms = now_ms;
+    if (*last_ms - *first_ms > SPAN_MS_MAX)
+        *first_ms = *last_ms - SPAN_MS_MAX;
+}
+
 enum err_code period_complete(struct db *db, int64_t *since_ms, int64_t *until_ms, struct err *err)
 {
     int64_t first_ms, last_ms;
@@ -26,6 +42,7 @@ enum err_code period_complete(struct db *db, int64_t *since_ms, int64_t *until_m
         first_ms = hour_ms - DAY_MS;
         last_ms = hour_ms;
     }
+    cut(&first_ms, &last_ms);
     if (*until_ms == FIELD_NULL_INT)
         *until_ms = last_ms + HOUR_MS;
     if (*since_ms == FIELD_NULL_INT)

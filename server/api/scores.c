@@ -14,11 +14,11 @@
 #include "store/model_row.h"
 #include "store/writer.h"
 
-enum { KEY_LENGTH_MAX = 255, SPECS_MAX = 256 };
+enum { KEY_LENGTH_MAX = 255 };
 
 /* Thresholds of the batch's specs: the registered ones, then those this batch brings. */
 struct specs {
-    struct model_spec_row items[SPECS_MAX];
+    struct model_spec_row items[MODEL_SPEC_ROWS_MAX];
     size_t count, registered;
 };
 
@@ -33,8 +33,8 @@ static const struct model_spec_row *spec_find(const struct specs *specs, const c
 static enum err_code spec_add(struct specs *specs, const struct model_spec_row *row,
                               struct err *err)
 {
-    if (specs->count == SPECS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "a model has at most %d specs", SPECS_MAX);
+    if (specs->count == MODEL_SPEC_ROWS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a model has at most %d specs", MODEL_SPEC_ROWS_MAX);
     specs->items[specs->count++] = *row;
     return ERR_NONE;
 }

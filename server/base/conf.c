@@ -125,8 +125,11 @@ static enum err_code put(struct reading *reading, enum source source,
     bool again = *seen == 1 + (int)source;
     bool fine;
 
-    if (source != SOURCE_FLAG && (setting->flags & CONF_FLAG_ONLY))
+    if (source != SOURCE_FLAG && (setting->flags & CONF_FLAG_ONLY)) {
+        if (is_known(setting->name)) /* it is there for another command */
+            return ERR_NONE;
         return refuse(reading, source, setting->name, "can only be given as a flag");
+    }
     if (again && setting->type != CONF_LIST)
         return refuse(reading, source, setting->name, "is given twice");
     if (setting->type == CONF_LIST && !again)

@@ -26,7 +26,8 @@ struct conf_list {
 enum conf_flag {
     CONF_SECRET = 1, /* never on the command line (env or file), never echoed */
     CONF_REQUIRED = 2,
-    CONF_FLAG_ONLY = 4, /* not taken from env or file: --once, --help */
+    CONF_FLAG_ONLY = 4, /* not taken from env or file, where it is an error unless another command
+                           takes it from there: --once */
 };
 
 struct conf_setting {
@@ -54,8 +55,8 @@ struct conf_args {
     bool help; /* --help was given and printed: exit 0 */
 };
 
-/* Names of all commands' settings, NULL-terminated: in the file and the environment a name of
- * another command is passed over, a name of none is an error. Before conf_read; kept, not copied.
+/* Names that some command takes from file or environment, NULL-terminated: there a name of another
+ * command is passed over, a name of none is an error. Before conf_read; kept, not copied.
  */
 void conf_set_known(const char *const *names);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/names.h"
 #include "base/conf.h"
 #include "base/crypto.h"
 #include "base/str.h"
@@ -22,6 +23,7 @@ struct serve_options {
     const char *sagemaker_dir;
     int64_t threads, connections, body_bytes_max;
     bool sagemaker;
+    struct conf_list specs;
 };
 
 static const char LISTEN_DEFAULT[] = "127.0.0.1:8080";
@@ -34,6 +36,9 @@ static const struct conf_setting SETTINGS[] = {
      "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept"},
     {"model", CONF_TEXT, SERVE(model), 0, 0, 0, "FILE",
      "register this model, so that posted scores of it get threshold and percentile"},
+    {"spec", CONF_LIST, SERVE(specs), 0, 0, 0, "NAME",
+     "of that model: pair spec whose scores are posted; may be repeated. Unless given, those it "
+     "was trained on"},
     {"web-dir", CONF_TEXT, SERVE(web_dir), 0, 0, 0, "DIR",
      "serve the dashboard from a folder instead of the built-in files"},
     {"tls-cert", CONF_TEXT, SERVE(tls_cert), 0, 0, 0, "FILE",
@@ -110,19 +115,39 @@ static void print_address(const struct serve_options *options, const struct serv
     (void)fflush(stdout);
 }
 
-/* Every spec the model was trained on. */
-static enum err_code register_file(struct writer *writer, const char *path, struct err *err)
+/* The specs asked for, or those the model was trained on; pairs of a CSV file belong to none. */
+static enum err_code choose_specs(const struct conf_list *asked, const struct model_info *info,
+                                  const char *ret[static MODEL_SPECS_MAX + 1], struct err *err)
+{
+    size_t count = 0;
+
+    if (asked->count > MODEL_SPECS_MAX)
+        return err_set(err, ERR_USAGE, "--spec is given more than %d times", MODEL_SPECS_MAX);
+    for (; count < asked->count; count++)
+        ret[count] = asked->items[count];
+    for (size_t i = 0; asked->count == 0 && i < info->spec_count; i++)
+        if (*info->specs[i] != '\0')
+            ret[count++] = info->specs[i];
+    if (count == 0)
+        return err_set(
+            err, ERR_USAGE,
+            "the model was trained on bare pairs: say with --spec which pairs it scores");
+    return ERR_NONE;
+}
+
+static enum err_code register_file(struct writer *writer, const struct serve_options *options,
+                                   struct err *err)
 {
     AUTO(model_freep) struct model *model = NULL;
     const char *names[MODEL_SPECS_MAX + 1] = {NULL};
     struct model_info info;
-    size_t count = 0;
 
-    TRY(model_load(path, &model, err));
+    TRY(model_load(options->model, &model, err));
     model_info(model, &info);
-    for (size_t i = 0; i < info.spec_count; i++)
-        if (*info.specs[i] != '\0') /* of a CSV file: it belongs to no spec */
-            names[count++] = info.specs[i];
+    TRY(choose_specs(&options->specs, &info, names, err));
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (!spec_name_is_valid(names[i]))
+            return err_set(err, ERR_USAGE, "\"%.80s\" is not a spec's name", names[i]);
     return register_model(writer, model, names, err);
 }
 
@@ -134,7 +159,7 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     TRY(writer_start(options->database, &serving.writer, err));
     TRY(app_init(&serving.app, options->database, serving.writer, err));
     if (options->model != NULL)
-        TRY(register_file(serving.writer, options->model, err));
+        TRY(register_file(serving.writer, options, err));
     TRY(start_http(options, &serving, err));
     /* Not before the port is ours: a password that is shown once must not be lost in a failure. */
     TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));

@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/dictionary.h"
 
-enum { MODEL_SPEC_ROWS_MAX = 100, MODEL_QUANTILE_BYTES = MODEL_ROW_QUANTILES * 4 };
+enum { MODEL_QUANTILE_BYTES = MODEL_ROW_QUANTILES * 4 };
 enum { MODEL_BODY_BYTES_MAX = 1024 };
 
 struct head {

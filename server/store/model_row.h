@@ -27,7 +27,7 @@ struct model_row_list {
     struct model_row *items;
     size_t count;
 };
-enum { MODEL_ROWS_MAX = 1000 };
+enum { MODEL_ROWS_MAX = 1000, MODEL_SPEC_ROWS_MAX = 100 /* of one model */ };
 
 /* Last used first. */
 NODISCARD enum err_code model_row_list(struct db *db, struct arena *arena,

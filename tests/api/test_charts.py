@@ -150,5 +150,23 @@ class Charts(unittest.TestCase):
             self.assertIn(part, text)
 
 
+class Outliers(unittest.TestCase):
+    """One wrong clock does not take the charts away."""
+
+    def test_all_there_is_has_bounds(self):
+        with Server() as server:
+            ingest, read = server.client("ingest"), server.client("read")
+            rows = [score(f"e{n}", score=0.5, time=f"{year}-01-01T00:00:00.000Z")
+                    for n, year in enumerate((1970, 2024, 2099))]
+            self.assertEqual(ingest.post("/api/v1/scores", batch(*rows)).status, 200)
+            series = read.get("/api/v1/timeseries")
+            self.assertEqual(series.status, 200, series.body)
+            self.assertEqual([b["time"][:4] for b in series.value["buckets"]], ["2024"])
+            self.assertEqual(read.get("/api/v1/histogram").value["observations"], 1)
+            whole = read.get("/api/v1/timeseries?since=1970-01-01T00:00:00Z"
+                             "&until=2099-12-31T00:00:00Z")
+            self.assertEqual(whole.status, 413)
+
+
 if __name__ == "__main__":
     unittest.main()

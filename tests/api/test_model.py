@@ -75,5 +75,38 @@ class Model(unittest.TestCase):
         self.assertEqual((reply.status, reply.value["errors"][0]["pointer"]), (422, "/threshold"))
 
 
+class BarePairs(unittest.TestCase):
+    """A model of a CSV file belongs to no spec: which pairs it scores has to be said."""
+
+    def test_it_is_registered_for_the_specs_asked_for(self):
+        server = Server()
+        try:
+            path, lines = server.folder / "bare.model", server.folder / "pairs.csv"
+            lines.write_text("\ufeff" + "".join(
+                f"host-{n % 9},192.0.2.{n % 200}\n" for n in range(900)), encoding="utf-8")
+            done = subprocess.run(
+                [str(BINARY), "train", "--out", str(path), "--epochs", "1", str(lines)],
+                capture_output=True, text=True, timeout=300, cwd=server.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("entities 9,", done.stdout)  # the mark is no part of the first
+            bare = subprocess.run(
+                [str(BINARY), "serve", "--listen", "127.0.0.1:0", "--model", str(path)],
+                capture_output=True, text=True, timeout=60, cwd=server.folder)
+            self.assertEqual(bare.returncode, 2, bare.stderr)
+            self.assertIn("--spec", bare.stderr)
+            server.arguments = ("--model", str(path), "--spec", "vpc-egress", "--spec", "own-spec")
+            with server:
+                (model,) = server.client("read").get("/api/v1/models").value["models"]
+                self.assertEqual([t["spec"] for t in model["thresholds"]],
+                                 ["own-spec", "vpc-egress"])
+                reply = server.client("ingest").post("/api/v1/scores", {
+                    "model": model["id"], "spec": "own-spec", "scores": [score(score=1e6)]})
+                self.assertEqual((reply.status, reply.value["flagged"]), (200, 1), reply.body)
+                (finding,) = server.client("read").get("/api/v1/findings").value["findings"]
+                self.assertEqual(finding["percentile"], 100)
+        finally:
+            server.__exit__(None, None, None)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -243,6 +243,13 @@ class Scores(unittest.TestCase):
         del value["threshold"]
         self.assertEqual(self.ingest.post(PATH, value).status, 200)
 
+    def test_a_model_has_a_hundred_specs(self):
+        def rows(first, end):
+            return [score("e", spec=f"s{n}", score=1) for n in range(first, end)]
+        for first, end, status in ((0, 60, 200), (60, 100, 200), (99, 101, 413), (99, 100, 200)):
+            reply = self.ingest.post("/api/v1/scores", batch(*rows(first, end), model="broad"))
+            self.assertEqual(reply.status, status, reply.body)
+
     def test_a_key_makes_a_request_happen_once(self):
         value = batch(score("i-once", score=0.9))
         key = {"Idempotency-Key": '"key-1"'}

@@ -36,7 +36,7 @@ static const struct conf_command COMMAND = {.name = "serve",
                                             .positional = "PATH…",
                                             .settings = SETTINGS,
                                             .more = "More.\n"};
-static const char *const KNOWN[] = {"queue", "object-bytes-max", NULL};
+static const char *const KNOWN[] = {"queue", "object-bytes-max", "since", NULL};
 
 static char directory[] = "/tmp/conf_test_XXXXXX";
 static struct options options;
@@ -131,6 +131,16 @@ TEST(flag_over_environment_over_file)
     options.threads = 1;
     CHECK_OK(READ());
     CHECK(options.threads == 4);
+}
+
+TEST(a_flag_that_is_another_commands_setting)
+{
+    given_file("since = 2026-01-01\n");
+    (void)setenv("PAIRWATCH_SINCE", "2026-01-02", 1);
+    CHECK_OK(READ());
+    CHECK(options.since_ms == 0);
+    CHECK_OK(READ(W("--since=2026-01-03")));
+    CHECK(options.since_ms > 0);
 }
 
 TEST(values_out_of_place)
@@ -356,6 +366,7 @@ int main(void)
         cmocka_unit_test_setup(defaults_stay, enter),
         cmocka_unit_test_setup(flags_in_both_forms, enter),
         cmocka_unit_test_setup(flag_over_environment_over_file, enter),
+        cmocka_unit_test_setup(a_flag_that_is_another_commands_setting, enter),
         cmocka_unit_test_setup(values_out_of_place, enter),
         cmocka_unit_test_setup(a_flag_is_no_value_and_none_comes_twice, enter),
         cmocka_unit_test_setup(secrets_stay_off_the_command_line_and_out_of_sentences, enter),
