@@ -40,10 +40,11 @@ const struct conf_command COMMAND_EVALUATE = {
     .positional = "FILE.csv",
     .settings = SETTINGS,
     .more =
-        "Lines are entity,ip,time,label: 1 = anomalous, 0 = not, -1 = left out. auc is over all "
-        "pairs,\nmacro_auc the mean of the entities'. Intervals hold 95 % of what drawing the "
-        "lines anew gives.\nFirst what decides, then each opinion, the prefix tree's plain sums,\n"
-        "and with --train the baselines on the same lines.\n",
+        "Lines are entity,ip,time,label: 1 = anomalous, 0 = not, -1 = left out. A fifth field is "
+        "the\npair's spec, as in labels.csv of `simulate`. auc is over all pairs, macro_auc the "
+        "mean of\nthe entities'. Intervals hold 95 % of what drawing the lines anew gives. First "
+        "what decides,\nthen each opinion, the prefix tree's plain sums, and with --train the "
+        "baselines on the same\nlines.\n",
 };
 
 /* One scorer's samples of all rows. */
@@ -90,9 +91,24 @@ static void add_sample(struct samples *samples, double score, const struct pairs
                         .group = (uint32_t)hash_bytes(row->entity, strlen(row->entity), 0)};
 }
 
-static void add_row(struct evaluation *evaluation, const struct pairs_row *row)
+/* The spec a row is judged by, NULL when it is none that was asked for or the model knows. */
+static const char *spec_of(const struct evaluation *evaluation, const struct pairs_row *row)
 {
-    struct model_pair pair = {.spec = evaluation->spec, .entity = row->entity, .ip = row->ip};
+    const char *asked = evaluation->spec;
+    struct model_calibration unused;
+
+    if (row->spec == NULL)
+        return asked;
+    if (*asked != '\0' && strcmp(asked, row->spec) != 0)
+        return NULL;
+    if (model_calibration(evaluation->model, row->spec, &unused))
+        return row->spec;
+    return model_calibration(evaluation->model, "", &unused) ? "" : NULL;
+}
+
+static void add_row(struct evaluation *evaluation, const struct pairs_row *row, const char *spec)
+{
+    struct model_pair pair = {.spec = spec, .entity = row->entity, .ip = row->ip};
     struct model_explanation explained;
     const struct model_score *score = &explained.score;
 
@@ -119,9 +135,10 @@ static void add_row(struct evaluation *evaluation, const struct pairs_row *row)
 static enum err_code add_rows(struct evaluation *evaluation, const char *path, struct err *err)
 {
     const struct pairs_options reading = {
-        .format = PAIRS_CSV, .columns_max = PAIRS_COLUMNS_ALL, .header = true};
+        .format = PAIRS_CSV, .columns_max = PAIRS_COLUMNS_LABELS, .header = true};
     AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
     struct pairs_row row;
+    const char *spec;
     bool more = true;
 
     TRY(pairs_reader_open(&reader, path, &reading, err));
@@ -129,8 +146,9 @@ static enum err_code add_rows(struct evaluation *evaluation, const char *path, s
         TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
             return ERR_NONE;
-        if (row.label >= 0)
-            add_row(evaluation, &row);
+        spec = spec_of(evaluation, &row);
+        if (row.label >= 0 && spec != NULL)
+            add_row(evaluation, &row, spec);
     }
 }
 
@@ -297,7 +315,8 @@ static enum err_code run(const struct evaluate_options *options, const struct co
     evaluation.baseline = baseline;
     TRY(add_rows(&evaluation, args->positional[0], err));
     if (evaluation.samples[SCORER_MODEL].count == 0)
-        return err_set(err, ERR_INVALID, "\"%s\" has no labelled pairs", args->positional[0]);
+        return err_set(err, ERR_INVALID, "\"%s\" has no labelled pairs of a spec the model knows",
+                       args->positional[0]);
     return print_report(&evaluation, options->format, err);
 }
 

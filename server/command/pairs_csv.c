@@ -13,8 +13,8 @@
 static const int64_t MILLISECONDS_FROM = INT64_C(100000000000);
 
 struct fields {
-    const char *items[PAIRS_COLUMNS_ALL];
-    size_t offsets[PAIRS_COLUMNS_ALL]; /* where they start in the line */
+    const char *items[PAIRS_COLUMNS_LABELS];
+    size_t offsets[PAIRS_COLUMNS_LABELS]; /* where they start in the line */
     int count;
 };
 
@@ -56,10 +56,13 @@ static bool end_bare(const char *line, char *start, char **ret_end, struct pairs
 
 static bool too_many(int columns_max, size_t offset, struct pairs_fault *fault)
 {
-    return pairs_fault_set(fault, PAIRS_COLUMNS, offset,
-                           columns_max == PAIRS_COLUMNS_BARE
-                               ? "more than two fields: entity,ip"
-                               : "more than four fields: entity,ip,time,label");
+    const char *what = "more than four fields: entity,ip,time,label";
+
+    if (columns_max == PAIRS_COLUMNS_BARE)
+        what = "more than two fields: entity,ip";
+    else if (columns_max == PAIRS_COLUMNS_LABELS)
+        what = "more than six fields: entity,ip,time,label,spec,story";
+    return pairs_fault_set(fault, PAIRS_COLUMNS, offset, what);
 }
 
 static bool split(char *line, int columns_max, struct fields *ret, struct pairs_fault *fault)
@@ -137,6 +140,8 @@ static bool read_extras(const struct fields *fields, struct pairs_row *ret,
         return pairs_fault_set(fault, PAIRS_LABEL, fields->offsets[3],
                                "the label must be 1, 0 or -1");
     ret->label = (int)label;
+    if (fields->count > 4 && *fields->items[4] != '\0')
+        ret->spec = fields->items[4];
     return true;
 }
 

@@ -11,8 +11,9 @@ enum { PAIRS_ENTITY_BYTES_MAX = 2048, PAIRS_ROW_BYTES_MAX = 64 * 1024 };
 struct pairs_row {
     const char *entity; /* until the next row */
     struct ip ip;
-    int64_t time_ms; /* 0 = none */
-    int label;       /* 0 when there is none */
+    int64_t time_ms;  /* 0 = none */
+    int label;        /* 0 when there is none */
+    const char *spec; /* NULL when there is none; until the next row */
 };
 
 /* Why a row is bad, by which skipped rows are counted. */

@@ -1,4 +1,5 @@
 """serve --model: scores of a registered model get its threshold and percentiles."""
+import json
 import subprocess
 import unittest
 
@@ -56,6 +57,25 @@ class Model(unittest.TestCase):
         found = self.read.get(f"/api/v1/findings/{over['id']}").value
         self.assertEqual(found["threshold"], threshold)
         self.assertEqual(found["detector"], self.model["detector"])
+
+    def test_it_is_measured_on_the_labels_of_its_lake(self):
+        labels = self.server.folder / "lake" / "labels.csv"
+        rows = [line.split(",") for line in labels.read_text().splitlines()[1:]]
+        own = [row for row in rows if row[4] == "vpc-egress"]
+        self.assertLess(len(own), len(rows))
+        for asked in ((), ("--spec", "vpc-egress")):  # rows of other specs are left out either way
+            done = subprocess.run(
+                [str(BINARY), "evaluate", "--model", str(self.path), *asked, str(labels)],
+                capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            report = json.loads(done.stdout)
+            self.assertEqual(report["rows"], len(own))
+            self.assertEqual(report["positives"], sum(row[3] == "1" for row in own))
+        done = subprocess.run(
+            [str(BINARY), "evaluate", "--model", str(self.path), "--spec", "eks-user", str(labels)],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no labelled pairs of a spec the model knows", done.stderr)
 
     def test_a_percentile_that_is_given_stays(self):
         threshold = self.model["thresholds"][0]["threshold"]
