@@ -1,7 +1,10 @@
-/* GET /api/v1/models */
+/* GET /api/v1/models and /api/v1/models/{id} */
 #include "api/app.h"
 #include "gen/routes.h"
+#include "store/model_life.h"
 #include "store/model_row.h"
+
+enum { MODEL_DIFFERENCES = 100 };
 
 static void write_thresholds(struct json_writer *w, const struct model_row *model)
 {
@@ -16,13 +19,15 @@ static void write_thresholds(struct json_writer *w, const struct model_row *mode
     json_end(w);
 }
 
-static void write_model(struct json_writer *w, const struct model_row *model)
+static void write_model(struct json_writer *w, const char *key, const struct model_row *model)
 {
-    json_object(w, NULL);
+    json_object(w, key);
     json_text(w, "id", model->id);
     json_text(w, "detector", model->detector);
     json_time(w, "registered", model->registered);
     json_time(w, "last_used", model->last_used);
+    json_text(w, "state", MODEL_STATE_WORDS[model->state]);
+    json_time(w, "activated", model->activated);
     write_thresholds(w, model);
     json_raw(w, "info", model->info);
     json_end(w);
@@ -39,8 +44,72 @@ enum err_code list_models(struct request *req, struct reply *reply, struct err *
     json_object(&reply->json, NULL);
     json_array(&reply->json, "models");
     for (size_t i = 0; i < models.count; i++)
-        write_model(&reply->json, &models.items[i]);
+        write_model(&reply->json, NULL, &models.items[i]);
     json_end(&reply->json);
+    json_end(&reply->json);
+    return ERR_NONE;
+}
+
+static void write_comparisons(struct json_writer *w, const struct comparison_list *list)
+{
+    json_array(w, "comparisons");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct comparison_sum *sum = &list->items[i];
+
+        json_object(w, NULL);
+        json_text(w, "spec", sum->spec);
+        json_text(w, "active", sum->active);
+        json_text(w, "shadow", sum->shadow);
+        json_time(w, "first_day", sum->first_day);
+        json_time(w, "last_day", sum->last_day);
+        json_int(w, "pairs", sum->pairs);
+        json_int(w, "both", sum->both);
+        json_int(w, "only_active", sum->only_active);
+        json_int(w, "only_shadow", sum->only_shadow);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static void write_differences(struct json_writer *w, const struct difference_list *list)
+{
+    json_array(w, "differences");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct difference_row *row = &list->items[i];
+        char ip[IP_TEXT_BYTES];
+
+        (void)ip_format(ip, &row->ip);
+        json_object(w, NULL);
+        json_text(w, "spec", row->spec);
+        json_text(w, "entity", row->entity);
+        json_text(w, "ip", ip);
+        json_time(w, "time", row->time);
+        json_real(w, "active_score", row->active_score);
+        json_real(w, "shadow_score", row->shadow_score);
+        json_text(w, "flagged_by",
+                  MODEL_STATE_WORDS[row->shadow_flagged ? MODEL_SHADOW : MODEL_ACTIVE]);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+enum err_code get_model(struct request *req, struct reply *reply, struct err *err)
+{
+    const char *id = path_text(req, "id");
+    struct comparison_list comparisons;
+    struct difference_list differences;
+    struct model_row model;
+    struct db *db;
+
+    TRY(query_check(req, err));
+    TRY(app_db(req, &db, err));
+    TRY(model_row_get(db, req->arena, id, &model, err));
+    TRY(comparison_list(db, req->arena, id, 0, &comparisons, err));
+    TRY(difference_list(db, req->arena, id, MODEL_DIFFERENCES, &differences, err));
+    json_object(&reply->json, NULL);
+    write_model(&reply->json, "model", &model);
+    write_comparisons(&reply->json, &comparisons);
+    write_differences(&reply->json, &differences);
     json_end(&reply->json);
     return ERR_NONE;
 }

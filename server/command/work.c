@@ -21,8 +21,9 @@ struct work_options {
 static const struct conf_setting SETTINGS[] = {
     {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0, "dir:PATH",
      "where notices come from: a folder laid out as Security Lake's bucket"},
-    {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), CONF_REQUIRED, 0, 0, "model:FILE",
-     "what scores the pairs: a file made by `pairwatch train`"},
+    {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), 0, 0, 0, "model:FILE",
+     "what scores the pairs: a file made by `pairwatch train`, or \"active\": the model that "
+     "`pairwatch model activate` names, followed when it changes"},
     {"database", CONF_TEXT, offsetof(struct work_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept"},
     {"spec", CONF_LIST, offsetof(struct work_options, specs), 0, 0, 0, "NAME",
@@ -82,8 +83,11 @@ static enum err_code model_path_of(const char *scorer, const char **ret, struct 
 {
     static const char PREFIX[] = "model:";
 
+    *ret = NULL;
+    if (str_equal(scorer, "active"))
+        return ERR_NONE;
     if (!str_starts(scorer, PREFIX) || scorer[sizeof PREFIX - 1] == '\0')
-        return err_set(err, ERR_USAGE, "--scorer must be model:FILE, not \"%s\"", scorer);
+        return err_set(err, ERR_USAGE, "--scorer must be active or model:FILE, not \"%s\"", scorer);
     *ret = scorer + sizeof PREFIX - 1;
     return ERR_NONE;
 }
@@ -130,6 +134,7 @@ int cmd_work(int argc, char **argv)
 {
     struct work_options options = {
         .database = "sqlite:pairwatch.db",
+        .scorer = "active",
         .threads = default_threads(),
         .object_bytes_max = INT64_C(1) << 30,
         .temp_dir = "/tmp",

@@ -69,18 +69,18 @@ static void join_tree(const struct model_parts *base, const struct identity *pai
     uint16_t today = prefix_day(from[count - 1].time_ms);
     size_t used = 0;
 
-    for (uint16_t f = 0; f < PREFIX_FAMILIES; f++) {
+    for (int f = 0; f < PREFIX_FAMILIES; f++) {
         const struct prefix_family *family = &base->tree.families[f];
 
         for (uint64_t entity = 0; entity < base->entity_count; entity++) {
             uint32_t index = (uint32_t)entity_find(parts, base->entity_hashes[entity]);
 
             for (uint64_t i = family->starts[entity]; i < family->starts[entity + 1]; i++) {
-                struct identity known = {base->entity_hashes[entity], family->keys[i], f};
+                struct identity known = {base->entity_hashes[entity], family->keys[i], (uint16_t)f};
 
                 if (bsearch(&known, forgotten, forgotten_count, sizeof known, by_identity) == NULL)
                     events[used++] =
-                        (struct prefix_event){family->keys[i], index, family->days[i], f};
+                        (struct prefix_event){family->keys[i], index, family->days[i], (uint16_t)f};
             }
         }
     }

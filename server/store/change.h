@@ -19,6 +19,7 @@ enum change_kind {
     CHANGE_USER_UPDATED,
     CHANGE_TOKEN_CREATED,
     CHANGE_TOKEN_REVOKED,
+    CHANGE_MODEL_MOVED,
 };
 extern const char *const CHANGE_KIND_WORDS[];
 

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "store/db.h"
 #include "store/dictionary.h"
+#include "store/model_life.h"
 #include "store/rollup.h"
 #include "store/sighting_group.h"
 
@@ -244,6 +245,9 @@ static enum err_code store_all(struct ingest *in, struct err *err)
     TRY(resolve_names(in, err));
     TRY(store_findings(in, sorted, err));
     TRY(store_observations(in, err));
+    if (in->batch->comparison != NULL)
+        TRY(comparison_add(in->db, in->batch->model_id, in->batch->comparison,
+                           in->batch->pairs[0].first_ms, err));
     return store_rollups(in, sorted, err);
 }
 

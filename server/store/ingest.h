@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct arena;
+struct comparison;
 struct db;
 
 struct scored_pair {
@@ -43,6 +44,7 @@ struct ingest_batch {
         *request_digest; /* of a POST's body: the same key with another one is ERR_CONFLICT */
     const struct scored_pair *pairs;
     size_t count;
+    const struct comparison *comparison; /* with a shadow (model_life.h), or NULL */
 };
 
 struct ingest_result {

@@ -9,13 +9,14 @@
 #include "store/change.h"
 #include "store/db.h"
 #include "store/dictionary.h"
+#include "store/model_life.h"
 
 enum { MODEL_QUANTILE_BYTES = MODEL_ROW_QUANTILES * 4 };
 enum { MODEL_BODY_BYTES_MAX = 1024 };
 
 struct head {
     const char *id, *detector, *info;
-    int64_t registered, last_used;
+    int64_t registered, last_used, state, activated;
 };
 static const struct field HEAD_FIELDS[] = {
     FIELD(struct head, id, FIELD_TEXT, .flags = 0),
@@ -23,6 +24,8 @@ static const struct field HEAD_FIELDS[] = {
     FIELD(struct head, info, FIELD_JSON, .flags = 0),
     FIELD(struct head, registered, FIELD_TIME, .flags = 0),
     FIELD(struct head, last_used, FIELD_TIME, .flags = FIELD_NULLABLE),
+    FIELD(struct head, state, FIELD_ENUM, .flags = 0, .words = MODEL_STATE_WORDS),
+    FIELD(struct head, activated, FIELD_TIME, .flags = FIELD_NULLABLE),
     FIELD_END,
 };
 struct spec_row {
@@ -91,6 +94,8 @@ static struct model_row of_head(const struct head *head)
         .info = head->info,
         .registered = head->registered,
         .last_used = head->last_used,
+        .state = head->state,
+        .activated = head->activated,
     };
 }
 

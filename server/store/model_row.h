@@ -20,6 +20,7 @@ struct model_row {
     const char *id, *detector;
     const char *info; /* JSON object */
     int64_t registered, last_used;
+    int64_t state, activated; /* enum model_state; the last time it became active */
     const struct model_spec_row *specs;
     size_t spec_count;
 };
@@ -41,7 +42,7 @@ const struct model_spec_row *model_row_spec(const struct model_row *model, const
 
 struct model_register_job { /* a writer_job: model_register_job_run */
     const char *actor;
-    struct model_row model; /* registered and last_used are ignored */
+    struct model_row model; /* registered to activated are ignored */
     int64_t now_ms;
 };
 /* A model already registered gains the specs it lacks; nothing else of it changes. */

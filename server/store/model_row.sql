@@ -1,9 +1,11 @@
 -- name: MODEL_LIST
-SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used
+SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used,
+       state, activated_ms AS activated
   FROM model ORDER BY COALESCE(last_used_ms, 0) DESC, model.id DESC LIMIT $1;
 
 -- name: MODEL_GET
-SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used
+SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS last_used,
+       state, activated_ms AS activated
   FROM model WHERE uid = $1;
 
 -- name: MODEL_SPECS

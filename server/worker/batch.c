@@ -16,6 +16,8 @@
 #include "store/ingest.h"
 #include "store/writer.h"
 #include "worker/explain.h"
+#include "worker/models.h"
+#include "worker/shadow.h"
 
 enum { UNSCORED_JSON_BYTES_MAX = 1024 };
 /* A busy writer or database is waited for this long before the worker gives up. */
@@ -26,6 +28,7 @@ struct batch {
     struct scored_pair *scored;
     size_t count;
     uint64_t unscored[UNSCORED__MAX];
+    const struct comparison *comparison; /* with the shadow, or NULL */
     uint64_t no_model, no_spec; /* rows the model knows no spec of; rows no spec asks for */
 };
 
@@ -115,23 +118,27 @@ static void explain_pairs(const struct batch_context *context, const struct mode
 
     for (size_t i = 0; i < batch->count; i++)
         if (batch->scored[i].flagged && arena->used_bytes - before < context->explanation_bytes_max)
-            batch->scored[i].explanation_json = explain_pair(context->model, &pairs[i], arena);
+            batch->scored[i].explanation_json =
+                explain_pair(context->set->model, &pairs[i], arena);
 }
 
 static void score_pairs(const struct batch_context *context, const struct lake_result *lake,
                         struct arena *arena, struct batch *batch)
 {
+    const struct model *model = context->set->model;
     size_t room = lake->pair_count > 0 ? lake->pair_count : 1;
     struct model_pair *pairs = ARENA_ARRAY(arena, struct model_pair, room);
     struct model_score *scores = ARENA_ARRAY(arena, struct model_score, room);
     size_t *from = ARENA_ARRAY(arena, size_t, room);
 
-    batch->count = select_pairs(context->model, lake, pairs, from, batch);
+    batch->count = select_pairs(model, lake, pairs, from, batch);
     batch->scored = ARENA_ARRAY(arena, struct scored_pair, room);
-    model_score_pairs(context->model, pairs, batch->count, scores);
+    model_score_pairs(model, pairs, batch->count, scores);
     for (size_t i = 0; i < batch->count; i++)
         batch->scored[i] = scored_of(&lake->pairs[from[i]], &scores[i]);
     explain_pairs(context, pairs, arena, batch);
+    if (context->set->shadow != NULL && batch->count > 0)
+        batch->comparison = shadow_compare(context->set, batch->scored, batch->count, arena);
 }
 
 /* Waits for a busy store with a growing pause: a full queue is back-pressure, not a failure. */
@@ -188,7 +195,7 @@ static enum err_code record_failure(const struct batch_context *context,
         .error = reason->text,
     };
     struct ingest_batch batch = {
-        .object = &object, .model_id = context->model_id, .origin = "worker"};
+        .object = &object, .model_id = context->set->model_id, .origin = "worker"};
     struct ingest_result stored = {0};
 
     log_warn("object failed", "key=%s reason=%s", log_quote(notice->key), log_quote(reason->text));
@@ -213,7 +220,7 @@ static enum err_code store_object(const struct batch_context *context, const str
         .pairs = lake->pair_count,
     };
     struct ingest_batch ingest = {
-        .object = &object, .model_id = context->model_id, .origin = "worker"};
+        .object = &object, .model_id = context->set->model_id, .origin = "worker"};
 
     for (size_t s = 0; s < lake->spec_count; s++)
         for (int i = 0; i < UNSCORED__MAX; i++)
@@ -223,6 +230,7 @@ static enum err_code store_object(const struct batch_context *context, const str
     object.unscored_json = unscored_json(&batch, arena);
     ingest.pairs = batch.scored;
     ingest.count = batch.count;
+    ingest.comparison = batch.comparison;
 
     TRY(store_batch(context, &ingest, &stored, err));
     if (stored.repeated) {

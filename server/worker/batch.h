@@ -8,15 +8,15 @@
 struct db;
 struct lake;
 struct model;
+struct model_set;
 struct notice;
 struct writer;
 
 struct batch_context {
     struct lake *lake;
-    const struct model *model;
+    const struct model_set *set;
     struct db *db; /* reads */
     struct writer *writer;
-    const char *model_id;
     uint64_t object_bytes_max;
     size_t explanation_bytes_max; /* of one object; what is flagged beyond goes without */
     const atomic_bool *stop;

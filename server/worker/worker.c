@@ -14,7 +14,7 @@
 #include "store/migrate.h"
 #include "store/writer.h"
 #include "worker/batch.h"
-#include "worker/register.h"
+#include "worker/models.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
 #define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
@@ -25,10 +25,8 @@ enum { RECEIVE_MAX = 4, RECEIVE_WAIT_MS = 1000, NOTICE_ARENA_BYTES_MAX = 1 << 20
 struct worker {
     const struct worker_options *options;
     struct queue *queue;
-    struct model *model;
+    struct models *models;
     struct writer *writer;
-    char model_id[MODEL_ID_BYTES];
-    const char *spec_names[MODEL_SPECS_MAX + 1]; /* NULL-terminated; texts of options or model */
 
     pthread_mutex_t lock; /* guards what follows, and queue_receive */
     struct worker_totals totals;
@@ -110,21 +108,82 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
     return code;
 }
 
-static enum err_code run_thread(struct worker *worker, const struct batch_context *context,
-                                struct err *err)
+/* A thread's own. */
+struct hand {
+    struct worker *worker;
+    struct db *db;
+    struct lake *lake;        /* reads the specs of the set it was opened for */
+    uint64_t lake_generation; /* of that set */
+};
+
+static void hand_done(struct hand *hand)
 {
+    lake_closep(&hand->lake);
+    db_closep(&hand->db);
+}
+
+static enum err_code open_lake(struct hand *hand, const struct model_set *set, struct err *err)
+{
+    const struct worker_options *options = hand->worker->options;
+    struct lake_options lake_options = {
+        .spec_names = set->spec_names,
+        .spec_dir = options->spec_dir,
+        .temp_dir = options->temp_dir,
+        .bucket_ms = HOUR_MS,
+        .object_bytes_max = options->object_bytes_max,
+    };
+
+    if (hand->lake != NULL && hand->lake_generation == set->generation)
+        return ERR_NONE;
+    lake_closep(&hand->lake);
+    TRY(lake_open(&lake_options, &hand->lake, err));
+    hand->lake_generation = set->generation;
+    return ERR_NONE;
+}
+
+static enum err_code run_with(struct hand *hand, const struct model_set *set,
+                              const struct notice *notices, size_t count, struct err *err)
+{
+    struct worker *worker = hand->worker;
+    struct batch_context context = {
+        .set = set,
+        .db = hand->db,
+        .writer = worker->writer,
+        .object_bytes_max = worker->options->object_bytes_max,
+        .explanation_bytes_max = EXPLANATION_BYTES_MAX,
+        .stop = worker->options->stop,
+    };
+    enum err_code code = open_lake(hand, set, err);
+
+    context.lake = hand->lake;
+    if (code == ERR_NONE)
+        return run_received(worker, &context, notices, count, err);
+    for (size_t i = 0; i < count; i++)
+        queue_done(worker->queue, &notices[i], true);
+    return code;
+}
+
+static enum err_code run_thread(struct hand *hand, struct err *err)
+{
+    struct worker *worker = hand->worker;
     AUTO(arena_done) struct arena arena = {0};
 
     arena_init(&arena, NOTICE_ARENA_BYTES_MAX);
+    TRY(db_open(worker->options->database_url, DB_READ, &hand->db, err));
     while (!should_end(worker)) {
         struct notice notices[RECEIVE_MAX];
+        const struct model_set *set;
         size_t count = 0;
         bool drained = false;
+        enum err_code code;
 
         TRY(receive(worker, &arena, notices, &count, &drained, err));
         if (drained)
             return ERR_NONE;
-        TRY(run_received(worker, context, notices, count, err));
+        set = models_take(worker->models, hand->db);
+        code = run_with(hand, set, notices, count, err);
+        models_give(worker->models, set);
+        TRY(code);
         arena_reset(&arena);
         if (count == 0)
             clock_sleep_ms(RECEIVE_WAIT_MS);
@@ -132,41 +191,13 @@ static enum err_code run_thread(struct worker *worker, const struct batch_contex
     return ERR_NONE;
 }
 
-static enum err_code open_and_run(struct worker *worker, struct err *err)
-{
-    const struct worker_options *options = worker->options;
-    AUTO(lake_closep) struct lake *lake = NULL;
-    AUTO(db_closep) struct db *db = NULL;
-    struct lake_options lake_options = {
-        .spec_names = worker->spec_names,
-        .spec_dir = options->spec_dir,
-        .temp_dir = options->temp_dir,
-        .bucket_ms = HOUR_MS,
-        .object_bytes_max = options->object_bytes_max,
-    };
-    struct batch_context context = {
-        .model = worker->model,
-        .writer = worker->writer,
-        .model_id = worker->model_id,
-        .object_bytes_max = options->object_bytes_max,
-        .explanation_bytes_max = EXPLANATION_BYTES_MAX,
-        .stop = options->stop,
-    };
-
-    TRY(lake_open(&lake_options, &lake, err));
-    TRY(db_open(options->database_url, DB_READ, &db, err));
-    context.lake = lake;
-    context.db = db;
-    return run_thread(worker, &context, err);
-}
-
 static void *thread_main(void *argument)
 {
-    struct worker *worker = argument;
+    AUTO(hand_done) struct hand hand = {.worker = argument};
     struct err err = {0};
 
-    if (open_and_run(worker, &err) != ERR_NONE)
-        note_failure(worker, &err);
+    if (run_thread(&hand, &err) != ERR_NONE)
+        note_failure(hand.worker, &err);
     return NULL;
 }
 
@@ -192,28 +223,11 @@ static enum err_code run_threads(struct worker *worker, struct err *err)
     return ERR_NONE;
 }
 
-/* The specs asked for, or those the model was trained on. */
-static enum err_code choose_specs(struct worker *worker, const struct model_info *info,
-                                  struct err *err)
+static enum err_code check_model(const char *path, struct err *err)
 {
-    const char *const *asked = worker->options->spec_names;
-    size_t count = 0;
+    AUTO(model_freep) struct model *model = NULL;
 
-    for (; asked != NULL && asked[count] != NULL; count++) {
-        if (count == MODEL_SPECS_MAX)
-            return err_set(err, ERR_USAGE, "--spec is given more than %d times", MODEL_SPECS_MAX);
-        worker->spec_names[count] = asked[count];
-    }
-    if (count > 0)
-        return ERR_NONE;
-    for (size_t i = 0; i < info->spec_count; i++)
-        if (info->specs[i][0] != '\0')
-            worker->spec_names[count++] = info->specs[i];
-    if (count == 0)
-        return err_set(err, ERR_USAGE,
-                       "the model was trained on bare pairs: say with --spec "
-                       "which pairs to score");
-    return ERR_NONE;
+    return model_load(path, &model, err);
 }
 
 static enum err_code open_shared(struct worker *worker, struct err *err)
@@ -224,16 +238,19 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
         .since_day_ms = options->since_ms,
         .until_day_ms = options->until_ms,
     };
-    struct model_info info;
+    struct models_options models_options = {
+        .database_url = options->database_url,
+        .model_path = options->model_path,
+        .spec_names = options->spec_names,
+    };
 
-    TRY(model_load(options->model_path, &worker->model, err));
-    model_info(worker->model, &info);
-    (void)memcpy(worker->model_id, info.id, sizeof worker->model_id);
-    TRY(choose_specs(worker, &info, err));
+    if (options->model_path != NULL) /* before anything is made */
+        TRY(check_model(options->model_path, err));
     TRY(queue_open(options->queue_url, &queue_options, &worker->queue, err));
     TRY(migrate_run(options->database_url, err));
     TRY(writer_start(options->database_url, &worker->writer, err));
-    return register_model(worker->writer, worker->model, worker->spec_names, err);
+    models_options.writer = worker->writer;
+    return models_open(&models_options, &worker->models, err);
 }
 
 enum err_code worker_run(const struct worker_options *options, struct worker_totals *ret,
@@ -247,7 +264,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     if (worker.writer != NULL)
         writer_stop(worker.writer);
     queue_close(worker.queue);
-    model_free(worker.model);
+    models_close(worker.models);
     *ret = worker.totals;
     return code;
 }

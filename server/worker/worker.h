@@ -16,7 +16,7 @@ enum { WORKER_THREADS_MAX = 32 };
 struct worker_options {
     const char *database_url;
     const char *queue_url;
-    const char *model_path;
+    const char *model_path;        /* NULL = the active model of the database */
     const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */
     const char *spec_dir;          /* or NULL */
     const char *temp_dir;

@@ -8,7 +8,11 @@ import unittest
 from server import CONTRACT, Server, batch, score
 
 
+MODEL = "outside-1"  # of batch()
+
+
 def filled(path):
+    path = path.replace("/models/{id}", f"/models/{MODEL}")
     return path.replace("{id}", "1").replace("{name}", "root")
 
 

@@ -44,6 +44,14 @@ class Model(unittest.TestCase):
         self.assertIn("hyperparameters", self.model["info"])
         self.assertIsNone(self.model["last_used"])
 
+    def test_one_model_alone(self):
+        reply = self.read.get(f"/api/v1/models/{self.model['id']}")
+        self.assertEqual(reply.status, 200)
+        self.assertEqual(reply.value["model"]["id"], self.model["id"])
+        self.assertEqual(reply.value["model"]["state"], "candidate")
+        self.assertEqual((reply.value["comparisons"], reply.value["differences"]), ([], []))
+        self.assertEqual(self.read.get("/api/v1/models/nosuch").status, 404)
+
     def test_scores_of_it_need_no_threshold(self):
         threshold = self.model["thresholds"][0]["threshold"]
         reply = self.post(score("i-over", score=threshold + 0.01),

@@ -1,0 +1,249 @@
+/* pairwatch model: which models there are, which one scores, and what a shadow makes of the same.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/str.h"
+#include "command/access.h"
+#include "command/command.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/migrate.h"
+#include "store/model_life.h"
+#include "store/writer.h"
+#include "worker/register.h"
+
+enum { MODEL_ARENA_BYTES_MAX = 64 * 1024 * 1024, ID_PREFIX_MIN = 6 };
+
+struct model_options {
+    const char *database;
+    int64_t limit;
+};
+
+static const struct conf_setting SETTINGS[] = {
+    {"database", CONF_TEXT, offsetof(struct model_options, database), 0, 0, 0, "sqlite:FILE",
+     "the database; made when there is none"},
+    {"limit", CONF_INT, offsetof(struct model_options, limit), CONF_FLAG_ONLY, 0,
+     DIFFERENCE_LIST_MAX, "N", "differences that compare prints"},
+    {NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+const struct conf_command COMMAND_MODEL = {
+    .name = "model",
+    .summary = "list, shadow, activate and roll back models",
+    .positional = "ACTION [MODEL]",
+    .settings = SETTINGS,
+    .more = "A MODEL is a file made by `pairwatch train`, or the id of one that is known, or the "
+            "beginning of it.\n\nActions:\n"
+            "  list             all models, newest first\n"
+            "  add MODEL        a candidate\n"
+            "  shadow MODEL     scores beside the active one; nothing is flagged by it\n"
+            "  activate MODEL   scores from now on, in every `work --scorer active`\n"
+            "  rollback         the one that was active before\n"
+            "  compare MODEL    what it and the other one flagged, as shadow or active\n",
+};
+
+/* A model named on the command line. */
+struct named {
+    char id[64];
+    char path[4096]; /* "" = as it is known */
+};
+
+static enum err_code by_id(const char *database, const char *text, struct named *ret,
+                           struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(db_closep) struct db *db = NULL;
+    struct model_seat_list seats;
+    size_t found = 0;
+
+    arena_init(&arena, MODEL_ARENA_BYTES_MAX);
+    TRY(db_open(database, DB_READ, &db, err));
+    TRY(model_seats(db, &arena, &seats, err));
+    for (size_t i = 0; i < seats.count; i++)
+        if (str_starts(seats.items[i].id, text) && found++ == 0)
+            (void)snprintf(ret->id, sizeof ret->id, "%s", seats.items[i].id);
+    if (found == 1 && (strlen(text) >= ID_PREFIX_MIN || str_equal(ret->id, text)))
+        return ERR_NONE;
+    return err_set(err, ERR_NOT_FOUND,
+                   found > 0
+                       ? "\"%.64s\" may be one of several models: give more of the id"
+                       : "there is no model file \"%.64s\", and no known model's id begins so",
+                   text);
+}
+
+static enum err_code register_file(const char *database, const char *path, struct named *ret,
+                                   struct err *err)
+{
+    AUTO(model_freep) struct model *model = NULL;
+    const char *names[MODEL_SPECS_MAX + 1] = {NULL};
+    struct writer *writer = NULL;
+    struct model_info info;
+    enum err_code code;
+    size_t count = 0;
+
+    TRY(model_load(path, &model, err));
+    model_info(model, &info);
+    for (size_t i = 0; i < info.spec_count; i++)
+        if (*info.specs[i] != '\0')
+            names[count++] = info.specs[i];
+    (void)snprintf(ret->id, sizeof ret->id, "%s", info.id);
+    TRY(migrate_run(database, err));
+    TRY(writer_start(database, &writer, err));
+    code = register_model(writer, model, names, err);
+    writer_stop(writer);
+    return code;
+}
+
+static enum err_code find(const char *database, const char *text, struct named *ret,
+                          struct err *err)
+{
+    struct stat status;
+
+    *ret = (struct named){.path = ""};
+    if (stat(text, &status) != 0)
+        return by_id(database, text, ret, err);
+    if (strlen(text) >= sizeof ret->path || realpath(text, ret->path) == NULL)
+        return err_errno(err, ERR_IO, "finding \"%s\"", text);
+    return register_file(database, ret->path, ret, err);
+}
+
+static enum err_code move(const struct model_options *options, const char *text,
+                          enum model_state state, struct err *err)
+{
+    struct model_move_job job = {.actor = ACCESS_ACTOR, .state = state, .now_ms = clock_now_ms()};
+    struct named named;
+
+    TRY(find(options->database, text, &named, err));
+    job.id = named.id;
+    job.path = named.path[0] != '\0' ? named.path : NULL;
+    TRY(access_write(options->database, model_move_job_run, &job, err));
+    (void)printf("%s %s\n", named.id, MODEL_STATE_WORDS[state]);
+    return ERR_NONE;
+}
+
+static enum err_code add(const struct model_options *options, const char *text, struct err *err)
+{
+    return move(options, text, MODEL_CANDIDATE, err);
+}
+
+static enum err_code shadow(const struct model_options *options, const char *text, struct err *err)
+{
+    return move(options, text, MODEL_SHADOW, err);
+}
+
+static enum err_code activate(const struct model_options *options, const char *text,
+                              struct err *err)
+{
+    return move(options, text, MODEL_ACTIVE, err);
+}
+
+static enum err_code rollback(const struct model_options *options, const char *text,
+                              struct err *err)
+{
+    struct model_rollback_job job = {.actor = ACCESS_ACTOR, .now_ms = clock_now_ms()};
+
+    (void)text;
+    TRY(access_write(options->database, model_rollback_job_run, &job, err));
+    (void)printf("%s active\n", job.id);
+    return ERR_NONE;
+}
+
+static enum err_code list(const struct model_options *options, const char *text, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(db_closep) struct db *db = NULL;
+    struct model_seat_list seats;
+
+    (void)text;
+    arena_init(&arena, MODEL_ARENA_BYTES_MAX);
+    TRY(db_open(options->database, DB_READ, &db, err));
+    TRY(model_seats(db, &arena, &seats, err));
+    for (size_t i = 0; i < seats.count; i++) {
+        const struct model_seat *seat = &seats.items[i];
+
+        (void)printf("%-32s %-9s %s\n", seat->id, MODEL_STATE_WORDS[seat->state],
+                     seat->path != NULL ? seat->path : "-");
+    }
+    return ERR_NONE;
+}
+
+static void print_difference(const struct difference_row *row)
+{
+    char ip[IP_TEXT_BYTES], time[TIME_TEXT_BYTES];
+
+    (void)ip_format(ip, &row->ip);
+    (void)time_format(time, row->time);
+    (void)printf("  %s %-22s %s %s active %.2f shadow %.2f, only the %s\n", time, row->spec,
+                 row->entity, ip, row->active_score, row->shadow_score,
+                 row->shadow_flagged ? "shadow flags it" : "active flags it");
+}
+
+static enum err_code compare(const struct model_options *options, const char *text, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(db_closep) struct db *db = NULL;
+    struct comparison_list sums;
+    struct difference_list differences;
+    struct named named;
+
+    TRY(find(options->database, text, &named, err));
+    arena_init(&arena, MODEL_ARENA_BYTES_MAX);
+    TRY(db_open(options->database, DB_READ, &db, err));
+    TRY(comparison_list(db, &arena, named.id, 0, &sums, err));
+    if (sums.count == 0)
+        return err_set(err, ERR_NOT_FOUND, "the model %s has not been compared yet", named.id);
+    for (size_t i = 0; i < sums.count; i++) {
+        const struct comparison_sum *sum = &sums.items[i];
+
+        (void)printf("%-22s active %.8s shadow %.8s pairs %" PRId64 ", flagged by both %" PRId64
+                     ", only active %" PRId64 ", only shadow %" PRId64 "\n",
+                     sum->spec, sum->active, sum->shadow, sum->pairs, sum->both, sum->only_active,
+                     sum->only_shadow);
+    }
+    TRY(difference_list(db, &arena, named.id, options->limit, &differences, err));
+    for (size_t i = 0; i < differences.count; i++)
+        print_difference(&differences.items[i]);
+    return ERR_NONE;
+}
+
+static const struct action {
+    const char *word;
+    enum err_code (*run)(const struct model_options *options, const char *text, struct err *err);
+    bool named;
+} ACTIONS[] = {{"list", list, false},         {"add", add, true},
+               {"shadow", shadow, true},      {"activate", activate, true},
+               {"rollback", rollback, false}, {"compare", compare, true}};
+
+static enum err_code run(const struct model_options *options, const struct conf_args *args,
+                         struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ACTIONS); i++) {
+        if (args->positional_count == 0 || strcmp(args->positional[0], ACTIONS[i].word) != 0)
+            continue;
+        if (args->positional_count != (ACTIONS[i].named ? 2U : 1U))
+            return err_set(err, ERR_USAGE, "model %s takes %s", ACTIONS[i].word,
+                           ACTIONS[i].named ? "one model" : "no model");
+        return ACTIONS[i].run(options, ACTIONS[i].named ? args->positional[1] : NULL, err);
+    }
+    return err_set(err, ERR_USAGE,
+                   "say what to do: model list, add, shadow, activate, rollback or compare");
+}
+
+int cmd_model(int argc, char **argv)
+{
+    struct model_options options = {.database = "sqlite:pairwatch.db", .limit = 20};
+    struct conf_args args = {0};
+    struct err err = {0};
+    enum err_code code = conf_read(&COMMAND_MODEL, argc, argv, &options, &args, &err);
+
+    if (code != ERR_NONE || args.help)
+        return command_exit(code, &err);
+    return command_exit(run(&options, &args, &err), &err);
+}

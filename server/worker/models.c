@@ -1,0 +1,245 @@
+#include "worker/models.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "store/db.h"
+#include "store/model_life.h"
+#include "worker/register.h"
+
+enum { SEAT_ARENA_BYTES = 1 << 16, PATH_BYTES_MAX = 4096 };
+
+struct counted_set {
+    struct model_set set;
+    size_t takers; /* and one more while it is the set of now */
+};
+
+struct models {
+    struct models_options options;
+    pthread_mutex_t lock; /* guards what follows and every takers */
+    struct counted_set *now;
+    uint64_t generation;
+    int64_t checked_mono_ms;
+    bool checking; /* one thread looks, the others go on */
+};
+
+/* What sits where, as the database says. */
+struct seats {
+    char active_path[PATH_BYTES_MAX], active_id[MODEL_ID_BYTES];
+    char shadow_path[PATH_BYTES_MAX], shadow_id[MODEL_ID_BYTES];
+};
+
+static void set_free(struct counted_set *set)
+{
+    if (set == NULL)
+        return;
+    model_free(set->set.model);
+    model_free(set->set.shadow);
+    own_freep(&set);
+}
+
+static void set_freep(struct counted_set **set)
+{
+    set_free(*set);
+}
+
+static enum err_code choose_specs(const struct models_options *options, struct model_set *set,
+                                  struct err *err)
+{
+    const char *const *asked = options->spec_names;
+    struct model_info info;
+    size_t count = 0;
+
+    for (; asked != NULL && asked[count] != NULL; count++) {
+        if (count == MODEL_SPECS_MAX)
+            return err_set(err, ERR_USAGE, "--spec is given more than %d times", MODEL_SPECS_MAX);
+        set->spec_names[count] = asked[count];
+    }
+    if (count > 0)
+        return ERR_NONE;
+    model_info(set->model, &info);
+    for (size_t i = 0; i < info.spec_count; i++)
+        if (info.specs[i][0] != '\0')
+            set->spec_names[count++] = info.specs[i];
+    if (count == 0)
+        return err_set(err, ERR_USAGE,
+                       "the model was trained on bare pairs: say with --spec which pairs to score");
+    return ERR_NONE;
+}
+
+static enum err_code load(const char *path, struct model **ret, char ret_id[static MODEL_ID_BYTES],
+                          struct err *err)
+{
+    struct model_info info;
+
+    TRY(model_load(path, ret, err));
+    model_info(*ret, &info);
+    (void)memcpy(ret_id, info.id, MODEL_ID_BYTES);
+    return ERR_NONE;
+}
+
+static enum err_code set_load(const struct models_options *options, const struct seats *seats,
+                              struct counted_set **ret, struct err *err)
+{
+    AUTO(set_freep) struct counted_set *set = own_alloc(sizeof *set);
+
+    TRY(load(seats->active_path, &set->set.model, set->set.model_id, err));
+    TRY(choose_specs(options, &set->set, err));
+    TRY(register_model(options->writer, set->set.model, set->set.spec_names, err));
+    if (seats->shadow_path[0] != '\0') {
+        TRY(load(seats->shadow_path, &set->set.shadow, set->set.shadow_id, err));
+        TRY(register_model(options->writer, set->set.shadow, set->set.spec_names, err));
+    }
+    set->takers = 1;
+    *ret = TAKE(set);
+    return ERR_NONE;
+}
+
+static void copy_seat(const struct model_seat *seat, char path[static PATH_BYTES_MAX],
+                      char id[static MODEL_ID_BYTES])
+{
+    (void)snprintf(path, PATH_BYTES_MAX, "%s", seat->path != NULL ? seat->path : "");
+    (void)snprintf(id, MODEL_ID_BYTES, "%s", seat->id);
+}
+
+static enum err_code read_seats(struct db *db, struct seats *ret, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct model_seat seat;
+    enum err_code code;
+
+    *ret = (struct seats){.active_path = ""};
+    arena_init(&arena, SEAT_ARENA_BYTES);
+    code = model_seat(db, &arena, MODEL_ACTIVE, &seat, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, code,
+                       "no model is active: `pairwatch model activate FILE` makes one so");
+    TRY(code);
+    copy_seat(&seat, ret->active_path, ret->active_id);
+    code = model_seat(db, &arena, MODEL_SHADOW, &seat, err);
+    if (code == ERR_NONE)
+        copy_seat(&seat, ret->shadow_path, ret->shadow_id);
+    return code == ERR_NOT_FOUND ? ERR_NONE : code;
+}
+
+static enum err_code first_seats(const struct models_options *options, struct seats *ret,
+                                 struct err *err)
+{
+    AUTO(db_closep) struct db *db = NULL;
+
+    *ret = (struct seats){.active_path = ""};
+    if (options->model_path != NULL) {
+        (void)snprintf(ret->active_path, sizeof ret->active_path, "%s", options->model_path);
+        return ERR_NONE;
+    }
+    TRY(db_open(options->database_url, DB_READ, &db, err));
+    return read_seats(db, ret, err);
+}
+
+enum err_code models_open(const struct models_options *options, struct models **ret,
+                          struct err *err)
+{
+    struct counted_set *set;
+    struct models *models;
+    struct seats seats;
+
+    TRY(first_seats(options, &seats, err));
+    TRY(set_load(options, &seats, &set, err));
+    models = own_alloc(sizeof *models);
+    *models = (struct models){.options = *options,
+                              .lock = PTHREAD_MUTEX_INITIALIZER,
+                              .now = set,
+                              .checked_mono_ms = clock_mono_ms()};
+    *ret = models;
+    return ERR_NONE;
+}
+
+void models_close(struct models *models)
+{
+    if (models == NULL)
+        return;
+    ASSERT(models->now->takers == 1);
+    set_free(models->now);
+    (void)pthread_mutex_destroy(&models->lock);
+    own_freep(&models);
+}
+
+/* Under the lock. Returns the set to free, or NULL. */
+static struct counted_set *leave(struct counted_set *set)
+{
+    return --set->takers == 0 ? set : NULL;
+}
+
+static bool is_set_of(const struct model_set *set, const struct seats *seats)
+{
+    return strcmp(set->model_id, seats->active_id) == 0 &&
+           strcmp(set->shadow_id, seats->shadow_id) == 0;
+}
+
+/* One thread at a time; the set of now stays while a new one is loaded. */
+static void look(struct models *models, struct db *db)
+{
+    struct counted_set *fresh = NULL, *old = NULL;
+    struct seats seats;
+    struct err err = {0};
+    enum err_code code = read_seats(db, &seats, &err);
+
+    if (code == ERR_NONE && !is_set_of(&models->now->set, &seats))
+        code = set_load(&models->options, &seats, &fresh, &err);
+    if (code != ERR_NONE)
+        log_warn("the model stays as it is", "model=%s reason=%s", models->now->set.model_id,
+                 log_quote(err.text));
+    (void)pthread_mutex_lock(&models->lock);
+    if (fresh != NULL) {
+        log_info("another model scores", "model=%s before=%s shadow=%s", fresh->set.model_id,
+                 models->now->set.model_id, fresh->set.shadow != NULL ? fresh->set.shadow_id : "-");
+        old = leave(models->now);
+        models->now = fresh;
+        fresh->set.generation = ++models->generation;
+    }
+    models->checking = false;
+    models->checked_mono_ms = clock_mono_ms();
+    (void)pthread_mutex_unlock(&models->lock);
+    set_free(old);
+}
+
+/* Whether this thread is the one to look. */
+static bool is_due(struct models *models)
+{
+    bool due;
+
+    (void)pthread_mutex_lock(&models->lock);
+    due = models->options.model_path == NULL && !models->checking &&
+          clock_mono_ms() - models->checked_mono_ms >= MODELS_CHECK_MS;
+    models->checking = models->checking || due;
+    (void)pthread_mutex_unlock(&models->lock);
+    return due;
+}
+
+const struct model_set *models_take(struct models *models, struct db *db)
+{
+    struct counted_set *set;
+
+    if (is_due(models))
+        look(models, db);
+    (void)pthread_mutex_lock(&models->lock);
+    set = models->now;
+    set->takers++;
+    (void)pthread_mutex_unlock(&models->lock);
+    return &set->set;
+}
+
+void models_give(struct models *models, const struct model_set *set)
+{
+    struct counted_set *counted = (struct counted_set *)(uintptr_t)set, *old;
+
+    (void)pthread_mutex_lock(&models->lock);
+    old = leave(counted);
+    (void)pthread_mutex_unlock(&models->lock);
+    set_free(old);
+}

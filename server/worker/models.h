@@ -1,0 +1,40 @@
+#pragma once
+/* The model that scores, and perhaps a shadow beside it, as one immutable set that all threads
+ * share and a newer one replaces: a thread takes the set, scores an object with it and gives it
+ * back. */
+#include "base/err.h"
+#include "model/model.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct db;
+struct models;
+struct writer;
+
+struct model_set {
+    uint64_t generation; /* another one is another set */
+    struct model *model;
+    char model_id[MODEL_ID_BYTES];
+    struct model *shadow; /* or NULL */
+    char shadow_id[MODEL_ID_BYTES];
+    const char *spec_names[MODEL_SPECS_MAX + 1]; /* to read, NULL-terminated */
+};
+
+struct models_options {
+    const char *database_url;
+    const char *model_path;        /* NULL = the active model of the database, and its shadow */
+    const char *const *spec_names; /* NULL-terminated; NULL = those the model was trained on */
+    struct writer *writer;         /* registers what is loaded */
+};
+enum { MODELS_CHECK_MS = 2000 }; /* how long a move of models may go unseen */
+
+/* ERR_NOT_FOUND says that no model is active and how to make one so. */
+NODISCARD enum err_code models_open(const struct models_options *options, struct models **ret,
+                                    struct err *err);
+/* After all sets were given back; accepts NULL. */
+void models_close(struct models *models);
+
+/* The set of now. When the active model's file cannot be loaded the one so far goes on scoring, and
+ * the log says so. Any thread; db is the caller's. */
+const struct model_set *models_take(struct models *models, struct db *db);
+void models_give(struct models *models, const struct model_set *set);
