@@ -28,7 +28,7 @@ void pairs_input_done(struct pairs_input *input)
 {
     lake_closep(&input->lake);
     own_freep(&input->pairs);
-    pairs_triage_done(&input->triage);
+    triage_filter_done(&input->triage);
     arena_done(&input->texts);
 }
 
@@ -52,7 +52,7 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     const char *spec_before = input->spec;
     struct train_pair *kept;
 
-    if (pairs_triage_holds(&input->triage, pair)) {
+    if (triage_filter_holds(&input->triage, pair)) {
         input->held_back++;
         return ERR_NONE;
     }

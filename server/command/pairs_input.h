@@ -3,8 +3,8 @@
  * thread. */
 #include "base/arena.h"
 #include "command/pairs_reader.h"
-#include "command/pairs_triage.h"
 #include "model/train.h"
+#include "worker/triage_filter.h"
 
 struct pairs_input {
     struct train_pair *pairs; /* owned */
@@ -16,12 +16,12 @@ struct pairs_input {
     const char *spec_dir, *temp_dir;    /* or NULL */
     int64_t since_ms, until_ms;         /* [since, until); 0 = none */
     uint64_t object_bytes_max;
-    bool bare;                  /* CSV is entity,ip without a header and nothing else */
-    struct pairs_tally tally;   /* of CSV: bad_percent_max is set beforehand; check it at the end */
-    struct pairs_triage triage; /* what it speaks against is left out */
-    uint64_t held_back;         /* pairs that were */
-    struct lake *lake;          /* opened when first needed */
-    const char *spec, *entity;  /* the last ones, which often come again */
+    bool bare;                   /* CSV is entity,ip without a header and nothing else */
+    struct pairs_tally tally;    /* of CSV: bad_percent_max is set beforehand; check it at the end */
+    struct triage_filter triage; /* what it speaks against is left out */
+    uint64_t held_back;          /* pairs that were */
+    struct lake *lake;           /* opened when first needed */
+    const char *spec, *entity;   /* the last ones, which often come again */
 };
 
 /* Set the members from spec_names on beforehand. */

@@ -138,7 +138,7 @@ static enum err_code gather(struct pairs_input *input, const struct command_opti
         return err_set(err, ERR_USAGE,
                        "train needs CSV files, objects or folders to learn from, or --database");
     if (options->database != NULL)
-        TRY(pairs_triage_read(&input->triage, options->database, err));
+        TRY(triage_filter_read(&input->triage, options->database, err));
     for (size_t i = 0; i < args->positional_count; i++)
         TRY(pairs_input_add(input, args->positional[i], err));
     TRY(pairs_tally_check(&input->tally, err));

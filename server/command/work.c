@@ -16,6 +16,8 @@ struct work_options {
     struct conf_list specs;
     bool once;
     int64_t threads, object_bytes_max, since_ms, until_ms;
+    const char *learn;
+    double alerts_per_day;
 };
 
 static const struct conf_setting SETTINGS[] = {
@@ -38,6 +40,10 @@ static const struct conf_setting SETTINGS[] = {
      "leave out objects of this day and later"},
     {"threads", CONF_INT, offsetof(struct work_options, threads), 0, 1, WORKER_THREADS_MAX, "N",
      "objects read at the same time; the number of processors unless given"},
+    {"learn-daily", CONF_TEXT, offsetof(struct work_options, learn), 0, 0, 0, "DIR",
+     "each day the active model learns the days before into a new one in this folder"},
+    {"alerts-per-day", CONF_REAL, offsetof(struct work_options, alerts_per_day), 0, 0.01, 1e6, "N",
+     "of each spec, for the thresholds of those"},
     {"object-bytes-max", CONF_BYTES, offsetof(struct work_options, object_bytes_max), 0, 1024,
      64.0 * 1024 * 1024 * 1024, "BYTES", "larger objects are marked failed"},
     {"temp-dir", CONF_TEXT, offsetof(struct work_options, temp_dir), 0, 0, 0, "DIR",
@@ -106,11 +112,15 @@ static enum err_code run(const struct work_options *options, struct err *err)
         .since_ms = options->since_ms,
         .until_ms = options->until_ms,
         .object_bytes_max = (uint64_t)options->object_bytes_max,
+        .learn_folder = options->learn,
+        .learn_threshold = {THRESHOLD_BUDGET, options->alerts_per_day},
         .stop = &STOP_ASKED,
     };
     enum err_code code;
 
     TRY(model_path_of(options->scorer, &worker.model_path, err));
+    if (options->learn != NULL && worker.model_path != NULL)
+        return err_set(err, ERR_USAGE, "--learn-daily needs --scorer active");
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
     worker.spec_names = options->specs.count > 0 ? names : NULL;
@@ -135,6 +145,7 @@ int cmd_work(int argc, char **argv)
     struct work_options options = {
         .database = "sqlite:pairwatch.db",
         .scorer = "active",
+        .alerts_per_day = THRESHOLD_BUDGET_DEFAULT,
         .threads = default_threads(),
         .object_bytes_max = INT64_C(1) << 30,
         .temp_dir = "/tmp",

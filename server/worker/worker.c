@@ -14,6 +14,7 @@
 #include "store/migrate.h"
 #include "store/writer.h"
 #include "worker/batch.h"
+#include "worker/learn.h"
 #include "worker/models.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
@@ -201,26 +202,75 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
+/* While objects are read; with `once` when all are. */
+struct learner {
+    struct learn_options options;
+    pthread_t thread;
+    bool started;
+    atomic_bool stop;
+};
+
+static void *learner_main(void *argument)
+{
+    learn_loop(argument);
+    return NULL;
+}
+
+static enum err_code start_learner(struct worker *worker, struct learner *learner, struct err *err)
+{
+    const struct worker_options *options = worker->options;
+
+    learner->options = (struct learn_options){.database_url = options->database_url,
+                                              .folder = options->learn_folder,
+                                              .threshold = options->learn_threshold,
+                                              .writer = worker->writer,
+                                              .stop = &learner->stop};
+    if (options->learn_folder == NULL || options->once)
+        return ERR_NONE;
+    if (pthread_create(&learner->thread, NULL, learner_main, &learner->options) != 0)
+        return err_set(err, ERR_INTERNAL, "starting the thread that learns");
+    learner->started = true;
+    return ERR_NONE;
+}
+
+static enum err_code end_learner(struct worker *worker, struct learner *learner, struct err *err)
+{
+    bool learned;
+
+    if (learner->started) {
+        atomic_store(&learner->stop, true);
+        (void)pthread_join(learner->thread, NULL);
+    }
+    if (worker->options->learn_folder == NULL || !worker->options->once || worker->failed ||
+        atomic_load(worker->options->stop))
+        return ERR_NONE;
+    return learn_days(&learner->options, clock_now_ms(), &learned, err);
+}
+
 static enum err_code run_threads(struct worker *worker, struct err *err)
 {
     pthread_t threads[WORKER_THREADS_MAX];
+    struct learner learner = {.started = false};
+    enum err_code code;
     int started = 0;
 
+    TRY(start_learner(worker, &learner, err));
     progress_start(&worker->progress, "scoring", "objects", 0);
     for (; started < worker->options->threads; started++)
         if (pthread_create(&threads[started], NULL, thread_main, worker) != 0)
             break;
-    if (started == 0)
-        return err_set(err, ERR_INTERNAL, "starting worker threads: none could be made");
     for (int i = 0; i < started; i++)
         (void)pthread_join(threads[i], NULL);
     progress_end(&worker->progress);
+    code = end_learner(worker, &learner, err);
 
+    if (started == 0)
+        return err_set(err, ERR_INTERNAL, "starting worker threads: none could be made");
     if (worker->failed) {
         *err = worker->err;
         return err->code;
     }
-    return ERR_NONE;
+    return code;
 }
 
 static enum err_code check_model(const char *path, struct err *err)

@@ -7,6 +7,7 @@
  * no libduckdb, a full disk) stops the worker. */
 #include "base/err.h"
 #include "lake/pairs.h"
+#include "model/train.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +25,9 @@ struct worker_options {
     bool once;                  /* end when the queue is drained */
     int64_t since_ms, until_ms; /* days to read, 0 = no bound */
     uint64_t object_bytes_max;
-    const atomic_bool *stop; /* finish the objects in hand, then end */
+    const char *learn_folder;              /* of models that learn on day by day; NULL = none do */
+    struct threshold_rule learn_threshold; /* of those */
+    const atomic_bool *stop;               /* finish the objects in hand, then end */
 };
 
 struct worker_totals {

@@ -70,6 +70,28 @@ class ModelLife(unittest.TestCase):
         self.assertRegex(compared, r"vpc-egress +active [0-9a-f]{8} shadow [0-9a-f]{8} pairs [1-9]\d+,")
         self.assertIn("only the", compared)
 
+    def test_it_learns_on_day_by_day(self):
+        (self.folder / "models").mkdir(exist_ok=True)
+        days = sorted({p.name.split("=")[1] for p in (self.folder / "lake").rglob("eventDay=*")})
+        text = [f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days]
+        self.run_program("train", "--out", "base.model", "--epochs", "1", "--until", text[2], "lake")
+        self.model("activate", "base.model")
+        learn = ("--once", "--learn-daily", "models")
+        self.run_program(*self.work, "--since", text[2], "--until", text[3], *learn)
+        self.run_program(*self.work, "--since", text[3], "--until", text[4], *learn)
+        again = self.run_program(*self.work, "--since", text[3], "--until", text[4], *learn)
+        self.assertNotIn("learned on", again.stderr, "nothing new was observed")
+        states = self.states()
+        self.assertEqual(len(states), 3)
+        (active,) = [name for name, state in states.items() if state == "active"]
+        self.assertTrue(active.startswith(text[3]), states)
+        self.model("rollback")
+        (back,) = [name for name, state in self.states().items() if state == "active"]
+        self.assertTrue(back.startswith(text[2]), states)
+        self.run_program(*self.work, "--once", "--since", text[4])
+        self.assertIn("needs --scorer active", self.run_program(
+            *self.work, "--scorer", "model:base.model", "--learn-daily", "models", code=2).stderr)
+
     def test_a_running_worker_follows(self):
         self.model("activate", "one.model")
         worker = subprocess.Popen([str(BINARY), *self.work, "--threads", "2"], cwd=self.folder,

@@ -1,4 +1,4 @@
-#include "command/pairs_triage.h"
+#include "worker/triage_filter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void append(struct train_pair **items, size_t *count, size_t *capacity,
 
 static enum err_code keep(void *context, const struct training_row *row, struct err *err)
 {
-    struct pairs_triage *triage = context;
+    struct triage_filter *triage = context;
     struct train_pair pair = {.ip = row->ip, .count = 1};
 
     if (triage->held_count == FINDINGS_MAX)
@@ -45,7 +45,7 @@ static enum err_code keep(void *context, const struct training_row *row, struct 
     return ERR_NONE;
 }
 
-enum err_code pairs_triage_read(struct pairs_triage *triage, const char *url, struct err *err)
+enum err_code triage_filter_read(struct triage_filter *triage, const char *url, struct err *err)
 {
     AUTO(db_closep) struct db *db = NULL;
 
@@ -57,13 +57,13 @@ enum err_code pairs_triage_read(struct pairs_triage *triage, const char *url, st
     return ERR_NONE;
 }
 
-bool pairs_triage_holds(const struct pairs_triage *triage, const struct train_pair *pair)
+bool triage_filter_holds(const struct triage_filter *triage, const struct train_pair *pair)
 {
     return triage->held_count > 0 &&
            bsearch(pair, triage->held, triage->held_count, sizeof *triage->held, by_pair) != NULL;
 }
 
-void pairs_triage_done(struct pairs_triage *triage)
+void triage_filter_done(struct triage_filter *triage)
 {
     own_freep(&triage->held);
     own_freep(&triage->never);

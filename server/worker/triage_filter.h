@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "model/train.h"
 
-struct pairs_triage {
+struct triage_filter {
     struct arena texts;
     struct train_pair *held; /* not to be learned, in order; owned */
     size_t held_count, held_capacity;
@@ -13,7 +13,7 @@ struct pairs_triage {
 };
 
 /* Of a zeroed one: holds nothing. */
-NODISCARD enum err_code pairs_triage_read(struct pairs_triage *triage, const char *url,
-                                          struct err *err);
-bool pairs_triage_holds(const struct pairs_triage *triage, const struct train_pair *pair);
-void pairs_triage_done(struct pairs_triage *triage);
+NODISCARD enum err_code triage_filter_read(struct triage_filter *triage, const char *url,
+                                           struct err *err);
+bool triage_filter_holds(const struct triage_filter *triage, const struct train_pair *pair);
+void triage_filter_done(struct triage_filter *triage);
