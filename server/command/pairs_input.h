@@ -16,8 +16,8 @@ struct pairs_input {
     const char *spec_dir, *temp_dir;    /* or NULL */
     int64_t since_ms, until_ms;         /* [since, until); 0 = none */
     uint64_t object_bytes_max;
-    bool bare;                   /* CSV is entity,ip without a header and nothing else */
-    struct pairs_tally tally;    /* of CSV: bad_percent_max is set beforehand; check it at the end */
+    bool bare;                /* CSV is entity,ip without a header and nothing else */
+    struct pairs_tally tally; /* of CSV: bad_percent_max is set beforehand; check it at the end */
     struct triage_filter triage; /* what it speaks against is left out */
     uint64_t held_back;          /* pairs that were */
     struct lake *lake;           /* opened when first needed */

@@ -118,8 +118,7 @@ static void explain_pairs(const struct batch_context *context, const struct mode
 
     for (size_t i = 0; i < batch->count; i++)
         if (batch->scored[i].flagged && arena->used_bytes - before < context->explanation_bytes_max)
-            batch->scored[i].explanation_json =
-                explain_pair(context->set->model, &pairs[i], arena);
+            batch->scored[i].explanation_json = explain_pair(context->set->model, &pairs[i], arena);
 }
 
 static void score_pairs(const struct batch_context *context, const struct lake_result *lake,

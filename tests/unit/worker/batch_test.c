@@ -15,6 +15,7 @@
 #include "store/rollup.h"
 #include "store/writer.h"
 #include "worker/batch.h"
+#include "worker/models.h"
 #include "worker/register.h"
 
 enum { BENCH_ARENA_BYTES = 256 << 20, BENCH_OBJECT_BYTES_MAX = 1 << 20 };
@@ -27,6 +28,7 @@ static struct bench {
     struct db *db;
     struct lake *lake;
     struct model_info info;
+    struct model_set set;
     struct batch_context context;
     struct worker_totals totals;
     atomic_bool stop;
@@ -75,12 +77,13 @@ static void bench_open(const char *const *spec_names)
 
     CHECK_OK(lake_open(&options, &bench.lake, &err));
     CHECK_OK(register_model(bench.writer, bench.model, spec_names, &err));
+    bench.set = (struct model_set){.model = bench.model};
+    (void)memcpy(bench.set.model_id, bench.info.id, sizeof bench.set.model_id);
     bench.context = (struct batch_context){
         .lake = bench.lake,
-        .model = bench.model,
+        .set = &bench.set,
         .db = bench.db,
         .writer = bench.writer,
-        .model_id = bench.info.id,
         .object_bytes_max = BENCH_OBJECT_BYTES_MAX,
         .explanation_bytes_max = BENCH_ARENA_BYTES,
         .stop = &bench.stop,
