@@ -14,7 +14,7 @@ CC       := $(if $(filter clang,$(PROFILE)),clang,gcc)
 endif
 JOBS     := -j$(shell nproc 2>/dev/null || echo 2)
 
-PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 libpq zlib
+PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 libpq zlib libcurl
 WERROR   ?= -Werror
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings $(WERROR)

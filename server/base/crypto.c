@@ -51,6 +51,14 @@ void hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t l
     ASSERT(HMAC(EVP_sha256(), key, (int)key_length, bytes, length, ret, NULL) != NULL);
 }
 
+void md5_hex(const void *bytes, size_t length, char ret[static MD5_HEX_BYTES])
+{
+    uint8_t digest[(MD5_HEX_BYTES - 1) / 2];
+
+    ASSERT(EVP_Digest(bytes, length, digest, NULL, EVP_md5(), NULL) == 1);
+    hex_encode(digest, sizeof digest, ret);
+}
+
 void random_bytes(void *ret, size_t length)
 {
     ASSERT(length <= INT32_MAX && RAND_bytes(ret, (int)length) == 1);

@@ -8,7 +8,7 @@
 
 struct arena;
 
-enum { SHA256_BYTES = 32, SHA256_HEX_BYTES = 65, PASSWORD_HASH_BYTES = 192 };
+enum { SHA256_BYTES = 32, SHA256_HEX_BYTES = 65, MD5_HEX_BYTES = 33, PASSWORD_HASH_BYTES = 192 };
 
 struct sha256; /* a running digest */
 struct sha256 *sha256_new(void);
@@ -18,6 +18,9 @@ void sha256_of(const void *bytes, size_t length, uint8_t ret[static SHA256_BYTES
 void sha256_hex(const void *bytes, size_t length, char ret[static SHA256_HEX_BYTES]);
 void hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t length,
                  uint8_t ret[static SHA256_BYTES]);
+
+/* Only where a protocol asks for it: the digest of a message's body in SQS. */
+void md5_hex(const void *bytes, size_t length, char ret[static MD5_HEX_BYTES]);
 
 void random_bytes(void *ret, size_t length); /* aborts when the system has no randomness */
 uint64_t random_u64(void);
