@@ -19,7 +19,7 @@ CREATE TABLE comparison (
     active_id   BIGINT NOT NULL,
     shadow_id   BIGINT NOT NULL,
     pairs       BIGINT NOT NULL,
-    "both"      BIGINT NOT NULL, -- flagged by both
+    by_both     BIGINT NOT NULL, -- flagged by both
     only_active BIGINT NOT NULL,
     only_shadow BIGINT NOT NULL,
     PRIMARY KEY (day_ms, spec_id, active_id, shadow_id)

@@ -19,7 +19,7 @@ CREATE TABLE comparison (
     active_id   INTEGER NOT NULL,
     shadow_id   INTEGER NOT NULL,
     pairs       INTEGER NOT NULL,
-    both        INTEGER NOT NULL, -- flagged by both
+    by_both     INTEGER NOT NULL, -- flagged by both
     only_active INTEGER NOT NULL,
     only_shadow INTEGER NOT NULL,
     PRIMARY KEY (day_ms, spec_id, active_id, shadow_id)

@@ -63,7 +63,7 @@ static void write_comparisons(struct json_writer *w, const struct comparison_lis
         json_time(w, "first_day", sum->first_day);
         json_time(w, "last_day", sum->last_day);
         json_int(w, "pairs", sum->pairs);
-        json_int(w, "both", sum->both);
+        json_int(w, "both", sum->by_both);
         json_int(w, "only_active", sum->only_active);
         json_int(w, "only_shadow", sum->only_shadow);
         json_end(w);

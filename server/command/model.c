@@ -204,8 +204,8 @@ static enum err_code compare(const struct model_options *options, const char *te
 
         (void)printf("%-22s active %.8s shadow %.8s pairs %" PRId64 ", flagged by both %" PRId64
                      ", only active %" PRId64 ", only shadow %" PRId64 "\n",
-                     sum->spec, sum->active, sum->shadow, sum->pairs, sum->both, sum->only_active,
-                     sum->only_shadow);
+                     sum->spec, sum->active, sum->shadow, sum->pairs, sum->by_both,
+                     sum->only_active, sum->only_shadow);
     }
     TRY(difference_list(db, &arena, named.id, options->limit, &differences, err));
     for (size_t i = 0; i < differences.count; i++)

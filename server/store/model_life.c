@@ -29,7 +29,7 @@ static const struct field COMPARISON_FIELDS[] = {
     FIELD(struct comparison_sum, first_day, FIELD_TIME, .flags = 0),
     FIELD(struct comparison_sum, last_day, FIELD_TIME, .flags = 0),
     FIELD(struct comparison_sum, pairs, FIELD_INT, .flags = 0),
-    FIELD(struct comparison_sum, both, FIELD_INT, .flags = 0),
+    FIELD(struct comparison_sum, by_both, FIELD_INT, .flags = 0),
     FIELD(struct comparison_sum, only_active, FIELD_INT, .flags = 0),
     FIELD(struct comparison_sum, only_shadow, FIELD_INT, .flags = 0),
     FIELD_END,
@@ -172,7 +172,7 @@ enum err_code comparison_add(struct db *db, const char *active_id_,
         TRY(dictionary_spec(db, row->spec, &spec_id, err));
         TRY(db_exec(db, SQL_COMPARISON_ADD,
                     PARAMS(P_INT(time_ms - time_ms % DAY_MS), P_INT(spec_id), P_INT(active_id),
-                           P_INT(shadow_id), P_INT(row->pairs), P_INT(row->both),
+                           P_INT(shadow_id), P_INT(row->pairs), P_INT(row->by_both),
                            P_INT(row->only_active), P_INT(row->only_shadow)),
                     NULL, err));
     }

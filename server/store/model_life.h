@@ -54,7 +54,7 @@ enum err_code model_rollback_job_run(struct db *db, void *job, struct err *err);
 /* What a shadow made of pairs that the active model scored: of one spec in one batch. */
 struct comparison_row {
     const char *spec;
-    int64_t pairs, both, only_active, only_shadow;
+    int64_t pairs, by_both, only_active, only_shadow;
 };
 /* A pair that one of them flagged. */
 struct difference_row {
@@ -79,7 +79,7 @@ NODISCARD enum err_code comparison_add(struct db *db, const char *active_id,
 
 struct comparison_sum {
     const char *spec, *active, *shadow;
-    int64_t first_day, last_day, pairs, both, only_active, only_shadow;
+    int64_t first_day, last_day, pairs, by_both, only_active, only_shadow;
 };
 struct comparison_list {
     struct comparison_sum *items;

@@ -25,10 +25,11 @@ UPDATE model SET state = $1, path = COALESCE($2, path), activated_ms = COALESCE(
 
 -- name: COMPARISON_ADD
 -- mode: write
-INSERT INTO comparison (day_ms, spec_id, active_id, shadow_id, pairs, both, only_active, only_shadow)
+INSERT INTO comparison (day_ms, spec_id, active_id, shadow_id, pairs, by_both, only_active,
+       only_shadow)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (day_ms, spec_id, active_id, shadow_id) DO UPDATE
-   SET pairs = comparison.pairs + excluded.pairs, both = comparison.both + excluded.both,
+   SET pairs = comparison.pairs + excluded.pairs, by_both = comparison.by_both + excluded.by_both,
        only_active = comparison.only_active + excluded.only_active,
        only_shadow = comparison.only_shadow + excluded.only_shadow;
 
@@ -45,8 +46,10 @@ ON CONFLICT (shadow_id, active_id, spec_id, entity_id, ip) DO NOTHING;
 
 -- name: COMPARISON_LIST
 SELECT s.name AS spec, a.uid AS active, h.uid AS shadow, MIN(c.day_ms) AS first_day,
-       MAX(c.day_ms) AS last_day, SUM(c.pairs) AS pairs, SUM(c.both) AS both,
-       SUM(c.only_active) AS only_active, SUM(c.only_shadow) AS only_shadow
+       MAX(c.day_ms) AS last_day, CAST(SUM(c.pairs) AS BIGINT) AS pairs,
+       CAST(SUM(c.by_both) AS BIGINT) AS by_both,
+       CAST(SUM(c.only_active) AS BIGINT) AS only_active,
+       CAST(SUM(c.only_shadow) AS BIGINT) AS only_shadow
   FROM comparison c JOIN spec s ON s.id = c.spec_id JOIN model a ON a.id = c.active_id
   JOIN model h ON h.id = c.shadow_id
  WHERE c.day_ms >= $1 AND (a.uid = $2 OR h.uid = $2)

@@ -37,7 +37,7 @@ static void add(struct comparing *comparing, const struct scored_pair *pair,
     if (row == NULL)
         return;
     row->pairs++;
-    row->both += pair->flagged && score->flagged;
+    row->by_both += pair->flagged && score->flagged;
     row->only_active += pair->flagged && !score->flagged;
     row->only_shadow += !pair->flagged && score->flagged;
     if (pair->flagged == score->flagged ||

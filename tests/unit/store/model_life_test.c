@@ -78,7 +78,7 @@ TEST(what_cannot_score_here_is_not_seated)
 static void ingest_compared(int64_t pairs, const struct difference_row *differences, size_t count)
 {
     struct comparison_row row = {
-        .spec = "vpc-egress", .pairs = pairs, .both = 1, .only_shadow = (int64_t)count};
+        .spec = "vpc-egress", .pairs = pairs, .by_both = 1, .only_shadow = (int64_t)count};
     struct comparison comparison = {.shadow_id = "m2",
                                     .rows = &row,
                                     .count = 1,
@@ -117,7 +117,7 @@ TEST(comparisons_add_up_and_the_furthest_apart_come_first)
     ingest_compared(10, rows, 2);
     ingest_compared(30, rows, 2); /* the same pairs once more */
     CHECK_OK(comparison_list(store.reader, &store.arena, "m1", 0, &sums, &err));
-    CHECK(sums.count == 1 && sums.items[0].pairs == 40 && sums.items[0].both == 2);
+    CHECK(sums.count == 1 && sums.items[0].pairs == 40 && sums.items[0].by_both == 2);
     CHECK(sums.items[0].only_shadow == 4 && sums.items[0].only_active == 0);
     CHECK(sums.items[0].first_day == T0 - T0 % DAY_MS);
     CHECK_STR(sums.items[0].shadow, "m2");
