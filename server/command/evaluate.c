@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "command/model_spec.h"
 #include "command/pairs_csv.h"
 #include "command/pairs_input.h"
 #include "command/pairs_reader.h"
@@ -91,19 +92,23 @@ static void add_sample(struct samples *samples, double score, const struct pairs
                         .group = (uint32_t)hash_bytes(row->entity, strlen(row->entity), 0)};
 }
 
-/* The spec a row is judged by, NULL when it is none that was asked for or the model knows. */
-static const char *spec_of(const struct evaluation *evaluation, const struct pairs_row *row)
+/* The spec a row is judged by; NULL when it has one that was not asked for or the model lacks. */
+static enum err_code spec_of(const struct evaluation *evaluation, const struct pairs_row *row,
+                             const char **ret, struct err *err)
 {
     const char *asked = evaluation->spec;
     struct model_calibration unused;
 
+    *ret = NULL;
     if (row->spec == NULL)
-        return asked;
+        return model_spec_choose(evaluation->model, asked, ret, err);
     if (*asked != '\0' && strcmp(asked, row->spec) != 0)
-        return NULL;
+        return ERR_NONE;
     if (model_calibration(evaluation->model, row->spec, &unused))
-        return row->spec;
-    return model_calibration(evaluation->model, "", &unused) ? "" : NULL;
+        *ret = row->spec;
+    else if (model_calibration(evaluation->model, "", &unused))
+        *ret = "";
+    return ERR_NONE;
 }
 
 static void add_row(struct evaluation *evaluation, const struct pairs_row *row, const char *spec)
@@ -146,7 +151,7 @@ static enum err_code add_rows(struct evaluation *evaluation, const char *path, s
         TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
             return ERR_NONE;
-        spec = spec_of(evaluation, &row);
+        TRY(spec_of(evaluation, &row, &spec, err));
         if (row.label >= 0 && spec != NULL)
             add_row(evaluation, &row, spec);
     }

@@ -6,6 +6,7 @@
 
 #include "base/conf.h"
 #include "command/command.h"
+#include "command/model_spec.h"
 #include "command/pairs_csv.h"
 #include "command/pairs_reader.h"
 #include "command/predictions.h"
@@ -127,7 +128,7 @@ static enum err_code run(const struct score_options *options, struct err *err)
     struct pairs_tally tally;
     struct pairs_options reading = {
         .columns_max = PAIRS_COLUMNS_BARE, .header = true, .tally = &tally};
-    struct predictions predictions = {.spec = options->spec};
+    struct predictions predictions = {0};
 
     if (!predictions_accept(options->accept, &predictions.form))
         return err_set(err, ERR_USAGE,
@@ -136,6 +137,7 @@ static enum err_code run(const struct score_options *options, struct err *err)
     TRY(choose_format(options->content_type, &reading.format, err));
     TRY(pairs_tally_init(&tally, options->max_bad, err));
     TRY(model_load(options->model, &model, err));
+    TRY(model_spec_choose(model, options->spec, &predictions.spec, err));
     predictions.model = model;
     str_init(&scoring.out, OUTPUT_BYTES_MAX + 1024);
     pairs_batch_init(&scoring.batch, BATCH_BYTES_MAX);

@@ -85,6 +85,23 @@ class Model(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("no labelled pairs of a spec the model knows", done.stderr)
 
+    def scored(self, model, *more):
+        return subprocess.run([str(BINARY), "score", "--model", str(model), *more],
+                              input="i-0,192.0.2.1\n", capture_output=True, text=True, timeout=60)
+
+    def test_pairs_are_scored_by_a_spec_the_model_has(self):
+        only, named = self.scored(self.path), self.scored(self.path, "--spec", "vpc-egress")
+        self.assertEqual((only.returncode, only.stdout), (0, named.stdout), only.stderr)
+        other = self.scored(self.path, "--spec", "eks-user")
+        self.assertEqual((other.returncode, other.stdout), (2, ""))
+        self.assertIn('no spec "eks-user", but: vpc-egress', other.stderr)
+        two = self.server.folder / "two.model"
+        self.run_program("train", "--out", two, "--epochs", "1", "--spec", "vpc-egress",
+                         "--spec", "vpc-ingress", self.server.folder / "lake")
+        which = self.scored(two)
+        self.assertEqual((which.returncode, which.stdout), (2, ""))
+        self.assertIn("--spec which: vpc-egress, vpc-ingress", which.stderr)
+
     def test_a_percentile_that_is_given_stays(self):
         threshold = self.model["thresholds"][0]["threshold"]
         self.post(score("i-given", score=threshold + 1, percentile=12.5))
