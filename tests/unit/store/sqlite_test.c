@@ -44,7 +44,7 @@ TEST(the_pragmas_are_those_of_the_design)
     CHECK_OK(start());
     store_open();
     CHECK(sql_int_on(store.db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode") == 1);
-    CHECK(sql_int_on(store.db, "PRAGMA synchronous") == 1);
+    CHECK(sql_int_on(store.db, "PRAGMA synchronous") == 2); /* full */
     CHECK(sql_int_on(store.db, "PRAGMA foreign_keys") == 1);
     CHECK(sql_int_on(store.db, "PRAGMA busy_timeout") > 0);
     CHECK(sql_int_on(store.reader, "PRAGMA query_only") == 1);
