@@ -22,7 +22,7 @@ struct serve_options {
     const char *listen, *database, *web_dir, *model, *tls_cert, *tls_key, *admin_password_file;
     const char *sagemaker_dir;
     int64_t threads, connections, body_bytes_max;
-    bool sagemaker;
+    bool sagemaker, behind_proxy;
     struct conf_list specs;
 };
 
@@ -44,6 +44,9 @@ static const struct conf_setting SETTINGS[] = {
     {"tls-cert", CONF_TEXT, SERVE(tls_cert), 0, 0, 0, "FILE",
      "certificate chain in PEM; with --tls-key the server speaks https"},
     {"tls-key", CONF_TEXT, SERVE(tls_key), 0, 0, 0, "FILE", "its private key in PEM"},
+    {"behind-proxy", CONF_BOOL, SERVE(behind_proxy), 0, 0, 0, NULL,
+     "believe X-Forwarded-For and X-Forwarded-Proto: only when clients reach it through a proxy "
+     "alone"},
     {"admin-password-file", CONF_TEXT, SERVE(admin_password_file), 0, 0, 0, "FILE",
      "the first line is the first administrator's password; used when there is no user yet"},
     {"threads", CONF_INT, SERVE(threads), 0, 1, 64, "N", "requests answered at the same time"},
@@ -93,6 +96,7 @@ static enum err_code start_http(const struct serve_options *options, struct serv
         .connections_max = (int)options->connections,
         .tls_cert_path = options->tls_cert,
         .tls_key_path = options->tls_key,
+        .behind_proxy = options->behind_proxy,
         .web_dir = options->web_dir,
         .app = &serving->app,
         .access_log = app_access_log,

@@ -1,6 +1,7 @@
 /* The strict reading of a request's head and body. Two readings of one head are how requests are
  * smuggled past a proxy, so whatever could be read in two ways is refused. */
 #include "base/gzip.h"
+#include "base/ip.h"
 #include "http/exchange.h"
 
 #include <inttypes.h>
@@ -181,6 +182,35 @@ static void read_remote(struct exchange *x)
         x->request.remote = arena_strdup(&x->arena, text);
 }
 
+/* What the proxy says of its client. Of several hops only the last is the proxy's own word; a port
+ * or brackets around the address are cut off. */
+static void read_forwarded(struct exchange *x)
+{
+    const char *hops = NULL, *proto = request_header(&x->request, "X-Forwarded-Proto");
+    char text[IP_TEXT_BYTES];
+    struct ip ip;
+    size_t length;
+
+    for (const struct name_value *at = x->request.headers; at->name != NULL; at++)
+        if (strcasecmp(at->name, "X-Forwarded-For") == 0)
+            hops = at->value;
+    if (hops != NULL && strrchr(hops, ',') != NULL)
+        hops = strrchr(hops, ',') + 1;
+    x->request.tls = x->request.tls || (proto != NULL && strcasecmp(proto, "https") == 0);
+    if (hops == NULL)
+        return;
+    hops += strspn(hops, " \t[");
+    length = strcspn(hops, " \t]");
+    if (length >= sizeof text)
+        return;
+    (void)memcpy(text, hops, length);
+    text[length] = '\0';
+    if (!ip_parse(text, &ip))
+        return;
+    (void)ip_format(text, &ip);
+    x->request.remote = arena_strdup(&x->arena, text);
+}
+
 enum err_code intake_head(struct exchange *x, const char *method, const char *version)
 {
     x->request.method = arena_strdup(&x->arena, method);
@@ -188,6 +218,8 @@ enum err_code intake_head(struct exchange *x, const char *method, const char *ve
     x->request.app = x->server->options.app;
     read_remote(x);
     TRY(read_headers(x));
+    if (x->server->options.behind_proxy)
+        read_forwarded(x);
     TRY(check_framing(x, version));
     TRY(uri_parse(&x->arena, x->target, &x->uri, &x->err));
     x->request.path = x->uri.path;

@@ -71,6 +71,9 @@ struct http_options {
     int upload_s_max;           /* 0: HTTP_UPLOAD_S_MAX */
     int64_t bodies_bytes_max;   /* 0: HTTP_BODIES_BYTES_MAX; a body that passes it gets 503 */
     const char *tls_cert_path, *tls_key_path; /* both or none */
+    /* The last hop of X-Forwarded-For is the remote, X-Forwarded-Proto says whether it is TLS. Only
+     * where clients cannot reach the server but through the proxy: they could claim any address. */
+    bool behind_proxy;
     const char *web_dir; /* serve web files from here instead of the built-in ones; NULL */
     bool no_files;       /* nothing but the routes is answered; no web_dir */
     void *app;

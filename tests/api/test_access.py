@@ -80,6 +80,15 @@ class Access(unittest.TestCase):
             self.assertIn(part, cookie)
         self.assertEqual(reply.headers["cache-control"], "no-store")
 
+    def test_behind_a_proxy_of_tls_the_cookie_is_secure(self):
+        with Server("--behind-proxy") as server:
+            for proto, secure in (("https", True), ("http", False), (None, False)):
+                reply = Client(server.port).post(
+                    "/api/v1/session", {"name": "tess", "password": server.password},
+                    headers={"X-Forwarded-Proto": proto})
+                self.assertEqual(reply.status, 201, reply.body)
+                self.assertEqual("Secure" in reply.headers["set-cookie"], secure)
+
     def test_unsafe_methods_need_the_csrf_token(self):
         client = self.server.sign_in("tess")
         items = {"items": [{"id": 1, "version": 1, "patch": {"status": "new"}}]}

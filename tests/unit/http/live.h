@@ -200,7 +200,7 @@ struct live {
     pthread_mutex_t lock; /* guards the rest */
     int logged;
     int last_status;
-    char last_route[64], last_error[ERR_TEXT_BYTES];
+    char last_route[64], last_remote[64], last_error[ERR_TEXT_BYTES];
 };
 
 static void *live_context_new(void *app)
@@ -222,6 +222,7 @@ static void live_log(void *app, const struct http_access *access)
     live->logged++;
     live->last_status = access->status;
     (void)snprintf(live->last_route, sizeof live->last_route, "%s", access->route);
+    (void)snprintf(live->last_remote, sizeof live->last_remote, "%s", access->remote);
     (void)snprintf(live->last_error, sizeof live->last_error, "%s", access->error);
     (void)pthread_mutex_unlock(&live->lock);
 }

@@ -407,6 +407,35 @@ static void *stop_soon(void *live)
     return NULL;
 }
 
+TEST(a_proxy_is_believed_when_it_is_told_to_be)
+{
+    static const struct {
+        const char *headers, *remote;
+    } CASES[] = {
+        {"", "127.0.0.1"},
+        {"X-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9"},
+        {"X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nX-Forwarded-For: 192.0.2.3\r\n", "192.0.2.3"},
+        {"X-Forwarded-For: 198.51.100.1,  [2001:DB8::1]:443\r\n", "2001:db8::1"},
+        {"X-Forwarded-For: unknown\r\n", "127.0.0.1"},
+    };
+
+    for (int believed = 0; believed < 2; believed++) {
+        struct live live;
+
+        live_start_with(&live, (struct http_options){.behind_proxy = believed == 1});
+        for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+            AUTO(answer_done) struct answer answer;
+
+            live_get(&live, "GET /api/item/7", CASES[i].headers, &answer);
+            live_wait_logged(&live, (int)i + 1);
+            CHECK_CASE(CASES[i].headers,
+                       strcmp(live.last_remote, believed == 1 ? CASES[i].remote : "127.0.0.1") ==
+                           0);
+        }
+        live_stop(&live);
+    }
+}
+
 TEST(stop_waits_for_what_runs)
 {
     AUTO(answer_done) struct answer answer;
@@ -441,6 +470,7 @@ int main(void)
         cmocka_unit_test(exports_are_streamed),
         cmocka_unit_test(counts_and_logs_every_request),
         cmocka_unit_test(a_port_in_use_is_said),
+        cmocka_unit_test(a_proxy_is_believed_when_it_is_told_to_be),
         cmocka_unit_test(stop_waits_for_what_runs),
     };
 
