@@ -263,7 +263,9 @@ static enum err_code next_instance(struct pairs_reader *reader, bool *ret_more, 
     if (next == ']')
         return end_document(reader, err);
     if (reader->stage == STAGE_NEXT) {
-        TRY(expect(reader, ",", err));
+        if (next != ',')
+            return refuse(reader, 0, "neither a comma nor ] follows this instance", err);
+        step(reader);
         TRY(peek_dark(reader, &next, err));
     }
     reader->stage = STAGE_NEXT;
