@@ -18,8 +18,9 @@ struct pg {
     uint64_t connections;     /* how often it was opened: statements are of one of them */
     uint64_t names;           /* of prepared statements, so far */
     bool in_transaction;
-    bool copying; /* rows are on their way: pg_copy_end before anything else is sent */
-    bool lost;    /* to be opened again although it looks sound */
+    bool copying; /* rows are on their way, which pg_ready ends before anything else is sent */
+    const char *copy_query;
+    bool lost; /* to be opened again although it looks sound */
     int64_t changes;
 };
 

@@ -322,6 +322,7 @@ static enum err_code copy_begin(struct pg *pg, const char *query, struct err *er
     begun = PQresultStatus(result) == PGRES_COPY_IN;
     PQclear(result);
     pg->copying = begun;
+    pg->copy_query = query;
     pg->in_transaction = inside; /* while rows are sent, libpq only knows that something runs */
     return begun ? ERR_NONE : err_set(err, ERR_INTERNAL, "PostgreSQL takes no rows");
 }
@@ -329,7 +330,7 @@ static enum err_code copy_begin(struct pg *pg, const char *query, struct err *er
 enum err_code pg_copy_row(struct pg *pg, const char *query, const char *row, size_t length,
                           struct err *err)
 {
-    if (!pg->copying)
+    if (!pg->copying || pg->copy_query != query)
         TRY(copy_begin(pg, query, err));
     if (PQputCopyData(pg->conn, row, (int)length) != 1)
         return fail_connection(pg, "writing rows to", err);

@@ -2,6 +2,8 @@
  */
 #include "fixture.h"
 
+#include "store/db_copy.h"
+#include "store/note.h"
 #include "store/user.h"
 
 /* Ends every other connection of this test's schema from outside, as a restart of the server does.
@@ -150,6 +152,100 @@ TEST(a_database_that_is_not_there_is_named)
     CHECK_HAS(err.text, "\"nowhere\" does not exist");
 }
 
+/* A SQLite store with something of everything, where the tests of SQLite have theirs. */
+static void given_sqlite_store(void)
+{
+    static struct scored_pair pairs[100];
+    const char *postgres = store.postgres;
+    char url[sizeof store.url], name[] = "ann";
+    struct note_job note = {.arena = &store.arena,
+                            .author = "user:ann",
+                            .now_ms = T0,
+                            .finding_id = 1,
+                            .text = "tab\t, line\n, \\N and \xc3\xa9"};
+
+    store_close();
+    (void)memcpy(url, store.url, sizeof url);
+    (void)snprintf(store.url, sizeof store.url, "sqlite:%s", store.path);
+    store.postgres = NULL;
+    CHECK_OK(migrate_run(store.url, &err));
+    store_open();
+    given_model("m1");
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        pairs[i] = i % 9 == 0 ? flagged("i-\"1\"", "203.0.113.9") : usual("i-2", "10.1.2.3");
+        pairs[i].ip.bytes[15] = (uint8_t)i;
+        pairs[i].score = pairs[i].flagged ? 5e-324 + (double)i / 3 : -1e300 / (double)(i + 1);
+        pairs[i].percentile = i % 4 == 0 ? NAN : pairs[i].percentile;
+    }
+    (void)ingest(pairs, ARRAY_LEN(pairs));
+    CHECK_OK(run_job(note_add_job, &note));
+    CHECK_OK(run_job(add_user, name));
+    store_close();
+    store.postgres = postgres;
+    (void)memcpy(store.url, url, sizeof url);
+}
+
+static uint64_t copied_rows, copied_tables;
+
+static void count_copied(UNUSED void *context, const struct db_copied *copied)
+{
+    copied_rows += copied->rows;
+    copied_tables++;
+}
+
+static enum err_code copy_sqlite_store(void)
+{
+    char url[sizeof store.url];
+
+    copied_rows = copied_tables = 0;
+    (void)snprintf(url, sizeof url, "sqlite:%s", store.path);
+    return db_copy(url, store.url, count_copied, NULL, &err);
+}
+
+TEST(a_sqlite_store_is_copied_whole_and_goes_on)
+{
+    struct finding finding;
+    char name[] = "bob";
+
+    given_sqlite_store();
+    CHECK_OK(copy_sqlite_store());
+    CHECK(copied_tables == 18 && copied_rows > 130);
+    store_open();
+    CHECK_OK(change_verify(store.reader, &err));
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 100);
+    finding = finding_now(1);
+    CHECK(finding.score == 5e-324 && isnan(finding.percentile));
+    CHECK_STR(finding.entity, "i-\"1\"");
+    CHECK_OK(run_job(add_user, name));
+    CHECK(given_finding("i-3", "198.51.100.7") == 13);
+    CHECK(sql_int("SELECT COUNT(*) = MAX(seq) FROM change") == 1);
+}
+
+TEST(a_copy_goes_into_an_empty_database_only)
+{
+    char name[] = "bob";
+
+    CHECK_OK(run_job(add_user, name));
+    given_sqlite_store();
+    CHECK_ERR(ERR_INVALID, copy_sqlite_store());
+    CHECK_HAS(err.text, "copying the table change: the target holds rows already");
+    store_open();
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 0); /* nothing of it stayed */
+    CHECK_ERR(ERR_INVALID, db_copy(store.url, store.url, count_copied, NULL, &err));
+}
+
+TEST(a_copy_that_is_not_the_same_is_given_up)
+{
+    sql_run("CREATE FUNCTION shorten() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN NEW.text = substr(NEW.text, 2); RETURN NEW; END'");
+    sql_run("CREATE TRIGGER shorten BEFORE INSERT ON note FOR EACH ROW EXECUTE FUNCTION shorten()");
+    given_sqlite_store();
+    CHECK_ERR(ERR_CORRUPT, copy_sqlite_store());
+    CHECK_HAS(err.text, "copying the table note: 1 rows were written and 1 others read back");
+    store_open();
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +256,9 @@ int main(void)
         STORE_TEST(a_row_that_copy_refuses_fails_the_batch),
         STORE_TEST(a_transaction_that_has_failed_cannot_be_committed),
         STORE_TEST(what_a_server_refuses_is_said_without_the_password),
+        STORE_TEST(a_sqlite_store_is_copied_whole_and_goes_on),
+        STORE_TEST(a_copy_goes_into_an_empty_database_only),
+        STORE_TEST(a_copy_that_is_not_the_same_is_given_up),
         STORE_TEST(a_database_that_is_not_there_is_named),
     };
 
