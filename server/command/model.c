@@ -27,8 +27,8 @@ struct model_options {
 };
 
 static const struct conf_setting SETTINGS[] = {
-    {"database", CONF_TEXT, offsetof(struct model_options, database), 0, 0, 0, "sqlite:FILE",
-     "the database; made when there is none"},
+    {"database", CONF_TEXT, offsetof(struct model_options, database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {"limit", CONF_INT, offsetof(struct model_options, limit), CONF_FLAG_ONLY, 0,
      DIFFERENCE_LIST_MAX, "N", "differences that compare prints"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},

@@ -41,7 +41,8 @@ static const struct conf_setting SETTINGS[] = {
     {"threads", CONF_INT, offsetof(struct work_options, threads), 0, 1, WORKER_THREADS_MAX, "N",
      "objects read at the same time; the number of processors unless given"},
     {"learn-daily", CONF_TEXT, offsetof(struct work_options, learn), 0, 0, 0, "DIR",
-     "each day the active model learns the days before into a new one in this folder"},
+     "each day the active model learns the days before into a new one in this folder, which is "
+     "made"},
     {"alerts-per-day", CONF_REAL, offsetof(struct work_options, alerts_per_day), 0, 0.01, 1e6, "N",
      "of each spec, for the thresholds of those"},
     {"object-bytes-max", CONF_BYTES, offsetof(struct work_options, object_bytes_max), 0, 1024,

@@ -1,9 +1,11 @@
 #include "worker/learn.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -179,6 +181,15 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
         return ERR_NONE;
     TRY(learn_from(options, base, &gathering, err));
     *ret_learned = true;
+    return ERR_NONE;
+}
+
+enum err_code learn_folder_make(const char *folder, struct err *err)
+{
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return err_errno(err, ERR_IO, "making the folder of models \"%.256s\"", folder);
+    if (access(folder, W_OK | X_OK) != 0)
+        return err_errno(err, ERR_IO, "writing to the folder of models \"%.256s\"", folder);
     return ERR_NONE;
 }
 

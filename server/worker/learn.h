@@ -18,6 +18,9 @@ struct learn_options {
 };
 enum { LEARN_CHECK_MS = 60 * 1000 };
 
+/* Makes the folder when it is not there. ERR_IO when no model can be written into it: told when the
+ * worker starts rather than a day later. */
+NODISCARD enum err_code learn_folder_make(const char *folder, struct err *err);
 /* Learns the days before that of now_ms, when the active model has not learned them and anything
  * was observed. *ret_learned: a new model is active. */
 NODISCARD enum err_code learn_days(const struct learn_options *options, int64_t now_ms,

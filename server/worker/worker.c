@@ -225,6 +225,8 @@ static enum err_code start_learner(struct worker *worker, struct learner *learne
                                               .threshold = options->learn_threshold,
                                               .writer = worker->writer,
                                               .stop = &learner->stop};
+    if (options->learn_folder != NULL)
+        TRY(learn_folder_make(options->learn_folder, err));
     if (options->learn_folder == NULL || options->once)
         return ERR_NONE;
     if (pthread_create(&learner->thread, NULL, learner_main, &learner->options) != 0)

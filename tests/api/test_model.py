@@ -85,6 +85,18 @@ class Model(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("no labelled pairs of a spec the model knows", done.stderr)
 
+    def test_the_folder_of_learned_models_is_made_or_told(self):
+        folder, database = self.server.folder, f"sqlite:{self.server.folder}/learn.db"
+        (folder / "queue").mkdir()
+        self.run_program("model", "activate", self.path, "--database", database)
+        work = ("work", "--queue", f"dir:{folder}/queue", "--database", database, "--once")
+        self.run_program(*work, "--learn-daily", folder / "models")
+        self.assertTrue((folder / "models").is_dir())
+        done = subprocess.run([str(BINARY), *work, "--learn-daily", "/nonexistent/models"],
+                              capture_output=True, text=True, timeout=60, cwd=folder)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("/nonexistent/models", done.stderr)
+
     def scored(self, model, *more):
         return subprocess.run([str(BINARY), "score", "--model", str(model), *more],
                               input="i-0,192.0.2.1\n", capture_output=True, text=True, timeout=60)
