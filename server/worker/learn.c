@@ -173,6 +173,9 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
     TRY(model_seat(db, &arena, MODEL_ACTIVE, &seat, err));
     TRY(model_load(seat.path, &base, err));
     model_info(base, &info);
+    if (strcmp(info.id, seat.id) != 0)
+        return err_set(err, ERR_CONFLICT, "\"%.200s\" holds the model %s now and not %.64s",
+                       seat.path, info.id, seat.id);
     if (info.trained_until_ms + 1 >= until_ms)
         return ERR_NONE;
     TRY(triage_filter_read(&gathering.filter, options->database_url, err));

@@ -25,7 +25,8 @@ struct models {
     struct counted_set *now;
     uint64_t generation;
     int64_t checked_mono_ms;
-    bool checking; /* one thread looks, the others go on */
+    bool checking;             /* one thread looks, the others go on */
+    char told[ERR_TEXT_BYTES]; /* by the thread that looks: what it said last, said once */
 };
 
 /* What sits where, as the database says. */
@@ -72,14 +73,39 @@ static enum err_code choose_specs(const struct models_options *options, struct m
     return ERR_NONE;
 }
 
-static enum err_code load(const char *path, struct model **ret, char ret_id[static MODEL_ID_BYTES],
-                          struct err *err)
+/* wanted_id: which model the file has to hold; "": any. A file that was written anew holds another
+ * one, which nobody made active. */
+static enum err_code load(const char *path, const char *wanted_id, struct model **ret,
+                          char ret_id[static MODEL_ID_BYTES], struct err *err)
 {
     struct model_info info;
 
     TRY(model_load(path, ret, err));
     model_info(*ret, &info);
+    if (*wanted_id != '\0' && strcmp(info.id, wanted_id) != 0)
+        return err_set(err, ERR_CONFLICT,
+                       "\"%.200s\" holds the model %s now and not %s: activate it, or put the file "
+                       "back",
+                       path, info.id, wanted_id);
     (void)memcpy(ret_id, info.id, MODEL_ID_BYTES);
+    return ERR_NONE;
+}
+
+/* A shadow that cannot be loaded keeps no active model from its work: the log tells, once for each
+ * set, and it counts as the shadow of the set. */
+static enum err_code load_shadow(const struct models_options *options, const struct seats *seats,
+                                 struct model_set *set, struct err *err)
+{
+    struct err reason = {0};
+
+    if (seats->shadow_path[0] == '\0')
+        return ERR_NONE;
+    (void)memcpy(set->shadow_id, seats->shadow_id, MODEL_ID_BYTES);
+    if (load(seats->shadow_path, seats->shadow_id, &set->shadow, set->shadow_id, &reason) ==
+        ERR_NONE)
+        return register_model(options->writer, set->shadow, set->spec_names, err);
+    log_warn("no shadow is scored", "reason=%s", log_quote(reason.text));
+    model_free(TAKE(set->shadow));
     return ERR_NONE;
 }
 
@@ -88,13 +114,10 @@ static enum err_code set_load(const struct models_options *options, const struct
 {
     AUTO(set_freep) struct counted_set *set = own_alloc(sizeof *set);
 
-    TRY(load(seats->active_path, &set->set.model, set->set.model_id, err));
+    TRY(load(seats->active_path, seats->active_id, &set->set.model, set->set.model_id, err));
     TRY(choose_specs(options, &set->set, err));
     TRY(register_model(options->writer, set->set.model, set->set.spec_names, err));
-    if (seats->shadow_path[0] != '\0') {
-        TRY(load(seats->shadow_path, &set->set.shadow, set->set.shadow_id, err));
-        TRY(register_model(options->writer, set->set.shadow, set->set.spec_names, err));
-    }
+    TRY(load_shadow(options, seats, &set->set, err));
     set->takers = 1;
     *ret = TAKE(set);
     return ERR_NONE;
@@ -191,9 +214,10 @@ static void look(struct models *models, struct db *db)
 
     if (code == ERR_NONE && !is_set_of(&models->now->set, &seats))
         code = set_load(&models->options, &seats, &fresh, &err);
-    if (code != ERR_NONE)
+    if (code != ERR_NONE && strcmp(err.text, models->told) != 0)
         log_warn("the model stays as it is", "model=%s reason=%s", models->now->set.model_id,
                  log_quote(err.text));
+    (void)memcpy(models->told, err.text, sizeof models->told);
     (void)pthread_mutex_lock(&models->lock);
     if (fresh != NULL) {
         log_info("another model scores", "model=%s before=%s shadow=%s", fresh->set.model_id,

@@ -15,7 +15,7 @@ struct model_set {
     uint64_t generation; /* another one is another set */
     struct model *model;
     char model_id[MODEL_ID_BYTES];
-    struct model *shadow; /* or NULL */
+    struct model *shadow; /* or NULL, also when it could not be loaded */
     char shadow_id[MODEL_ID_BYTES];
     const char *spec_names[MODEL_SPECS_MAX + 1]; /* to read, NULL-terminated */
 };
