@@ -40,7 +40,7 @@ export async function openPage(browser, { url, cookies = [], width = 1360, heigh
   return {
     page, faults,
     async close() {
-      const broken = await page.evaluate(() => globalThis.brokenRules).catch(() => []);
+      const broken = await page.evaluate(() => globalThis.brokenRules ?? []).catch(() => []);
       faults.push(...broken.map((rule) => `content security policy: ${rule}`));
       await context.close();
     },

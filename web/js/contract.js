@@ -21,6 +21,17 @@ export function chapters(doc) {
   }));
 }
 
+/** @returns {{statuses: string[], description, content}[]} those of the same kind as one */
+export function answers(doc, responses) {
+  const out = [];
+  for (const [status, response] of Object.entries(responses ?? {})) {
+    const same = response.$ref && out.find(({ ref }) => ref === response.$ref);
+    if (same) same.statuses.push(status);
+    else out.push({ ref: response.$ref, statuses: [status], ...resolved(doc, response) });
+  }
+  return out;
+}
+
 function bounds(schema) {
   const between = (low, high, unit) => (low != null || high != null ? `${low ?? ''}…${high ?? ''}${unit}` : null);
   return [between(schema.minimum, schema.maximum, ''), between(schema.minLength, schema.maxLength, ' characters'),
@@ -57,12 +68,20 @@ export function schemaNames(doc) {
   return Object.entries(doc.components?.schemas ?? {}).map(([name]) => name).sort();
 }
 
-/** A call that can be pasted, with names where values go. */
+/** For a shell: nothing in it is read by the shell. */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+/** Where a session is read or changed, a browser's cookie is meant, not a token. */
+const bySession = (path) => path.startsWith('/api/v1/session');
+
+/** A call that can be pasted; {names} in the path become capitals to replace, and braces nothing to curl. */
 export function curl({ method, path, operation, role }, origin) {
-  const types = Object.keys(operation.requestBody?.content ?? {});
-  const lines = [`curl ${method === 'GET' ? '' : `-X ${method} `}'${origin}${path}'`];
-  if (role !== 'none') lines.push("-H \"Authorization: Bearer $TOKEN\"");
-  if ((operation.parameters ?? []).some((p) => nameOf(p) === 'IfMatch')) lines.push("-H 'If-Match: \"ETAG\"'");
-  if (types.length > 0) lines.push(`-H 'Content-Type: ${types[0]}'`, '-d @body.json');
+  const [type, body] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
+  const address = path.replace(/\{(\w+)\}/g, (_, name) => name.toUpperCase());
+  const lines = [`curl ${method === 'GET' ? '' : `-X ${method} `}${quoted(origin + address)}`];
+  if (bySession(path)) lines.push(method === 'POST' ? '-c cookies' : '-b cookies');
+  else if (role !== 'none') lines.push("-H \"Authorization: Bearer $TOKEN\"");
+  if (bySession(path) && !['GET', 'POST'].includes(method)) lines.push('-H "X-CSRF-Token: $CSRF_TOKEN"');
+  if ((operation.parameters ?? []).some((p) => nameOf(p) === 'IfMatch')) lines.push(`-H ${quoted('If-Match: "v7"')}`);
+  if (type) lines.push(`-H ${quoted(`Content-Type: ${type}`)}`, body.example ? `-d ${quoted(JSON.stringify(body.example))}` : '-d @body.json');
   return lines.join(' \\\n  ');
 }

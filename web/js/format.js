@@ -27,12 +27,12 @@ export function percentile(p) {
   return (Math.floor(p * scale + 1e-6) / scale).toFixed(digits);
 }
 
-/** "1 in 3,300": how often a score this high comes up; null when it cannot be told. */
+/** "1 in 3,300": how often a score this high comes up, never less often than that; null when it cannot be told. */
 export function odds(p) {
   if (p == null || p < 50 || p >= 100) return null;
   const n = 1 / (1 - p / 100);
   const step = 10 ** Math.max(0, Math.floor(Math.log10(n)) - 1);
-  return `1 in ${count(Math.round(n / step) * step)}`;
+  return `1 in ${count(Math.floor(n / step + 1e-6) * step)}`;
 }
 
 const two = (n) => String(n).padStart(2, '0');

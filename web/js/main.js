@@ -153,6 +153,7 @@ let endZone = () => {};
 bindKeys([
   { keys: 'g o', label: 'Overview', group: 'Everywhere', run: () => go('/') },
   { keys: 'g q', label: 'Queue', group: 'Everywhere', run: () => go('/queue') },
+  { keys: 'g a', label: 'API', group: 'Everywhere', run: () => go('/docs') },
   { keys: 'u', label: 'Undo the last change', group: 'Everywhere', run: () => app.session && undoLast() },
   { keys: '?', label: 'This help', group: 'Everywhere', run: () => app.session && showHelp() },
 ]);

@@ -29,9 +29,11 @@ function nearness(finding, explanation) {
   const ip = parseIp(finding.ip);
   if (!ip || explanation.known_bits >= ip.bytes.length * 8) return null;
   const bits = explanation.known_bits;
-  if (bits === 0 || !explanation.nearest) return 'no address it usually uses shares its first bit';
+  if (bits === 0 || !explanation.nearest) return 'nothing it usually uses is anywhere near that';
   const { ip: near, last_seen: seen } = explanation.nearest;
-  return `the nearest address it usually uses is ${near}, last on ${format.date(seen, 'utc')}: they share ${format.plural(bits, 'bit')} (${networkOf(ip, bits)})`;
+  const all = ip.bytes.length * 8;
+  const meet = bits >= all / 4 ? `both are in ${networkOf(ip, bits)}` : `only the first ${format.plural(bits, 'bit')} of ${all} ${bits === 1 ? 'agrees' : 'agree'}`;
+  return `the nearest address it usually uses is ${near}, last on ${format.date(seen, 'utc')}; ${meet}`;
 }
 
 /** Whose habit the address is, when it is not this entity's. */
@@ -45,19 +47,29 @@ function others(finding, explanation) {
   return `nobody else was seen with ${network} in training`;
 }
 
+/** A percentile ends where the sample does: what it says is the most that can be claimed. */
 function rank(finding) {
   const score = `its score of ${format.score(finding.score)}`;
   if (finding.percentile == null) return `${score} is above the threshold`;
-  if (finding.percentile >= 100) return `${score} is above all of the calibration sample`;
+  if (finding.percentile >= 100) return `none of the usual pairs it was compared with scored as high as ${format.score(finding.score)}`;
   const odds = format.odds(finding.percentile);
-  return `${score} is above ${format.percentile(finding.percentile)} % of the calibration sample${odds ? `, ${odds}` : ''}`;
+  if (!odds) return `${score} is above that of ${format.percentile(finding.percentile)} % of usual pairs`;
+  return `of the usual pairs it was compared with, at most ${odds} scored as high as ${format.score(finding.score)}`;
+}
+
+/** How often and for how long. */
+function habit({ observations: n, first_seen: first, last_seen: last }) {
+  if (n === 1) return 'it happened once';
+  const hours = Math.max(1, Math.ceil((Date.parse(last) - Date.parse(first)) / format.HOUR));
+  const within = hours === 1 ? 'an hour' : hours < 48 ? `${hours} hours` : `${Math.ceil(hours / 24)} days`;
+  return `it happened ${format.count(n)} times within ${within}`;
 }
 
 const upper = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** @param detail a Finding @returns {{head: string, rest: string[]}} head follows the entity's name */
 export function reasons({ finding, explanation }) {
-  const rest = [nearness(finding, explanation), others(finding, explanation), rank(finding)].filter(Boolean);
+  const rest = [habit(finding), nearness(finding, explanation), others(finding, explanation), rank(finding)].filter(Boolean);
   return { head: `${newness(finding, explanation)}.`, rest: rest.map((text) => `${upper(text)}.`) };
 }
 
@@ -93,7 +105,7 @@ function memberSentence([name, value]) {
 
 const SENTENCES = {
   finding_created: () => 'first crossed the threshold',
-  finding_sighted: (body, times) => (times > 1 ? `was sighted again, ${times} times` : 'was sighted again'),
+  finding_sighted: (body, times) => (times > 1 ? `was seen ${format.count(times)} more times` : 'was seen once more'),
   note_added: () => 'added a note',
   finding_updated: (body) => Object.entries(body).map(memberSentence).filter(Boolean).join(', ') || 'changed it',
 };
@@ -108,8 +120,8 @@ export function story(changes) {
     const last = out.at(-1);
     const repeats = last && change.kind === 'finding_sighted' && last.kind === 'finding_sighted';
     if (repeats) out.pop();
-    const times = repeats ? last.times + 1 : 1;
     const body = change.body ?? {};
+    const times = (body.sightings ?? 1) + (repeats ? last.times : 0);
     const reopened = change.kind === 'finding_sighted' && memberSentence(['status', body.status ?? null]);
     const made = change.kind === 'finding_created' || change.kind === 'finding_sighted';
     const text = (SENTENCES[change.kind] ?? (() => change.kind.replaceAll('_', ' ')))(body, times);

@@ -48,26 +48,16 @@ const DEEDS = {
 };
 export const deed = (spec) => (DEEDS[spec] ?? ['was seen with', 'be seen with'])[0];
 
-/**
- * Severity by how rare a score is: from is the percentile a level begins at, and its class in
- * css/components.css.
- */
-const LEVELS = [
-  { from: 99.99, level: 4, label: 'extremely rare' },
-  { from: 99.9, level: 3, label: 'very rare' },
-  { from: 99, level: 2, label: 'rare' },
-  { from: -1, level: 1, label: 'uncommon' },
-];
-export function severity(percentile) {
-  if (percentile == null) return { level: 0, label: 'percentile unknown' };
-  return LEVELS.find((row) => percentile >= row.from);
+/** Between which scores the bars of a list reach: from nought, or the lowest when that is below. */
+export function scoreRange(findings) {
+  const scores = findings.map((f) => f.score);
+  return [Math.min(0, ...scores), Math.max(0, ...scores)];
 }
 
-/** How much of a bar a percentile fills: each further nine is the same step, five fill it. */
-export function rarityShare(percentile) {
-  if (percentile == null) return 0;
-  const nines = -Math.log10(Math.max(1 - percentile / 100, 1e-5));
-  return Math.min(1, Math.max(0.04, nines / 5));
+/** How much of a bar a score fills, and which of four shades of css/components.css it has. */
+export function scoreBar(score, [low, high]) {
+  const share = high > low ? Math.min(1, Math.max(0.04, (score - low) / (high - low))) : 1;
+  return { share, level: Math.min(4, 1 + Math.floor(share * 4)) };
 }
 
 /** "user:ana" → "ana". */

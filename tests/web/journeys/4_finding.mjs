@@ -1,6 +1,6 @@
 /* One finding: why, triage, notes, history, and the way through the queue. */
 import assert from 'node:assert/strict';
-import { EGRESS } from '../fixture.mjs';
+import { EGRESS, batch, egress } from '../fixture.mjs';
 
 async function findingOf(site, ip) {
   const { value } = await site.soar('GET', `/api/v1/findings?ip=${ip}`);
@@ -29,7 +29,7 @@ export default [
     async walk(page, site) {
       const finding = await findingOf(site, '203.0.113.40');
       await open(page, finding.id);
-      assert.match(await page.locator('.lead').textContent(), /i-0fee0000.*203\.0\.113\.40.*score of 7\.50 is above 99\.65 %/s);
+      assert.match(await page.locator('.lead').textContent(), /i-0fee0000.*203\.0\.113\.40.*It happened once\..*at most 1 in 290 scored as high as 7\.50/s);
       await page.locator('.facts', { hasText: 'threshold 5.00' }).waitFor();
       await page.waitForFunction(() => [...document.querySelectorAll('.chart canvas')].filter((c) => globalThis.Chart?.getChart(c)).length === 2);
       assert.equal(await page.locator('section', { hasText: 'Latest sightings' }).locator('tbody tr').count(), 1);
@@ -128,6 +128,23 @@ export default [
       await page.waitForURL(/\/queue\?status=all&spec=vpc-egress$/);
       assert.equal(Number(await page.locator('.row.is-cursor').getAttribute('data-id')), ids[0]);
       assert.ok(ids.length <= EGRESS);
+    },
+  },
+  {
+    name: 'finding: an address that several have is told, in the queue and on the page, and selected by two keys',
+    async walk(page, site) {
+      const shared = (i) => ({ ...egress(i, Date.now()), entity: `i-0shared${i}`, ip: '198.18.0.9' });
+      await site.ingest('POST', '/api/v1/scores', batch('vpc-egress', [shared(1), shared(2), shared(3)]));
+      await page.goto('/queue?ip=198.18.0.0/16');
+      await page.locator('.row').nth(2).waitFor();
+      assert.deepEqual(await page.locator('.sharers [aria-hidden]').allTextContents(), ['×3', '×3', '×3']);
+      await page.keyboard.press('*');
+      await page.keyboard.press('i');
+      await page.getByText('3 selected').waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByText('2 other entities have findings with this very address.').waitFor();
+      await page.locator('.facts').getByRole('link', { name: '3 findings' }).click();
+      await page.waitForURL(/\/queue\?status=all&ip=198\.18\.0\.9$/);
     },
   },
   {

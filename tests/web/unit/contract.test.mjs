@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chapters, curl, members, resolved, typeText } from '../../../web/js/contract.js';
+import { answers, chapters, curl, members, resolved, typeText } from '../../../web/js/contract.js';
 
 const doc = {
   tags: [{ name: 'findings', description: 'Triage.' }, { name: 'access', description: 'Who.' }],
@@ -39,9 +39,19 @@ test('members of a schema and of its parts', () => {
   assert.equal(resolved(doc, { $ref: '#/components/parameters/IfMatch' }).name, 'If-Match');
 });
 
+test('answers of one kind are one', () => {
+  const problem = { $ref: '#/components/responses/Problem' };
+  const told = answers({ components: { responses: { Problem: { description: 'What went wrong.' } } } }, { 200: { description: 'It.' }, 404: problem, default: problem });
+  assert.deepEqual(told.map((a) => [a.statuses, a.description]), [[['200'], 'It.'], [['404', 'default'], 'What went wrong.']]);
+});
+
 test('a call to paste', () => {
   const [list, change] = chapters(doc)[0].operations;
   assert.equal(curl(list, 'http://h'), "curl 'http://h/f' \\\n  -H \"Authorization: Bearer $TOKEN\"");
   assert.match(curl(change, 'http://h'), /-X PATCH .*If-Match.*Content-Type: application\/json.*@body\.json/s);
+  const operation = { requestBody: { content: { 'application/json': { example: { text: "it's" } } } } };
+  assert.equal(curl({ method: 'POST', path: '/api/v1/findings/{id}/notes', role: 'triage', operation }, '').split('-d ')[1], `'{"text":"it'\\''s"}'`);
+  assert.match(curl({ method: 'POST', path: '/api/v1/findings/{id}/notes', role: 'triage', operation }, ''), /'\/api\/v1\/findings\/ID\/notes'/);
+  assert.match(curl({ method: 'DELETE', path: '/api/v1/session', role: 'read', operation: {} }, ''), /-b cookies .*-H "X-CSRF-Token: \$CSRF_TOKEN"/s);
   assert.doesNotMatch(curl(chapters(doc)[1].operations[0], ''), /Authorization/);
 });

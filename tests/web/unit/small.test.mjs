@@ -5,7 +5,7 @@ import { match } from '../../../web/js/router.js';
 import { poll, waitFor } from '../../../web/js/poll.js';
 import { overviewAddress, periodOf, span } from '../../../web/js/period.js';
 import { set, setting } from '../../../web/js/settings.js';
-import { actorName, rarityShare, severity } from '../../../web/js/words.js';
+import { actorName, scoreBar, scoreRange } from '../../../web/js/words.js';
 
 test('keys: one, two after each other, and other ways', () => {
   const table = [{ keys: 'g q' }, { keys: 'j | ArrowDown' }, { keys: '* n | Escape' }];
@@ -75,10 +75,16 @@ test('settings take only their words', () => {
   assert.throws(() => set('theme', 'pink'), RangeError);
 });
 
-test('rarity', () => {
-  assert.deepEqual([99.995, 99.99, 99.95, 99.5, 50, null].map((p) => severity(p).level), [4, 4, 3, 2, 1, 0]);
-  assert.ok(rarityShare(99.9) > rarityShare(99));
-  assert.equal(rarityShare(100), 1);
+test('bars of scores, between nought and the highest', () => {
+  const range = scoreRange([{ score: 8 }, { score: 30 }, { score: 0.1 }]);
+  assert.deepEqual(range, [0, 30]);
+  assert.deepEqual([30, 15, 8, 0.1].map((s) => scoreBar(s, range)),
+    [{ share: 1, level: 4 }, { share: 0.5, level: 3 }, { share: 8 / 30, level: 2 }, { share: 0.04, level: 1 }]);
+  assert.deepEqual(scoreRange([{ score: -3 }, { score: -9 }]), [-9, 0]);
+  assert.equal(scoreBar(0, [0, 0]).share, 1);
+});
+
+test('actors', () => {
   assert.equal(actorName('user:ana'), 'ana');
   assert.equal(actorName('token:a:b'), 'a:b (token)');
   assert.equal(actorName('worker'), 'worker');

@@ -3,7 +3,8 @@ import test from 'node:test';
 import { compared, reasons, shortName, story } from '../../../web/js/why.js';
 
 const finding = (more) => ({
-  spec: 'vpc-egress', entity: 'i-0abc', ip: '203.0.113.7', score: 9.1, percentile: 99.97, entity_known: true, ...more,
+  spec: 'vpc-egress', entity: 'i-0abc', ip: '203.0.113.7', score: 9.1, percentile: 99.97, entity_known: true,
+  observations: 1, first_seen: '2026-11-23T00:00:00.000Z', last_seen: '2026-11-23T00:00:00.000Z', ...more,
 });
 
 const explained = (more) => ({
@@ -14,9 +15,9 @@ const explained = (more) => ({
 test('a known entity and a strange network', () => {
   const { head, rest } = reasons({ finding: finding(), explanation: explained() });
   assert.equal(head, 'has never talked to 203.0.113.0/24 before.');
-  assert.deepEqual(rest, ['The nearest address it usually uses is 203.4.0.9, last on 2026-11-20: they share 12 bits (203.0.0.0/12).',
+  assert.deepEqual(rest, ['It happened once.', 'The nearest address it usually uses is 203.4.0.9, last on 2026-11-20; both are in 203.0.0.0/12.',
     'Nobody else was seen with 203.0.113.0/24 in training.',
-    'Its score of 9.10 is above 99.97 % of the calibration sample, 1 in 3,300.']);
+    'Of the usual pairs it was compared with, at most 1 in 3,300 scored as high as 9.10.']);
 });
 
 test('a network used before is not called new', () => {
@@ -24,7 +25,15 @@ test('a network used before is not called new', () => {
   assert.equal(near.head, 'has never talked to 203.0.113.0/27 before.');
   const same = reasons({ finding: finding(), explanation: explained({ known_bits: 32, bearers: 1 }) });
   assert.match(same.head, /^has talked to 203\.0\.113\.7 before/);
-  assert.equal(same.rest[0], '1 other entity used this very address in training.');
+  assert.equal(same.rest[1], '1 other entity used this very address in training.');
+});
+
+test('how often, how near', () => {
+  const rest = (more, why) => reasons({ finding: finding(more), explanation: explained(why) }).rest;
+  assert.equal(rest({ observations: 72, last_seen: '2026-11-25T23:00:00.000Z' })[0], 'It happened 72 times within 3 days.');
+  assert.equal(rest({ observations: 2 })[0], 'It happened 2 times within an hour.');
+  assert.match(rest({}, { known_bits: 3 })[1], /; only the first 3 bits of 32 agree\.$/);
+  assert.equal(rest({}, { known_bits: 0 })[1], 'Nothing it usually uses is anywhere near that.');
 });
 
 test('each spec has its deed', () => {
@@ -37,13 +46,13 @@ test('each spec has its deed', () => {
 test('unknown entity, no explanation, no percentile', () => {
   const unknown = reasons({ finding: finding({ entity_known: false, percentile: null }), explanation: null });
   assert.equal(unknown.head, 'was not there when the model was trained, and 203.0.113.7 is not what others use.');
-  assert.deepEqual(unknown.rest, ['Its score of 9.10 is above the threshold.']);
-  assert.deepEqual(reasons({ finding: finding({ percentile: 100 }), explanation: null }).rest, ['Its score of 9.10 is above all of the calibration sample.']);
+  assert.deepEqual(unknown.rest.slice(1), ['Its score of 9.10 is above the threshold.']);
+  assert.deepEqual(reasons({ finding: finding({ percentile: 100 }), explanation: null }).rest.slice(1), ['None of the usual pairs it was compared with scored as high as 9.10.']);
   assert.equal(reasons({ finding: finding(), explanation: null }).head, 'has not usually talked to 203.0.113.7.');
 });
 
 test('whose habit the address is', () => {
-  const second = (more) => reasons({ finding: finding(), explanation: explained(more) }).rest[1];
+  const second = (more) => reasons({ finding: finding(), explanation: explained(more) }).rest[2];
   assert.equal(second({ bearers: 7, neighbours: 9 }), '7 other entities used this very address in training.');
   assert.equal(second({ neighbours: 9 }), 'Others used 9 addresses of 203.0.113.0/24 in training.');
 });
@@ -60,15 +69,15 @@ test('usual networks beside the address', () => {
 test('history in sentences, sightings in a row as one', () => {
   const change = (kind, body = {}, actor = 'user:ana') => ({ seq: 1, time: '2026-11-24T00:00:00.000Z', kind, actor, body });
   const told = story([
-    change('finding_created', {}, 'worker'), change('finding_sighted'), change('finding_sighted'),
+    change('finding_created', {}, 'worker'), change('finding_sighted', { sightings: 6 }), change('finding_sighted', { sightings: 5 }),
     change('finding_updated', { status: { old: 'new', new: 'in_progress' }, assignee: { old: null, new: 'bo' } }),
     change('finding_updated', { tags: { old: ['a', 'b'], new: ['b', 'c'] }, verdict: { old: 'benign', new: null } }, 'token:soar'),
     change('finding_sighted', { status: { old: 'resolved', new: 'new' } }), change('note_added'),
   ]).map(({ actor, text }) => `${actor} ${text}`);
   assert.deepEqual(told, [
-    'ana added a note', 'The pair was sighted again and is open again',
+    'ana added a note', 'The pair was seen once more and is open again',
     'soar (token) added c and removed a, took the verdict away',
-    'ana set status to in progress, assigned it to bo', 'The pair was sighted again, 2 times', 'The pair first crossed the threshold']);
+    'ana set status to in progress, assigned it to bo', 'The pair was seen 11 more times', 'The pair first crossed the threshold']);
 });
 
 test('long names keep what tells them apart', () => {

@@ -20,7 +20,7 @@ import { showOpinions } from './opinions.js';
 import { triagePanel } from './triage_form.js';
 import * as menus from './triage_menus.js';
 
-const POLL_MS = 15e3, SIGHTINGS_READ = 50;
+const POLL_MS = 15e3, SIGHTINGS_READ = 50, OTHERS_READ = 200, MODEL_SHOWN = 12;
 
 class FindingView {
   constructor(root, id) {
@@ -45,6 +45,9 @@ class FindingView {
     this.title = h('h1', { tabIndex: -1 }, `Finding ${this.id}`);
     this.pager = h('nav.pager', { 'aria-label': 'Findings of the queue' });
     this.lead = h('div.lead', null, parts.skeletonRows(2));
+    this.company = h('p.lead-rest', { hidden: true });
+    this.sameEntity = h('span', null, 'its findings');
+    this.sameAddress = h('span', null, 'its findings');
     this.facts = h('div.facts-place');
     this.opinions = h('section.panel', { hidden: true });
     this.usual = h('section.panel', { hidden: true });
@@ -59,7 +62,8 @@ class FindingView {
     this.notes = notesPanel(this.id, () => this.readHistory());
     this.history = historyPanel();
     this.page = h('div.finding', null,
-      h('div.finding-why', null, this.lead, this.facts, this.opinions, this.usual, this.distribution.element, this.sightings.element, this.list),
+      h('div.finding-why', null, this.lead, this.facts, this.usual,
+        h('div.halves', null, this.sightings.element, this.distribution.element), this.opinions, this.list),
       h('aside.finding-triage', { 'aria-label': 'Triage' }, this.triage.element, this.notes.element, this.history.element));
     fill(this.root, h('div.page-head', null, link('/queue', { class: 'back', 'data-back': true }, '← Queue'), this.title, this.pager), this.page);
     this.back = this.root.querySelector('[data-back]');
@@ -75,7 +79,7 @@ class FindingView {
         : parts.failure(error, () => { this.build(); this.load(); }));
       return;
     }
-    await Promise.all([this.readSightings(), this.readDistribution(), this.notes.load(this.abort.signal), this.readHistory()]);
+    await Promise.all([this.readSightings(), this.readDistribution(), this.readOthers(), this.notes.load(this.abort.signal), this.readHistory()]);
     this.ends.push(poll((signal) => this.refresh(signal), POLL_MS));
   }
 
@@ -86,7 +90,7 @@ class FindingView {
     const why = reasons(seen.value);
     fill(this.lead,
       h('p.lead-head', null, h('strong', null, shortName(finding.entity)), ` ${why.head}`),
-      h('p.lead-rest', null, why.rest.join(' ')));
+      h('p.lead-rest', null, why.rest.join(' ')), this.company);
     fill(this.facts, this.factList(seen.value));
     showOpinions(this.opinions, seen.value);
     this.showUsual(seen.value);
@@ -101,16 +105,17 @@ class FindingView {
     }, 'copy');
     const row = (name, ...value) => h('div', null, h('dt', null, name), h('dd', null, value));
     return h('dl.facts', null,
-      row('Entity', h('span.mono.wrap', null, finding.entity), ' ', copy(finding.entity), ' ', link(all({ entity: finding.entity }), null, 'its findings')),
-      row('Address', h('span.mono', null, finding.ip), ' ', copy(finding.ip), ' ', link(all({ ip: finding.ip }), null, 'its findings'),
+      row('Entity', h('span.mono.wrap', null, finding.entity), ' ', copy(finding.entity), ' ', link(all({ entity: finding.entity }), null, this.sameEntity)),
+      row('Address', h('span.mono', null, finding.ip), ' ', copy(finding.ip), ' ', link(all({ ip: finding.ip }), null, this.sameAddress),
         network && [' · ', link(all({ ip: network }), { class: 'mono' }, network)]),
-      row('Percentile, score', parts.rarity(finding), h('span.muted', null, threshold == null ? '' : ` threshold ${format.score(threshold)}`)),
+      row('Score', h('strong', null, format.score(finding.score)), h('span.muted', null, threshold == null ? '' : ` threshold ${format.score(threshold)}`,
+        finding.percentile == null ? '' : `, percentile ${format.percentile(finding.percentile)}`)),
       row('Seen', format.timeElement(finding.first_seen, 'minute'), ' to ', format.timeElement(finding.last_seen, 'minute'),
         h('span.muted', null, ` ${format.plural(finding.sightings, 'sighting')}, ${format.plural(finding.observations, 'event')}`)),
       row('Entity in training', finding.entity_known ? 'known' : 'unknown'),
       row('Spec', finding.spec),
       finding.account && row('Account', [finding.account, finding.region].filter(Boolean).join(' · ')),
-      row('Model', `${finding.model} (${detector})`));
+      row('Model', h('span.mono', { title: finding.model }, finding.model.slice(0, MODEL_SHOWN)), ` (${detector})`));
   }
 
   showUsual(detail) {
@@ -179,6 +184,21 @@ class FindingView {
         config: (colours) => histogramConfig({ ...data, threshold: data.threshold ?? this.seen.value.threshold }, colours, { log: true, marker }),
         table: () => histogramTable(data),
       });
+    });
+  }
+
+  /** What else there is about this entity and this address: a new office looks like many strangers. */
+  readOthers() {
+    return this.quietly(async () => {
+      const { entity, ip } = this.seen.value.finding;
+      const read = (query) => api.findings({ ...query, limit: OTHERS_READ }, this.abort.signal);
+      const [ofEntity, ofAddress] = await Promise.all([read({ entity }), read({ ip })]);
+      const say = ({ findings, next }) => `${format.count(findings.length)}${next ? '+' : ''} ${findings.length === 1 ? 'finding' : 'findings'}`;
+      fill(this.sameEntity, say(ofEntity));
+      fill(this.sameAddress, say(ofAddress));
+      const others = new Set(ofAddress.findings.map((f) => f.entity)).size - 1;
+      this.company.hidden = others < 1;
+      fill(this.company, others > 0 && `${format.plural(others, 'other entity has', 'other entities have')} findings with this very address.`);
     });
   }
 

@@ -39,9 +39,9 @@ export function showOpinions(panel, { explanation }) {
   if (panel.hidden) return;
   const open = panel.querySelector('details')?.open ?? false;
   fill(panel,
-    h('div.panel-head', null, h('h2', null, 'Opinions')),
+    h('div.panel-head', null, h('h2', null, 'What each detector says')),
     h('table.data.opinions', null,
-      head('Opinion', 'Score', 'Percentile', ''),
+      head('Detector', 'On its own scale', 'Percentile', ''),
       h('tbody', null, explanation.opinions.map((opinion) => opinionRow(opinion, opinion.name === explanation.opinion)))),
     evidence(explanation.levels));
   panel.querySelector('details').open = open;

@@ -2,18 +2,17 @@
 import { h, link, visuallyHidden } from '../dom.js';
 import * as format from '../format.js';
 import { queueAddress } from '../filters.js';
-import { STATUS_LABEL, VERDICT_LABEL, rarityShare, severity } from '../words.js';
+import { STATUS_LABEL, VERDICT_LABEL, scoreBar } from '../words.js';
 
-/** Percentile as number and bar; the score beside it. */
-export function rarity(finding) {
-  const { level, label } = severity(finding.percentile);
+/** The score, which ranks, as number and bar; beside it how many usual pairs are below it. @param range see scoreRange */
+export function rarity(finding, range) {
+  const { share, level } = scoreBar(finding.score, range);
   const odds = format.odds(finding.percentile);
-  const title = `${label}${odds ? `, ${odds}` : ''}; score ${format.score(finding.score)}`;
+  const title = `Score ${format.score(finding.score)}${odds ? `: at most ${odds} usual pairs scores as high` : ''}`;
   return h('span.rarity', { title },
-    h(`span.rarity-bar.level-${level}`, { 'aria-hidden': 'true' },
-      h('span', { style: { width: `${rarityShare(finding.percentile) * 100}%` } })),
-    h('span.rarity-number', null, format.percentile(finding.percentile)),
-    h('span.rarity-score', null, visuallyHidden('score '), format.score(finding.score)));
+    h(`span.rarity-bar.level-${level}`, { 'aria-hidden': 'true' }, h('span', { style: { width: `${share * 100}%` } })),
+    h('span.rarity-number', null, format.score(finding.score)),
+    h('span.rarity-percentile', null, visuallyHidden('percentile '), format.percentile(finding.percentile)));
 }
 
 export function status(finding) {

@@ -13,7 +13,7 @@ import { go } from '../router.js';
 import { mayTriage, me, queueFor } from '../state.js';
 import { toast, toastError } from '../toast.js';
 import { changeMany, onChanged } from '../triage.js';
-import { OPEN } from '../words.js';
+import { OPEN, scoreRange } from '../words.js';
 import { failure, skeletonRows } from './parts.js';
 import { COLUMNS, fillRow, rowElement } from './queue_row.js';
 import { chipList, filterForm, quickFilters, searchBox } from './queue_tools.js';
@@ -28,7 +28,7 @@ class QueueView {
     this.queue = queueFor(this.filters);
     this.abort = new AbortController();
     this.rows = new Map(); // id → tr
-    this.range = null;     // id where a range of selected rows begins
+    this.anchor = null;    // id where a range of selected rows begins
     this.build();
     this.ends = [bindKeys(this.keyTable()), onChanged((findings) => this.changed(findings)), () => this.abort.abort()];
     this.start();
@@ -85,6 +85,7 @@ class QueueView {
 
   drawRows() {
     const { findings } = this.queue;
+    this.measure();
     this.rows.clear();
     if (findings.length === 0) fill(this.list, this.emptyState());
     else {
@@ -92,6 +93,12 @@ class QueueView {
       fill(this.list, this.table);
     }
     this.drawAround();
+  }
+
+  /** What a row says of the others. */
+  measure() {
+    this.range = scoreRange(this.queue.findings);
+    this.byIp = Map.groupBy(this.queue.findings, (f) => f.ip);
   }
 
   newRow(finding) {
@@ -179,6 +186,8 @@ class QueueView {
     this.loading = true;
     try {
       const fresh = await this.queue.more(this.abort.signal);
+      this.measure();
+      for (const [id, row] of this.rows) fillRow(row, this.queue.find(id), this);
       this.body.append(...fresh.map((finding) => this.newRow(finding)));
       this.drawAround();
     } catch (error) {
@@ -237,6 +246,10 @@ class QueueView {
     return this.queue.selected.has(id);
   }
 
+  sharing(ip) {
+    return this.byIp.get(ip)?.length ?? 0;
+  }
+
   /** Triaged out of what the filters show. */
   done(finding) {
     const within = (value, wanted) => wanted === undefined || wanted === 'all' || wanted.split(',').includes(value);
@@ -246,7 +259,7 @@ class QueueView {
 
   select(id, checked, toRange = false) {
     const { findings, selected } = this.queue;
-    const from = toRange ? this.queue.index(this.range) : -1;
+    const from = toRange ? this.queue.index(this.anchor) : -1;
     const to = this.queue.index(id);
     const ids = from < 0 ? [id] : findings.slice(Math.min(from, to), Math.max(from, to) + 1).map((f) => f.id);
     for (const each of ids) {
@@ -254,7 +267,7 @@ class QueueView {
       else selected.delete(each);
       this.paintSelected(each);
     }
-    this.range = id;
+    this.anchor = id;
     this.drawBulk();
   }
 
@@ -267,6 +280,16 @@ class QueueView {
   selectAll(checked) {
     this.queue.selected = new Set(checked ? this.queue.findings.map((f) => f.id) : []);
     for (const id of this.rows.keys()) this.paintSelected(id);
+    this.drawBulk();
+  }
+
+  /** Those with the cursor's address, in addition. */
+  selectAddress() {
+    const finding = this.queue.find(this.queue.cursor);
+    for (const { id } of this.byIp.get(finding?.ip) ?? []) {
+      this.queue.selected.add(id);
+      this.paintSelected(id);
+    }
     this.drawBulk();
   }
 
@@ -368,6 +391,7 @@ class QueueView {
       row('J | Shift+ArrowDown', 'Select and go down', () => this.move(1, true)),
       row('K | Shift+ArrowUp', 'Select and go up', () => this.move(-1, true)),
       row('* a', 'Select all loaded', () => this.selectAll(true)),
+      row('* i', 'Select all loaded with this address', () => this.selectAddress()),
       row('* n | Escape', 'Select none', () => this.selectAll(false)),
       row('e', 'Resolve as …', () => this.resolve()),
       row('v', 'Verdict …', () => this.verdict()),

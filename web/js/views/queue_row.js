@@ -1,5 +1,5 @@
 /** A finding as a row of the queue; a card on narrow screens (css/components.css). */
-import { h, link, middle } from '../dom.js';
+import { h, link, middle, visuallyHidden } from '../dom.js';
 import * as format from '../format.js';
 import { usualNetwork } from '../ip.js';
 import { queueAddress } from '../filters.js';
@@ -8,7 +8,7 @@ import * as parts from './parts.js';
 /** name: the cell's class; head: its title. */
 export const COLUMNS = [
   { name: 'select', head: '' },
-  { name: 'rarity', head: 'Percentile', title: 'Share of usual scores below this one; beside it the score' },
+  { name: 'rarity', head: 'Score, percentile', title: 'The score ranks: higher is rarer. Beside it, which part of usual pairs scores lower, as far as the model can tell' },
   { name: 'entity', head: 'Entity' },
   { name: 'ip', head: 'Address' },
   { name: 'network', head: 'Network' },
@@ -26,10 +26,18 @@ function networkLink(ip) {
   return network && link(queueAddress({ ip: network, status: 'all' }), { tabindex: -1, title: `All findings in ${network}` }, network);
 }
 
+/** How many of the loaded findings have the same address: one story, often. */
+function sharers(finding, on) {
+  const n = on.sharing(finding.ip);
+  return n > 1 && link(queueAddress({ ip: finding.ip, status: 'all' }),
+    { class: 'sharers', tabindex: -1, title: `${n} of the loaded findings have this address; all that have it` },
+    h('span', { 'aria-hidden': 'true' }, `×${n}`), visuallyHidden(`${n} findings with it`));
+}
+
 const CELLS = {
-  rarity: (f) => parts.rarity(f),
+  rarity: (f, on) => parts.rarity(f, on.range),
   entity: (f) => link(`/findings/${f.id}`, { class: 'entity-link', tabindex: -1 }, middle(f.entity, 14)),
-  ip: (f) => h('span.ip', null, middle(f.ip, 5)),
+  ip: (f, on) => h('span.ip-cell', null, h('span.ip', null, middle(f.ip, 5)), sharers(f, on)),
   network: (f) => networkLink(f.ip),
   spec: (f) => f.spec,
   first: (f) => format.timeElement(f.first_seen),
@@ -41,7 +49,7 @@ const CELLS = {
 };
 
 function cell(name, finding, on) {
-  if (name !== 'select') return h(`td.col-${name}`, { role: 'cell' }, CELLS[name](finding));
+  if (name !== 'select') return h(`td.col-${name}`, { role: 'cell' }, CELLS[name](finding, on));
   return h('td.col-select', { role: 'cell' }, h('label.check', null,
     h('input', {
       type: 'checkbox', tabIndex: -1, checked: on.selected(finding.id), 'aria-label': `Select ${finding.entity} ${finding.ip}`,
@@ -49,7 +57,7 @@ function cell(name, finding, on) {
     })));
 }
 
-/** @param on {selected(id), select(id, checked, range), cursor(id), open(id), done(finding)} */
+/** @param on {range, sharing(ip), selected(id), select(id, checked, range), cursor(id), open(id), done(finding)} */
 export function rowElement(finding, on) {
   const row = h('tr.row', { role: 'row', dataset: { id: finding.id }, tabIndex: -1 });
   row.addEventListener('click', (event) => {

@@ -114,7 +114,7 @@ export function filterForm({ filters, specs, go }) {
 export function searchBox(filters, go) {
   const box = h('input', {
     type: 'search', id: 'search', value: filters.q ?? '', autocomplete: 'off', spellcheck: 'false', maxlength: 200,
-    placeholder: 'Search entity, address, tag', 'aria-label': 'Search findings',
+    placeholder: 'Entity, address, tag', 'aria-label': 'Search findings',
   });
   const form = h('form.search', { role: 'search' }, box, h('kbd', { 'aria-hidden': 'true' }, '/'));
   form.addEventListener('submit', (event) => {
