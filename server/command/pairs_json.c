@@ -21,29 +21,36 @@ static const struct json *values_of(const struct json *root)
     return values != NULL ? values : features;
 }
 
+static bool read_pair(const struct json *entity, const struct json *address, struct pairs_row *ret,
+                      struct pairs_fault *ret_fault)
+{
+    const char *text = json_text_of(address);
+
+    ret->entity = json_text_of(entity);
+    if (ret->entity == NULL)
+        return pairs_fault_set(ret_fault, PAIRS_ENTITY, 0, "the entity must be a text");
+    if (text == NULL)
+        return pairs_fault_set(ret_fault, PAIRS_ADDRESS, 0, "the IP address must be a text");
+    return pairs_entity_check(ret->entity, strlen(ret->entity), ret_fault) &&
+           pairs_address_read(text, &ret->ip, ret_fault);
+}
+
 bool pairs_json_parse(const char *text, size_t length, struct pairs_row *ret,
                       struct json_doc **ret_doc, struct pairs_fault *ret_fault)
 {
-    const struct json *values;
-    const char *entity, *address;
+    const struct json *root, *values;
     struct err err = {0};
 
     *ret = (struct pairs_row){0};
     if (json_parse(text, length, ret_doc, &err) != ERR_NONE)
         return pairs_fault_set(ret_fault, PAIRS_FORM, 0, err.text);
-    values = values_of(json_root(*ret_doc));
+    root = json_root(*ret_doc);
+    if (json_member(root, "entity") != NULL && json_member(root, "ip") != NULL)
+        return read_pair(json_member(root, "entity"), json_member(root, "ip"), ret, ret_fault);
+    values = values_of(root);
     if (json_type(values) != JSON_ARRAY || json_count(values) != 2)
         return pairs_fault_set(ret_fault, PAIRS_COLUMNS, 0,
                                "an instance must be {\"features\":[entity, ip]} or "
                                "{\"data\":{\"features\":{\"values\":[entity, ip]}}}");
-    entity = json_text_of(json_first(values));
-    address = json_text_of(json_next(json_first(values)));
-    if (entity == NULL)
-        return pairs_fault_set(ret_fault, PAIRS_ENTITY, 0, "the entity must be a text");
-    if (address == NULL)
-        return pairs_fault_set(ret_fault, PAIRS_ADDRESS, 0, "the IP address must be a text");
-    if (!pairs_entity_check(entity, strlen(entity), ret_fault))
-        return false;
-    ret->entity = entity;
-    return pairs_address_read(address, &ret->ip, ret_fault);
+    return read_pair(json_first(values), json_next(json_first(values)), ret, ret_fault);
 }

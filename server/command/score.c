@@ -39,7 +39,9 @@ const struct conf_command COMMAND_SCORE = {
     .summary = "score pairs from standard input",
     .settings = SETTINGS,
     .more = "Input is entity,ip a line, {\"instances\":[…]}, or an instance a line:\n"
-            "{\"features\":[entity, ip]} or {\"data\":{\"features\":{\"values\":[entity, ip]}}}.\n"
+            "{\"features\":[entity, ip]} or {\"data\":{\"features\":{\"values\":[entity, ip]}}}; "
+            "or what\n"
+            "`pairwatch pairs` prints: its \"entity\" and \"ip\" count.\n"
             "Predictions come in the input's order. Higher dot products are more usual.\n",
 };
 

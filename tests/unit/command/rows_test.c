@@ -75,6 +75,9 @@ TEST(every_documented_form_is_taken)
         "{\"features\":[\"e2\",\"10.10.1.2\"]}]}",
         "\n{ \"instances\" : [ {\"features\": {\"values\": [\"e1\", \"192.168.1.2\"]}} ,\n"
         " {\"data\": {\"features\": [\"\\u00652\", \"10.10.1.2\"]}} ]\n}\n",
+        "{\"time\":\"2026-01-01T00:00:00.000Z\",\"spec\":\"s\",\"entity\":\"e1\",\"ip\":\"192.168."
+        "1.2\"}\n"
+        "{\"ip\":\"10.10.1.2\",\"entity\":\"e2\",\"count\":3}\n",
         "{\"data\": {\"features\": {\"values\": [\"e1\", \"192.168.1.2\"]}}}\n"
         "{\"features\": [\"e2\", \"10.10.1.2\"]}\n",
     };
@@ -135,6 +138,9 @@ TEST(bad_json_is_told)
         const char *text, *what;
     } CASES[] = {
         {"{\"instances\":[{\"features\":[\"a\"]}]}", "row 1: an instance must be"},
+        {"{\"entity\":\"a\",\"address\":\"1.2.3.4\"}", "an instance must be"},
+        {"{\"entity\":7,\"ip\":\"1.2.3.4\"}", "the entity must be a text"},
+        {"{\"entity\":\"a\",\"ip\":\"1.2.3\"}", "this is not an IP address"},
         {"{\"instances\":[{\"features\":[\"a\",\"1.2.3.4\",\"x\"]}]}",
          "row 1: an instance must be"},
         {"{\"instances\":[{\"features\":[\"a\",\"1.2.3.4\"]},{\"features\":[7,\"1.2.3.4\"]}]}",
