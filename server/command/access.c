@@ -1,6 +1,7 @@
 /* Users and tokens from the command line. */
 #include "command/access.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -42,24 +43,40 @@ static enum err_code read_line(FILE *in, const char *what, char ret[static ACCES
     return ERR_NONE;
 }
 
+static volatile sig_atomic_t asking_ended_by; /* 0: by no signal */
+
+static void end_asking(int number)
+{
+    asking_ended_by = number;
+}
+
+/* Without echo. What ends the program ends the reading first, so that the terminal shows again what
+ * is typed. */
 static enum err_code ask(char ret[static ACCESS_PASSWORD_BYTES], struct err *err)
 {
+    static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    const struct sigaction end = {.sa_handler = end_asking}; /* no SA_RESTART: read() ends */
+    struct sigaction before[ARRAY_LEN(SIGNALS)];
     struct termios shown, hidden;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
     enum err_code code;
 
-    if (terminal) {
-        (void)fprintf(stderr, "password: ");
-        hidden = shown;
-        hidden.c_lflag &= (tcflag_t)~ECHO;
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    }
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &shown) != 0)
+        return read_line(stdin, "standard input", ret, err);
+    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
+        (void)sigaction(SIGNALS[i], &end, &before[i]);
+    hidden = shown;
+    hidden.c_lflag &= (tcflag_t)~ECHO;
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    (void)fprintf(stderr, "password: ");
     code = read_line(stdin, "standard input", ret, err);
-    if (terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        (void)fputc('\n', stderr);
-    }
-    return code;
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    (void)fputc('\n', stderr);
+    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
+        (void)sigaction(SIGNALS[i], &before[i], NULL);
+    if (asking_ended_by == 0)
+        return code;
+    (void)raise(asking_ended_by);
+    return err_set(err, ERR_CANCELLED, "stopped while asking for a password");
 }
 
 enum err_code access_password(const char *path, char ret[static ACCESS_PASSWORD_BYTES],

@@ -1,9 +1,13 @@
 """serve, user, token and migrate from outside: one line and exit 1 when they cannot."""
+import fcntl
 import os
+import pty
 import re
+import signal
 import socket
 import ssl
 import subprocess
+import termios
 import unittest
 import urllib.request
 
@@ -116,6 +120,24 @@ class Commands(Outside):
         self.assertEqual(self.server.sign_in("ana", LONG + "!").get("/api/v1/session").value["role"],
                          "read")
         self.assertRegex(command("user", "list").stdout, r"ana +read +enabled +\d{4}-")
+
+    def test_a_password_is_typed_unseen_and_the_terminal_comes_back(self):
+        for typed, code in ((LONG.encode() + b"\n", 0), (b"half a pass\x03", -signal.SIGINT)):
+            master, slave = pty.openpty()
+            process = subprocess.Popen(
+                [str(BINARY), "user", "add", "ann", "--role", "read", "--database",
+                 self.server.database],
+                stdin=slave, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                start_new_session=True, cwd=self.server.folder,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            self.assertEqual(process.stderr.read(len("password: ")), b"password: ")
+            self.assertFalse(termios.tcgetattr(master)[3] & termios.ECHO)
+            os.write(master, typed)
+            self.assertEqual(process.wait(30), code)
+            self.assertTrue(termios.tcgetattr(master)[3] & termios.ECHO)
+            process.stderr.close()
+            os.close(slave)
+            os.close(master)
 
     def test_tokens(self):
         command = self.server.command
