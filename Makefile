@@ -156,6 +156,7 @@ programs: all $(ALL_TESTS) # the binary and the unit tests, built and not run
 
 .PHONY: demo
 demo: ## simulate a company, train, score, serve the dashboard on 127.0.0.1:PORT
+	@deploy/demo --port-free $(PORT)
 	@deploy/setup build
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@exec deploy/demo $(PORT)
@@ -226,6 +227,6 @@ clean: ## removes build/; node_modules stay
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find build -name '*.d' 2>/dev/null)
