@@ -7,6 +7,12 @@ ALTER TABLE model ADD COLUMN state INTEGER NOT NULL DEFAULT 0; -- index into MOD
 ALTER TABLE model ADD COLUMN path TEXT;                        -- of its file, null without one
 ALTER TABLE model ADD COLUMN activated_ms BIGINT;             -- the last time it became active
 
+-- What a day looked like in training: quantiles of all scores as in model_spec.quantiles, shares of
+-- entities without history and of networks that the entity had not used.
+ALTER TABLE model_spec ADD COLUMN usual_quantiles BYTEA;
+ALTER TABLE model_spec ADD COLUMN unknown_share DOUBLE PRECISION;
+ALTER TABLE model_spec ADD COLUMN unseen_share DOUBLE PRECISION;
+
 -- Of the observations: those of entities without history, and those in a /16 (IPv6 /32) that the
 -- entity has not used.
 ALTER TABLE rollup_hour ADD COLUMN unknown_entities BIGINT NOT NULL DEFAULT 0;

@@ -1,15 +1,20 @@
 /* GET /metrics in OpenMetrics 1.0 text (https://prometheus.io/docs/specs/om/open_metrics_spec/):
  * families with TYPE and HELP, counters end in _total, "# EOF" ends it. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "api/app.h"
+#include "base/clock.h"
 #include "base/field.h"
 #include "gen/routes.h"
 #include "store/change.h"
+#include "store/drift.h"
 #include "store/finding.h"
 #include "store/object_row.h"
 #include "store/rollup.h"
 #include "store/writer.h"
+
+enum { DRIFT_MS = 7 * DAY_MS };
 
 static void family(struct str *out, const char *name, const char *type, const char *help)
 {
@@ -75,6 +80,43 @@ static enum err_code write_store(struct str *out, struct db *db, struct err *err
     return ERR_NONE;
 }
 
+static void ratio(struct str *out, const char *name, const char *spec, double value)
+{
+    if (!isnan(value))
+        str_addf(out, "%s{spec=\"%s\"} %.6f\n", name, spec, value);
+}
+
+/* Of the model that scores, or scored last: the newest week of data against training. */
+static enum err_code write_model(struct str *out, struct db *db, struct arena *arena,
+                                 struct err *err)
+{
+    int64_t first_ms, last_ms;
+    struct model_row_list models;
+    struct drift_list drift;
+
+    TRY(rollup_range(db, &first_ms, &last_ms, err));
+    TRY(model_row_list(db, arena, &models, err));
+    if (models.count == 0 || last_ms == FIELD_NULL_INT)
+        return ERR_NONE;
+    TRY(drift_list(db, arena, &models.items[0], last_ms + HOUR_MS - DRIFT_MS, last_ms + HOUR_MS,
+                   &drift, err));
+    family(out, "pairwatch_model_psi", "gauge",
+           "Population stability index of a week's scores against training.");
+    for (size_t i = 0; i < drift.count; i++)
+        ratio(out, "pairwatch_model_psi", drift.items[i].spec->spec, drift.items[i].drift.psi);
+    family(out, "pairwatch_model_unknown_entities_ratio", "gauge",
+           "Share of a week's observations of entities without history.");
+    for (size_t i = 0; i < drift.count; i++)
+        ratio(out, "pairwatch_model_unknown_entities_ratio", drift.items[i].spec->spec,
+              drift.items[i].drift.unknown_share);
+    family(out, "pairwatch_model_unseen_networks_ratio", "gauge",
+           "Share of a week's observations in a /16 that the entity had not used.");
+    for (size_t i = 0; i < drift.count; i++)
+        ratio(out, "pairwatch_model_unseen_networks_ratio", drift.items[i].spec->spec,
+              drift.items[i].drift.unseen_share);
+    return ERR_NONE;
+}
+
 enum err_code get_metrics(struct request *req, struct reply *reply, struct err *err)
 {
     struct app *app = app_of(req);
@@ -96,6 +138,7 @@ enum err_code get_metrics(struct request *req, struct reply *reply, struct err *
     single(out, "pairwatch_writer_queue_depth", "gauge", "Jobs waiting for the writer.",
            writer_queue_depth(app->writer));
     TRY(write_store(out, db, err));
+    TRY(write_model(out, db, req->arena, err));
     str_add(out, "# EOF\n");
     return ERR_NONE;
 }

@@ -1,10 +1,13 @@
 /* GET /api/v1/models and /api/v1/models/{id} */
 #include "api/app.h"
+#include "base/clock.h"
 #include "gen/routes.h"
+#include "store/drift.h"
 #include "store/model_life.h"
 #include "store/model_row.h"
+#include "store/rollup.h"
 
-enum { MODEL_DIFFERENCES = 100 };
+enum { MODEL_DIFFERENCES = 100, MODEL_DRIFT_MS = 7 * DAY_MS };
 
 static void write_thresholds(struct json_writer *w, const struct model_row *model)
 {
@@ -93,6 +96,43 @@ static void write_differences(struct json_writer *w, const struct difference_lis
     json_end(w);
 }
 
+static void write_drift(struct json_writer *w, const struct drift_list *list, int64_t since_ms,
+                        int64_t until_ms)
+{
+    json_array(w, "drift");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct drift_row *row = &list->items[i];
+
+        json_object(w, NULL);
+        json_text(w, "spec", row->spec->spec);
+        json_time(w, "since", since_ms);
+        json_time(w, "until", until_ms);
+        json_int(w, "observations", row->drift.observations);
+        json_real(w, "psi", row->drift.psi);
+        json_real(w, "unknown_entities", row->drift.unknown_share);
+        json_real(w, "unknown_entities_in_training", row->spec->unknown_share);
+        json_real(w, "unseen_networks", row->drift.unseen_share);
+        json_real(w, "unseen_networks_in_training", row->spec->unseen_share);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+/* The last days of data, not of the clock: a lake that is read late has not drifted for that. */
+static enum err_code read_drift(struct db *db, struct arena *arena, const struct model_row *model,
+                                struct json_writer *w, struct err *err)
+{
+    struct drift_list drift;
+    int64_t first_ms, last_ms, until_ms, since_ms;
+
+    TRY(rollup_range(db, &first_ms, &last_ms, err));
+    until_ms = last_ms != FIELD_NULL_INT ? last_ms + HOUR_MS : clock_now_ms();
+    since_ms = until_ms - MODEL_DRIFT_MS;
+    TRY(drift_list(db, arena, model, since_ms, until_ms, &drift, err));
+    write_drift(w, &drift, since_ms, until_ms);
+    return ERR_NONE;
+}
+
 enum err_code get_model(struct request *req, struct reply *reply, struct err *err)
 {
     const char *id = path_text(req, "id");
@@ -110,6 +150,7 @@ enum err_code get_model(struct request *req, struct reply *reply, struct err *er
     write_model(&reply->json, "model", &model);
     write_comparisons(&reply->json, &comparisons);
     write_differences(&reply->json, &differences);
+    TRY(read_drift(db, req->arena, &model, &reply->json, err));
     json_end(&reply->json);
     return ERR_NONE;
 }

@@ -93,6 +93,7 @@ struct held_pair {
     uint64_t entity; /* hash */
     struct ip ip;
     bool known;
+    bool unseen; /* known, and in a network that it has not used */
     double scores[OPINION__MAX];
 };
 
@@ -122,6 +123,14 @@ static double quantile(const double *sorted, size_t count, double share)
     return sorted[low] + (position - (double)low) * (sorted[high] - sorted[low]);
 }
 
+/* Sorts values, at least one. */
+static void take_quantiles(double *values, size_t count, float ret[static MODEL_QUANTILES])
+{
+    qsort(values, count, sizeof *values, by_value);
+    for (int i = 0; i < MODEL_QUANTILES; i++)
+        ret[i] = (float)quantile(values, count, (double)i / (double)(MODEL_QUANTILES - 1));
+}
+
 /* Sorts values. */
 static void take_sample(struct sample_part *sample, double *values, size_t count)
 {
@@ -130,10 +139,7 @@ static void take_sample(struct sample_part *sample, double *values, size_t count
     sample->sample_size = count;
     if (count == 0)
         return;
-    qsort(values, count, sizeof *values, by_value);
-    for (int i = 0; i < MODEL_QUANTILES; i++)
-        sample->quantiles[i] =
-            (float)quantile(values, count, (double)i / (double)(MODEL_QUANTILES - 1));
+    take_quantiles(values, count, sample->quantiles);
     while (below < count && values[below] <= sample->threshold)
         below++;
     sample->threshold_percentile = 100 * (double)below / (double)count;
@@ -237,19 +243,57 @@ static size_t distinct_pairs(struct held_pair *pairs, size_t count)
     return used;
 }
 
-static void calibrate_spec(struct spec_part *spec, enum detector detector, struct held_pair *pairs,
-                           size_t count, int64_t span_ms, const struct threshold_rule *rule)
+static double decided(const struct held_pair *pair, enum detector detector,
+                      const struct spec_part *spec)
 {
-    AUTO(own_freep) double *values = own_array(count + 1, sizeof *values);
-    struct sample_part *opinions = spec->opinions;
     enum opinion unused;
 
-    if (count == 0)
-        return;
-    count = distinct_pairs(pairs, count);
-    set_thresholds(pairs, count, wanted_of(rule, count, span_ms), opinions);
-    if (rule->kind == THRESHOLD_BUDGET)
-        raise_thresholds(opinions);
+    return detector == DETECTOR_IP_INSIGHTS
+               ? pair->scores[OPINION_IP_INSIGHTS]
+               : opinion_over(pair->scores, pair->known, spec->opinions, &unused);
+}
+
+/* values: room for count. */
+static void take_usual(struct spec_part *spec, enum detector detector,
+                       const struct held_pair *pairs, size_t count, double *values)
+{
+    struct usual_part *usual = &spec->usual;
+
+    usual->sample_size = count;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = decided(&pairs[i], detector, spec);
+        usual->unknown_share += !pairs[i].known / (double)count;
+        usual->unseen_share += pairs[i].unseen / (double)count;
+    }
+    if (count > 0)
+        take_quantiles(values, count, usual->quantiles);
+}
+
+/* Moves the known ones to the front, in their order; returns their number. */
+static size_t select_known(const struct held_pair *pairs, size_t count, struct held_pair *ret)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (pairs[i].known)
+            ret[used++] = pairs[i];
+    return used;
+}
+
+static void calibrate_spec(struct spec_part *spec, enum detector detector,
+                           const struct held_pair *all, size_t all_count, int64_t span_ms,
+                           const struct threshold_rule *rule)
+{
+    AUTO(own_freep) double *values = own_array(all_count + 1, sizeof *values);
+    AUTO(own_freep) struct held_pair *pairs = own_array(all_count + 1, sizeof *pairs);
+    size_t count = distinct_pairs(pairs, select_known(all, all_count, pairs));
+    struct sample_part *opinions = spec->opinions;
+
+    if (count > 0) {
+        set_thresholds(pairs, count, wanted_of(rule, count, span_ms), opinions);
+        if (rule->kind == THRESHOLD_BUDGET)
+            raise_thresholds(opinions);
+    }
     for (int o = 0; o < OPINION__MAX; o++) {
         if (rule->kind == THRESHOLD_SCORE)
             opinions[o].threshold = rule->value;
@@ -257,13 +301,14 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
             values[i] = pairs[i].scores[o];
         take_sample(&opinions[o], values, count);
     }
-    if (detector == DETECTOR_IP_INSIGHTS) {
-        spec->all = opinions[OPINION_IP_INSIGHTS];
-        return;
+    spec->all = opinions[OPINION_IP_INSIGHTS];
+    if (detector == DETECTOR_PREFIX) {
+        spec->all = (struct sample_part){.threshold = 0};
+        for (size_t i = 0; i < count; i++)
+            values[i] = decided(&pairs[i], detector, spec);
+        take_sample(&spec->all, values, count);
     }
-    for (size_t i = 0; i < count; i++)
-        values[i] = opinion_over(pairs[i].scores, true, opinions, &unused);
-    take_sample(&spec->all, values, count);
+    take_usual(spec, detector, all, all_count, values);
 }
 
 static struct held_pair held_pair(const struct model *model, const struct train_pair *pair,
@@ -280,14 +325,16 @@ static struct held_pair held_pair(const struct model *model, const struct train_
     prefix_score(&parts->tree, index, ip, &prefix, NULL);
     model_score_pairs(model, &asked, 1, &score);
     held.known = index < parts->entity_count;
+    held.unseen =
+        held.known && prefix.known_bits < (prefix.length == PREFIX_BITS_V4 ? MODEL_NETWORK_BITS_V4
+                                                                           : MODEL_NETWORK_BITS_V6);
     opinion_scores(&prefix, score.dot_product, held.scores);
     for (int o = 0; o < OPINION__MAX; o++)
         held.scores[o] = fmax(held.scores[o], SCORE_LEAST);
     return held;
 }
 
-/* Pairs of one spec, scored; only those of known entities tell what is usual. Returns their number.
- */
+/* Pairs of one spec, scored. Returns their number. */
 static size_t score_spec(const struct model *model, const char *spec,
                          const struct train_pair *const *from, size_t count, struct held_pair *ret,
                          int64_t *ret_span_ms, uint64_t *ret_unknown)
@@ -299,8 +346,7 @@ static size_t score_spec(const struct model *model, const char *spec,
         if (strcmp(from[i]->spec, spec) != 0)
             continue;
         ret[used] = held_pair(model, from[i], &from[i]->ip);
-        *ret_unknown += !ret[used].known;
-        used += ret[used].known;
+        *ret_unknown += !ret[used++].known;
         first_ms = from[i]->time_ms < first_ms ? from[i]->time_ms : first_ms;
         last_ms = from[i]->time_ms > last_ms ? from[i]->time_ms : last_ms;
     }

@@ -65,6 +65,9 @@ NODISCARD enum err_code model_load(const char *path, struct model **ret, struct 
 void model_free(struct model *model);
 void model_freep(struct model **model);
 
+/* A network that an entity has not used, for counting: no address of its shares so many bits. */
+enum { MODEL_NETWORK_BITS_V4 = 16, MODEL_NETWORK_BITS_V6 = 32 };
+
 /* Never fails: an unknown entity is scored by the mean entity, an unseen prefix by its level's
  * row for the unseen. Equal input gives equal output, whatever the batch. */
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,
@@ -98,6 +101,11 @@ struct model_calibration {
     double threshold;            /* flagged when score > threshold */
     double threshold_percentile; /* how much of the sample is below it, 0..100 */
     const float *quantiles;      /* MODEL_QUANTILES scores, ascending: 0 %, 0.1 %, … 100 % */
+    /* Of all held-out pairs, as often as they came, for telling how days change: quantiles of their
+     * scores, shares of those of entities without history and of those in a /16 (IPv6 /32) that
+     * the entity had not used. NULL and NAN without any. */
+    const float *usual_quantiles;
+    double unknown_share, unseen_share;
 };
 bool model_calibration(const struct model *model, const char *spec, struct model_calibration *ret);
 

@@ -255,6 +255,9 @@ static enum err_code check_spec(const struct spec_part *spec, struct err *err)
         return err_set(err, ERR_CORRUPT, "the name of a spec does not end");
     for (int i = 0; i < OPINION__MAX; i++)
         TRY(check_sample(&spec->opinions[i], err));
+    TRY(check_finite(spec->usual.quantiles, MODEL_QUANTILES, "quantiles", err));
+    if (!(spec->usual.unknown_share >= 0 && spec->usual.unseen_share >= 0))
+        return err_set(err, ERR_CORRUPT, "its shares are out of bounds");
     return check_sample(&spec->all, err);
 }
 

@@ -14,8 +14,17 @@ struct sample_part {
     float quantiles[MODEL_QUANTILES];
     uint32_t unused;
 };
+/* Every held-out pair as often as it was held out, newcomers too: what a day looks like. */
+struct usual_part {
+    uint64_t sample_size;
+    double unknown_share,
+        unseen_share; /* of entities without history; in networks not used before */
+    float quantiles[MODEL_QUANTILES];
+    uint32_t unused;
+};
 struct spec_part {
     char name[SPEC_NAME_BYTES];
+    struct usual_part usual;
     struct sample_part all; /* of what decides */
     struct sample_part opinions[OPINION__MAX];
 };

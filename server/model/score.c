@@ -1,5 +1,6 @@
 /* Scoring: the prefix tree's bits, and the dot product of the entity's vector and the sum of the
  * address's prefix rows. */
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -248,6 +249,9 @@ bool model_calibration(const struct model *model, const char *spec, struct model
         .threshold = part->all.threshold,
         .threshold_percentile = part->all.threshold_percentile,
         .quantiles = part->all.quantiles,
+        .usual_quantiles = part->usual.sample_size > 0 ? part->usual.quantiles : NULL,
+        .unknown_share = part->usual.sample_size > 0 ? part->usual.unknown_share : NAN,
+        .unseen_share = part->usual.sample_size > 0 ? part->usual.unseen_share : NAN,
     };
     return true;
 }

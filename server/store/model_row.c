@@ -32,13 +32,17 @@ struct spec_row {
     const char *spec;
     double threshold;
     int64_t sample_size;
-    struct blob quantiles;
+    struct blob quantiles, usual_quantiles;
+    double unknown_share, unseen_share;
 };
 static const struct field SPEC_FIELDS[] = {
     FIELD(struct spec_row, spec, FIELD_TEXT, .flags = 0),
     FIELD(struct spec_row, threshold, FIELD_REAL, .flags = 0),
     FIELD(struct spec_row, sample_size, FIELD_INT, .flags = 0),
     FIELD(struct spec_row, quantiles, FIELD_BLOB, .flags = FIELD_NULLABLE),
+    FIELD(struct spec_row, usual_quantiles, FIELD_BLOB, .flags = FIELD_NULLABLE),
+    FIELD(struct spec_row, unknown_share, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD(struct spec_row, unseen_share, FIELD_REAL, .flags = FIELD_NULLABLE),
     FIELD_END,
 };
 
@@ -80,8 +84,14 @@ static enum err_code read_specs(struct db *db, struct arena *arena, struct model
 
     TRY(db_query(db, SQL_MODEL_SPECS, PARAMS(P_TEXT(model->id)), &q, err));
     while (model->spec_count < MODEL_SPEC_ROWS_MAX && query_next(&q, SPEC_FIELDS, arena, &row))
-        specs[model->spec_count++] = (struct model_spec_row){
-            row.spec, row.threshold, row.sample_size, decode_quantiles(arena, row.quantiles)};
+        specs[model->spec_count++] =
+            (struct model_spec_row){.spec = row.spec,
+                                    .threshold = row.threshold,
+                                    .sample_size = row.sample_size,
+                                    .quantiles = decode_quantiles(arena, row.quantiles),
+                                    .usual_quantiles = decode_quantiles(arena, row.usual_quantiles),
+                                    .unknown_share = row.unknown_share,
+                                    .unseen_share = row.unseen_share};
     model->specs = specs;
     return query_end(&q, err);
 }
@@ -185,16 +195,22 @@ static enum err_code insert_model(struct db *db, const struct model_register_job
 static enum err_code insert_spec(struct db *db, int64_t model_id, const struct model_spec_row *row,
                                  struct err *err)
 {
-    uint8_t quantiles[MODEL_QUANTILE_BYTES];
+    uint8_t quantiles[MODEL_QUANTILE_BYTES], usual[MODEL_QUANTILE_BYTES];
+    bool known = row->usual_quantiles != NULL;
     int64_t spec_id;
 
     if (row->quantiles != NULL)
         encode_quantiles(row->quantiles, quantiles);
+    if (known)
+        encode_quantiles(row->usual_quantiles, usual);
     TRY(dictionary_spec(db, row->spec, &spec_id, err));
     return db_exec(db, SQL_MODEL_SPEC_INSERT,
                    PARAMS(P_INT(model_id), P_INT(spec_id), P_REAL(row->threshold),
                           P_INT(row->sample_size),
-                          row->quantiles != NULL ? P_BLOB(quantiles, sizeof quantiles) : P_NULL),
+                          row->quantiles != NULL ? P_BLOB(quantiles, sizeof quantiles) : P_NULL,
+                          known ? P_BLOB(usual, sizeof usual) : P_NULL,
+                          known ? P_REAL_OR_NULL(row->unknown_share) : P_NULL,
+                          known ? P_REAL_OR_NULL(row->unseen_share) : P_NULL),
                    NULL, err);
 }
 

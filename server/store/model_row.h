@@ -15,6 +15,9 @@ struct model_spec_row {
     double threshold;
     int64_t sample_size;
     const float *quantiles; /* MODEL_ROW_QUANTILES, ascending; NULL = none */
+    /* What a day looked like in training; NULL and NAN when that is not known. */
+    const float *usual_quantiles;
+    double unknown_share, unseen_share;
 };
 struct model_row {
     const char *id, *detector;

@@ -9,7 +9,8 @@ SELECT uid AS id, detector, info, registered_ms AS registered, last_used_ms AS l
   FROM model WHERE uid = $1;
 
 -- name: MODEL_SPECS
-SELECT s.name AS spec, ms.threshold, ms.sample_size, ms.quantiles
+SELECT s.name AS spec, ms.threshold, ms.sample_size, ms.quantiles, ms.usual_quantiles,
+       ms.unknown_share, ms.unseen_share
   FROM model_spec ms JOIN model m ON m.id = ms.model_id JOIN spec s ON s.id = ms.spec_id
  WHERE m.uid = $1 ORDER BY s.name;
 
@@ -26,8 +27,9 @@ UPDATE model SET last_used_ms = $1 WHERE id = $2 AND COALESCE(last_used_ms, 0) <
 
 -- name: MODEL_SPEC_INSERT
 -- mode: write
-INSERT INTO model_spec (model_id, spec_id, threshold, sample_size, quantiles)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT (model_id, spec_id) DO NOTHING;
+INSERT INTO model_spec (model_id, spec_id, threshold, sample_size, quantiles, usual_quantiles,
+       unknown_share, unseen_share)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (model_id, spec_id) DO NOTHING;
 
 -- name: SPEC_ID
 SELECT id FROM spec WHERE name = $1;

@@ -42,8 +42,13 @@ static size_t list_specs(const struct model *model, const char *const *names,
 
         if (model_spec != NULL && model_calibration(model, model_spec, &calibration))
             ret[count++] = (struct model_spec_row){
-                *names, calibration.threshold, (int64_t)calibration.sample_size,
-                calibration.sample_size > 0 ? calibration.quantiles : NULL};
+                .spec = *names,
+                .threshold = calibration.threshold,
+                .sample_size = (int64_t)calibration.sample_size,
+                .quantiles = calibration.sample_size > 0 ? calibration.quantiles : NULL,
+                .usual_quantiles = calibration.usual_quantiles,
+                .unknown_share = calibration.unknown_share,
+                .unseen_share = calibration.unseen_share};
     }
     return count;
 }

@@ -50,6 +50,9 @@ class Model(unittest.TestCase):
         self.assertEqual(reply.value["model"]["id"], self.model["id"])
         self.assertEqual(reply.value["model"]["state"], "candidate")
         self.assertEqual((reply.value["comparisons"], reply.value["differences"]), ([], []))
+        (drift,) = reply.value["drift"]
+        self.assertEqual(drift["spec"], "vpc-egress")
+        self.assertIsNotNone(drift["unseen_networks_in_training"])
         self.assertEqual(self.read.get("/api/v1/models/nosuch").status, 404)
 
     def test_scores_of_it_need_no_threshold(self):

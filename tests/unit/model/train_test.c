@@ -112,6 +112,8 @@ TEST(a_model_tells_what_it_was_made_of)
     CHECK_HAS(info.hyperparameters_json, "\"num_entity_vectors\":64");
     CHECK_HAS(info.metrics_json, "\"held_out_pairs\":400");
     CHECK(info.spec_count == 1);
+    CHECK(model_calibration(model, "", &calibration) && calibration.usual_quantiles != NULL);
+    CHECK(calibration.unknown_share == 0 && calibration.unseen_share < 0.01);
     CHECK(model_calibration(model, "", &calibration) && calibration.sample_size > 300);
     CHECK(calibration.threshold >= (double)calibration.quantiles[990]);
     CHECK(calibration.threshold <= (double)calibration.quantiles[1000]);

@@ -195,7 +195,8 @@ UNUSED static enum err_code run_job(writer_job *job, void *argument)
 
 UNUSED static void given_model(const char *id)
 {
-    static const struct model_spec_row SPECS[] = {{"vpc-egress", 5.0, 1000, NULL}};
+    static const struct model_spec_row SPECS[] = {
+        {.spec = "vpc-egress", .threshold = 5.0, .sample_size = 1000, .quantiles = NULL}};
     struct model_register_job job = {
         .actor = "worker",
         .model = {.id = id, .detector = "prefix", .info = "{}", .specs = SPECS, .spec_count = 1},

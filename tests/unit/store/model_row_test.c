@@ -28,8 +28,8 @@ static enum err_code put_model(const char *id, const struct model_spec_row *spec
 TEST(a_model_comes_back_as_it_was)
 {
     const struct model_spec_row specs[] = {
-        {"vpc-ingress", 4.5, 1000, quantiles},
-        {"dns-answer", 1.25, 10, NULL},
+        {.spec = "vpc-ingress", .threshold = 4.5, .sample_size = 1000, .quantiles = quantiles},
+        {.spec = "dns-answer", .threshold = 1.25, .sample_size = 10, .quantiles = NULL},
     };
     struct model_row model;
 
@@ -52,9 +52,11 @@ TEST(a_model_comes_back_as_it_was)
 
 TEST(registering_again_adds_what_is_missing_and_changes_nothing)
 {
-    const struct model_spec_row first[] = {{"vpc-ingress", 4.5, 1000, NULL}};
-    const struct model_spec_row second[] = {{"vpc-ingress", 9, 1, NULL},
-                                            {"dns-answer", 2, 5, NULL}};
+    const struct model_spec_row first[] = {
+        {.spec = "vpc-ingress", .threshold = 4.5, .sample_size = 1000, .quantiles = NULL}};
+    const struct model_spec_row second[] = {
+        {.spec = "vpc-ingress", .threshold = 9, .sample_size = 1, .quantiles = NULL},
+        {.spec = "dns-answer", .threshold = 2, .sample_size = 5, .quantiles = NULL}};
     struct model_row model;
 
     CHECK_OK(put_model("m1", first, 1, T0));
@@ -68,7 +70,8 @@ TEST(registering_again_adds_what_is_missing_and_changes_nothing)
 
 TEST(the_last_used_is_listed_first)
 {
-    const struct model_spec_row specs[] = {{"vpc-egress", 4.5, 1000, NULL}};
+    const struct model_spec_row specs[] = {
+        {.spec = "vpc-egress", .threshold = 4.5, .sample_size = 1000, .quantiles = NULL}};
     struct scored_pair pair = usual("i-1", "10.1.2.3");
     struct model_row_list list;
 
@@ -90,8 +93,10 @@ TEST(the_last_used_is_listed_first)
 
 TEST(a_percentile_is_a_place_among_the_quantiles)
 {
-    const struct model_spec_row spec = {"vpc-egress", 4.5, 1000, quantiles};
-    const struct model_spec_row none = {"vpc-egress", 4.5, 1000, NULL};
+    const struct model_spec_row spec = {
+        .spec = "vpc-egress", .threshold = 4.5, .sample_size = 1000, .quantiles = quantiles};
+    const struct model_spec_row none = {
+        .spec = "vpc-egress", .threshold = 4.5, .sample_size = 1000, .quantiles = NULL};
     double before = -1;
 
     fill_quantiles();
@@ -110,7 +115,8 @@ TEST(a_percentile_is_a_place_among_the_quantiles)
 /* Scores that are all the same, as a model that knows nothing gives them. */
 TEST(equal_quantiles_divide_by_nothing)
 {
-    const struct model_spec_row spec = {"vpc-egress", 4.5, 1000, quantiles};
+    const struct model_spec_row spec = {
+        .spec = "vpc-egress", .threshold = 4.5, .sample_size = 1000, .quantiles = quantiles};
 
     for (int i = 0; i < MODEL_ROW_QUANTILES; i++)
         quantiles[i] = 1;
