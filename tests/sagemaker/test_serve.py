@@ -1,4 +1,5 @@
 """serve --sagemaker: the contract of an inference container, in every documented form."""
+import concurrent.futures
 import gzip
 import json
 import re
@@ -102,6 +103,16 @@ class Serving(unittest.TestCase):
         lines = verbose.body.decode().splitlines()
         self.assertEqual([json.loads(line)["dot_product"] for line in lines],
                          [value["dot_product"] for value in values[:20000]])
+
+    def test_many_callers_at_once(self):
+        """Each gets its own rows, and /ping is answered between them."""
+        bodies = [csv(list(rows(3000))[i::8]) for i in range(8)]
+        wanted = [self.container.invoke(body).body for body in bodies]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            pings = [pool.submit(self.container.call, "GET", "/ping") for _ in range(16)]
+            got = list(pool.map(lambda i: self.container.invoke(bodies[i % 8]).body, range(64)))
+        self.assertEqual(got, wanted * 8)
+        self.assertEqual({ping.result().status for ping in pings}, {200})
 
     def test_a_body_in_gzip(self):
         reply = self.container.call("POST", "/invocations", gzip.compress(CSV.encode()),
