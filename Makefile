@@ -198,6 +198,17 @@ bench: ## throughput and latency, as ratios against baselines of the same run
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@exec tests/load/bench
 
+# The store's part alone, on both engines.
+$(B)/tests/load/store_bench: tests/load/store_bench.c $(foreach u,$(USES_store),$(B)/lib$(u).a) $(B)/gen/assets.o
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests -Itests/unit/store -Wno-missing-prototypes $(LDHARDEN) -o $@ $< $(B)/gen/assets.o \
+	    -Wl,--start-group $(foreach u,$(USES_store),$(B)/lib$(u).a) -Wl,--end-group $(LDLIBS_ALL) $(TEST_LIBS)
+.PHONY: store-bench
+store-bench: $(B)/tests/load/store_bench ## observations/s into SQLite and PostgreSQL, against COPY
+	@$<
+	@POSTGRES_FSYNC=on tests/postgres $<
+
 # ---- installing: one binary, and the library that reads Parquet ----
 BINDIR   ?= $(PREFIX)/bin
 LIBDIR   ?= $(PREFIX)/lib/pairwatch

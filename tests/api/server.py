@@ -131,8 +131,14 @@ class Server:
     def stored(self):
         """Everything the database holds, as bytes."""
         if POSTGRES:
-            return subprocess.run(["pg_dump", "-n", self.schema, POSTGRES], check=True, timeout=60,
-                                  capture_output=True).stdout
+            def psql(*commands):
+                flags = [word for command in commands for word in ("-c", command)]
+                return subprocess.run(["psql", "-qXAt", self.database, *flags], check=True,
+                                      timeout=60, capture_output=True, text=True).stdout
+
+            tables = psql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+            return psql("SET bytea_output = 'escape'",
+                        *(f'SELECT * FROM "{table}"' for table in tables.split())).encode()
         return b"".join(path.read_bytes() for path in self.folder.iterdir())
 
     def command(self, *arguments, input=None, check=True):
