@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "model/draw.h"
 #include "model/metrics.h"
 #include "model/opinion.h"
 
@@ -423,7 +424,7 @@ static double drawn_auc(const struct model *model, const struct train_pair *cons
     rng_init(&rng, hash_mix(seed + 3));
     for (size_t i = 0; i < count; i++) {
         struct ip drawn = shuffled ? held_out[rng_below(&rng, count)]->ip
-                                   : fit_random_ip(&rng, !ip_is_v4(&held_out[i]->ip));
+                                   : draw_ip(&rng, !ip_is_v4(&held_out[i]->ip));
 
         samples[2 * i].score = held_pair(model, held_out[i], &held_out[i]->ip).scores[opinion];
         samples[2 * i + 1].score = held_pair(model, held_out[i], &drawn).scores[opinion];
@@ -445,7 +446,7 @@ enum err_code calibrate(const struct train_pair *pairs, size_t count,
     older = split(pairs, count, ret, order);
     held_out = order + older;
     ret->held_out = count - older;
-    learn(order, older, options, &learned);
+    TRY(learn(order, older, options, true, &learned, err));
     calibrate_specs(&learned.model, held_out, ret->held_out, options, ret);
     ret->auc_random = drawn_auc(&learned.model, held_out, ret->held_out, false, options->seed);
     ret->auc_shuffled = drawn_auc(&learned.model, held_out, ret->held_out, true, options->seed);

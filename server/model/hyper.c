@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum { BATCHES_WANTED = 100, BATCH_MIN = 50, BATCH_MAX = 1000 };
+enum { BATCHES_WANTED = 100, BATCH_MIN = 50, BATCH_MAX = 500, NEGATIVES_MAX = 500 };
 
 const struct hyper HYPER_DEFAULT = {
     .vector_dim = 32,
@@ -52,16 +52,24 @@ enum err_code hyper_check(const struct hyper *hyper, struct err *err)
             return err_set(err, ERR_INVALID, "%s is %.10g, and must be from %.10g to %.10g",
                            rule->name, value, rule->min, rule->max);
     }
-    if (hyper->num_ip_encoder_layers != 0)
+    if (hyper_samples(hyper) < 2 || hyper_samples(hyper) > NEGATIVES_MAX + 1)
         return err_set(err, ERR_INVALID,
-                       "num_ip_encoder_layers is %" PRId64
-                       ": only 0 is built, the address's vector is the sum of its prefixes' rows",
-                       hyper->num_ip_encoder_layers);
-    if (hyper->random_negative_sampling_rate + hyper->shuffled_negative_sampling_rate == 0)
+                       "random_negative_sampling_rate and shuffled_negative_sampling_rate are %zu "
+                       "together, and must be from 1 to %d",
+                       hyper_samples(hyper) - 1, NEGATIVES_MAX);
+    if ((size_t)hyper->mini_batch_size > HYPER_BATCH_SAMPLES_MAX / hyper_samples(hyper))
         return err_set(err, ERR_INVALID,
-                       "random_negative_sampling_rate and "
-                       "shuffled_negative_sampling_rate cannot both be 0");
+                       "mini_batch_size is %" PRId64 " with %zu negatives each, and must be from 1 "
+                       "to %zu with so many",
+                       hyper->mini_batch_size, hyper_samples(hyper) - 1,
+                       HYPER_BATCH_SAMPLES_MAX / hyper_samples(hyper));
     return ERR_NONE;
+}
+
+size_t hyper_samples(const struct hyper *hyper)
+{
+    return 1 + (size_t)hyper->random_negative_sampling_rate +
+           (size_t)hyper->shuffled_negative_sampling_rate;
 }
 
 struct hyper hyper_chosen(const struct hyper *hyper, size_t pairs, size_t entities)

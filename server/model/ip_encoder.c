@@ -3,26 +3,20 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "model/prefix_tree.h"
 
 struct family {
     int first_level, levels;
 };
 static const struct family V4 = {0, IP_LEVELS_V4}, V6 = {IP_LEVELS_V4, IP_LEVELS_V6};
 
-static const struct family *family_of(const struct ip *ip)
+/* The bits that count, at the top of the word. */
+static uint64_t leading_bits(const struct ip *ip, const struct family **ret_family)
 {
-    return ip_is_v4(ip) ? &V4 : &V6;
-}
+    int length;
+    uint64_t bits = prefix_key(ip, &length);
 
-/* The leading 64 bits; an IPv4 address is moved to the top of them. */
-static uint64_t leading_bits(const struct ip *ip)
-{
-    uint64_t bits = 0;
-
-    if (ip_is_v4(ip))
-        return (uint64_t)ip_v4(ip) << 32;
-    for (int i = 0; i < 8; i++)
-        bits = bits << 8 | ip->bytes[i];
+    *ret_family = length == PREFIX_BITS_V4 ? &V4 : &V6;
     return bits;
 }
 
@@ -97,9 +91,10 @@ size_t ip_encoder_rows(const struct ip_encoder *encoder)
     return (size_t)encoder->starts[IP_LEVELS] + IP_LEVELS;
 }
 
-/* The prefix's row, or its level's for the unseen. */
-static uint32_t row_of(const struct ip_encoder *encoder, uint64_t key, int level)
+uint32_t ip_encoder_row(const struct ip_encoder *encoder, uint64_t bits, int level)
 {
+    uint64_t key = bits & level_mask(depth_of(level));
+
     for (uint64_t at = slot_of(key, level) & encoder->slot_mask; encoder->slots[at] != 0;
          at = (at + 1) & encoder->slot_mask) {
         uint32_t i = encoder->slots[at] - 1;
@@ -114,18 +109,35 @@ static uint32_t row_of(const struct ip_encoder *encoder, uint64_t key, int level
 /* Below an unseen prefix all are unseen: the search ends with the first. */
 void ip_encoder_path(const struct ip_encoder *encoder, const struct ip *ip, struct ip_path *ret)
 {
-    const struct family *family = family_of(ip);
-    uint64_t bits = leading_bits(ip);
+    const struct family *family;
+    uint64_t bits = leading_bits(ip, &family);
     bool seen = true;
 
     ret->count = (uint32_t)family->levels;
     for (int depth = 0; depth < family->levels; depth++) {
         int level = family->first_level + depth;
 
-        ret->rows[depth] =
-            seen ? row_of(encoder, bits & level_mask(depth), level) : (uint32_t)level;
+        ret->rows[depth] = seen ? ip_encoder_row(encoder, bits, level) : (uint32_t)level;
         seen = seen && ret->rows[depth] >= IP_LEVELS;
     }
+}
+
+uint32_t ip_encoder_leaf(const struct ip_encoder *encoder, const struct ip *ip, int depth,
+                         int depth_end, uint32_t above)
+{
+    const struct family *family;
+    uint64_t bits = leading_bits(ip, &family);
+
+    if (depth_end > family->levels)
+        depth_end = family->levels;
+    for (; depth < depth_end; depth++) {
+        uint32_t row = ip_encoder_row(encoder, bits, family->first_level + depth);
+
+        if (row < IP_LEVELS)
+            break;
+        above = row;
+    }
+    return above;
 }
 
 /* Appends a level's prefixes that were seen often enough. */
@@ -136,9 +148,10 @@ static size_t collect_level(const struct ip *sorted, size_t count, int level, ui
     size_t seen = 0, kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t here = leading_bits(&sorted[i]) & mask;
+        const struct family *of;
+        uint64_t here = leading_bits(&sorted[i], &of) & mask;
 
-        if (family_of(&sorted[i]) != family)
+        if (of != family)
             continue;
         seen = seen > 0 && here == key ? seen + 1 : 1;
         key = here;

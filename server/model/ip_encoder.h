@@ -1,9 +1,10 @@
 #pragma once
 /* From an address to the rows that add up to its vector: one row per prefix length, /4 /8 … /32
- * for IPv4 and /4 … /64 for IPv6. A prefix has a row of its own when training saw it at least
- * IP_PREFIX_SEEN_MIN times; every other one shares its level's row for the unseen, so addresses
- * seen once are not memorised. Rows 0..IP_LEVELS-1 are those for the unseen; the others follow in
- * the order of the keys. Constant after ip_encoder_init; any thread. */
+ * for IPv4 and /4 … /64 for IPv6. A NAT64 address is judged as the IPv4 address it carries
+ * (prefix_tree.h). A prefix has a row of its own when training saw it at least IP_PREFIX_SEEN_MIN
+ * times; every other one shares its level's row for the unseen, so addresses seen once are not
+ * memorised. Rows 0..IP_LEVELS-1 are those for the unseen; the others follow in the order of the
+ * keys. Constant after ip_encoder_init; any thread. */
 #include "base/err.h"
 #include "base/ip.h"
 #include <stddef.h>
@@ -36,7 +37,13 @@ NODISCARD enum err_code ip_encoder_init(struct ip_encoder *encoder, const uint64
 void ip_encoder_done(struct ip_encoder *encoder); /* accepts a zeroed one */
 size_t ip_encoder_rows(const struct ip_encoder *encoder);
 void ip_encoder_path(const struct ip_encoder *encoder, const struct ip *ip, struct ip_path *ret);
+/* The row of the leading bits at a level, or the level's for the unseen. */
+uint32_t ip_encoder_row(const struct ip_encoder *encoder, uint64_t bits, int level);
+/* The row of the deepest prefix that has one, among depth .. depth_end - 1 of the address's family
+ * and given that all before have one; above when there is none. */
+uint32_t ip_encoder_leaf(const struct ip_encoder *encoder, const struct ip *ip, int depth,
+                         int depth_end, uint32_t above);
 
-/* The keys that training's addresses call for; addresses are sorted, with repetitions. The caller
- * frees. */
+/* The keys that training's addresses call for; addresses are sorted, with repetitions, and none
+ * is of NAT64 (prefix_ip). The caller frees. */
 uint64_t *ip_prefixes_of(const struct ip *sorted, size_t count, uint32_t ret_counts[IP_LEVELS]);

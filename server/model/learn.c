@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "model/trained.h"
 #include "model/vector.h"
 
 /* The pairs as numbers. */
@@ -57,15 +58,16 @@ static uint64_t *index_addresses(struct index *index, const struct train_pair *c
 
     index->addresses = own_array(count, sizeof *index->addresses);
     for (size_t i = 0; i < count; i++)
-        index->addresses[i] = pairs[i]->ip;
+        index->addresses[i] = prefix_ip(&pairs[i]->ip);
     qsort(index->addresses, count, sizeof *index->addresses, by_ip);
     keys = ip_prefixes_of(index->addresses, count, ret_counts);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || !ip_equal(&index->addresses[i], &index->addresses[index->address_count - 1]))
             index->addresses[index->address_count++] = index->addresses[i];
     for (size_t i = 0; i < count; i++) {
+        struct ip ip = prefix_ip(&pairs[i]->ip);
         const struct ip *found =
-            bsearch(&pairs[i]->ip, index->addresses, index->address_count, sizeof *found, by_ip);
+            bsearch(&ip, index->addresses, index->address_count, sizeof *found, by_ip);
 
         index->ips[i] = (uint32_t)(found - index->addresses);
     }
@@ -106,8 +108,52 @@ static float *with_mean(const struct fit_table *table, const struct index *index
     return vectors;
 }
 
-static void fit_vectors(struct index *index, size_t count, const struct train_options *options,
-                        struct learned *ret)
+/* The layers' rows behind those of the prefixes. */
+static float *prefixes_and_layers(struct fit *fit)
+{
+    size_t stride = fit->prefixes.stride, rows = fit->prefixes.rows, layers = fit->dense.rows;
+    float *floats =
+        own_resize(TAKE(fit->prefixes.values), (rows + layers) * stride, sizeof *floats);
+
+    memcpy(floats + rows * stride, fit->dense.values, layers * stride * sizeof *floats);
+    return floats;
+}
+
+/* Tells the caller's watch which of the two trainings it is. */
+struct stage {
+    const struct train_watch *outer;
+    bool calibrating;
+};
+
+static bool tell_stage(void *context, const struct train_report *report)
+{
+    const struct stage *stage = context;
+    struct train_report told = *report;
+
+    told.calibrating = stage->calibrating;
+    return stage->outer->tell(stage->outer->context, &told);
+}
+
+static enum err_code run_fit(const struct fit_input *input, const struct train_options *options,
+                             bool calibrating, const struct ip_encoder *encoder, struct fit *fit,
+                             struct err *err)
+{
+    struct stage stage = {options->watch, calibrating};
+    struct train_watch watch = {tell_stage, &stage};
+    AUTO(own_freep) char *checkpoint = NULL;
+    struct fit_options chosen = {.hyper = &options->hyper,
+                                 .seed = options->seed,
+                                 .threads = options->threads,
+                                 .watch = options->watch != NULL ? &watch : NULL};
+
+    if (options->checkpoint != NULL)
+        chosen.checkpoint = checkpoint = train_checkpoint_name(options->checkpoint, calibrating);
+    return fit_run(input, encoder, &chosen, fit, err);
+}
+
+static enum err_code fit_vectors(struct index *index, size_t count,
+                                 const struct train_options *options, bool calibrating,
+                                 struct learned *ret, struct err *err)
 {
     AUTO(fit_done) struct fit fit = {0};
     uint64_t rows = rows_of(&options->hyper, index->entity_count);
@@ -124,11 +170,13 @@ static void fit_vectors(struct index *index, size_t count, const struct train_op
         index->rows[i] =
             (uint32_t)entity_row(rows, index->entity_count, entity, index->hashes[entity]);
     }
-    fit_run(&input, &ret->model.encoder, &options->hyper, options->seed, &fit);
+    TRY(run_fit(&input, options, calibrating, &ret->model.encoder, &fit, err));
     ret->loss = fit.loss;
+    ret->accuracy = fit.accuracy;
     ret->entity_vectors = with_mean(&fit.entities, index);
-    ret->prefix_vectors = TAKE(fit.prefixes.values);
+    ret->prefix_vectors = prefixes_and_layers(&fit);
     ret->model.parts.entity_rows = rows;
+    return ERR_NONE;
 }
 
 static void profile_pairs(const struct index *index, const struct train_pair *const *pairs,
@@ -171,8 +219,9 @@ static void point_parts(struct learned *learned, size_t entity_count)
     parts->networks = learned->networks;
 }
 
-void learn(const struct train_pair *const *pairs, size_t count, const struct train_options *options,
-           struct learned *ret)
+enum err_code learn(const struct train_pair *const *pairs, size_t count,
+                    const struct train_options *options, bool calibrating, struct learned *ret,
+                    struct err *err)
 {
     struct model_parts *parts = &ret->model.parts;
     AUTO(index_done)
@@ -182,6 +231,7 @@ void learn(const struct train_pair *const *pairs, size_t count, const struct tra
     enum err_code code;
 
     parts->dim = (uint32_t)options->hyper.vector_dim;
+    parts->layers = (uint32_t)options->hyper.num_ip_encoder_layers;
     parts->stride = (uint32_t)vector_stride(parts->dim);
     parts->detector = options->detector;
     parts->scoped = options->scoped;
@@ -189,11 +239,12 @@ void learn(const struct train_pair *const *pairs, size_t count, const struct tra
     ret->prefix_keys = index_addresses(&index, pairs, count, parts->prefix_counts);
     code = ip_encoder_init(&ret->model.encoder, ret->prefix_keys, parts->prefix_counts, NULL);
     ASSERT(code == ERR_NONE);
-    fit_vectors(&index, count, options, ret);
+    TRY(fit_vectors(&index, count, options, calibrating, ret, err));
     profile_pairs(&index, pairs, count, ret);
     fit_tree(&index, pairs, count, options->half_life_days, ret);
     ret->entity_hashes = TAKE(index.hashes);
     point_parts(ret, index.entity_count);
+    return ERR_NONE;
 }
 
 void learned_done(struct learned *learned)

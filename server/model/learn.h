@@ -7,8 +7,8 @@
 #include "model/train.h"
 
 struct learned {
-    struct model model; /* its parts point to what is below */
-    double loss;
+    struct model model;    /* its parts point to what is below */
+    double loss, accuracy; /* of the last epoch */
     uint64_t *entity_hashes, *prefix_keys;
     float *entity_vectors, *prefix_vectors;
     uint64_t *observations, *network_starts;
@@ -16,9 +16,10 @@ struct learned {
     struct prefix_arrays prefixes;
 };
 
-/* pairs in the trainer's order, at least one. */
-void learn(const struct train_pair *const *pairs, size_t count, const struct train_options *options,
-           struct learned *ret);
+/* pairs in the trainer's order, at least one. Errors are fit_run's. */
+NODISCARD enum err_code learn(const struct train_pair *const *pairs, size_t count,
+                              const struct train_options *options, bool calibrating,
+                              struct learned *ret, struct err *err);
 void learned_done(struct learned *learned); /* accepts a zeroed one */
 
 /* One observation as numbers, for the networks. */

@@ -46,7 +46,7 @@ struct file_header {
     struct section sections[SECTION__MAX];
 };
 struct file_meta {
-    uint32_t dim, scoped, detector, unused;
+    uint32_t dim, scoped, detector, layers;
     int64_t trained_until_ms;
     uint64_t training_pairs, entity_rows;
     uint32_t prefix_counts[IP_LEVELS];

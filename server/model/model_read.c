@@ -108,11 +108,13 @@ static enum err_code read_meta(struct model *model, struct err *err)
 
     if (!holds(model, SECTION_META, 1, sizeof *meta))
         return err_set(err, ERR_CORRUPT, "its description has a wrong length");
-    if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->scoped > 1 ||
-        meta->detector >= DETECTOR__MAX || meta->entity_rows < 1 || meta->entity_rows > UINT32_MAX)
+    if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->layers > MODEL_LAYERS_MAX ||
+        meta->scoped > 1 || meta->detector >= DETECTOR__MAX || meta->entity_rows < 1 ||
+        meta->entity_rows > UINT32_MAX)
         return err_set(err, ERR_CORRUPT, "its description is out of bounds");
     parts->dim = meta->dim;
     parts->stride = (uint32_t)vector_stride(meta->dim);
+    parts->layers = meta->layers;
     parts->scoped = meta->scoped == 1;
     parts->detector = (enum detector)meta->detector;
     parts->trained_until_ms = meta->trained_until_ms;
@@ -173,6 +175,7 @@ static enum err_code check_lengths(const struct model *model, struct err *err)
 {
     const struct model_parts *parts = &model->parts;
     uint64_t entities = parts->entity_count, keys = 0, row = parts->stride * sizeof(float);
+    struct dense dense = parts_dense(parts);
 
     for (int level = 0; level < IP_LEVELS; level++)
         keys += parts->prefix_counts[level];
@@ -180,7 +183,7 @@ static enum err_code check_lengths(const struct model *model, struct err *err)
         !holds(model, SECTION_SPECS, parts->spec_count, sizeof *parts->specs) ||
         !ends_with_nul(model, SECTION_HYPERPARAMETERS) || !ends_with_nul(model, SECTION_METRICS) ||
         !holds(model, SECTION_PREFIX_KEYS, keys, sizeof(uint64_t)) ||
-        !holds(model, SECTION_PREFIX_VECTORS, keys + IP_LEVELS, row) ||
+        !holds(model, SECTION_PREFIX_VECTORS, keys + IP_LEVELS + dense_rows(&dense), row) ||
         !holds(model, SECTION_ENTITY_HASHES, entities, sizeof(uint64_t)) ||
         !holds(model, SECTION_VECTOR_HASHES, parts->vector_count, sizeof(uint64_t)) ||
         !holds(model, SECTION_ENTITY_VECTORS, parts->entity_rows + 1, row) ||
@@ -300,6 +303,7 @@ static enum err_code check_family(const struct model *model, int f, struct err *
 static enum err_code check_parts(struct model *model, struct err *err)
 {
     const struct model_parts *parts = &model->parts;
+    struct dense dense = parts_dense(parts);
 
     TRY(check_lengths(model, err));
     TRY(check_entities(model, err));
@@ -309,7 +313,8 @@ static enum err_code check_parts(struct model *model, struct err *err)
     for (size_t i = 0; i < parts->spec_count; i++)
         TRY(check_spec(&parts->specs[i], err));
     TRY(ip_encoder_init(&model->encoder, parts->prefix_keys, parts->prefix_counts, err));
-    TRY(check_finite(parts->prefix_vectors, ip_encoder_rows(&model->encoder) * parts->stride,
+    TRY(check_finite(parts->prefix_vectors,
+                     (ip_encoder_rows(&model->encoder) + dense_rows(&dense)) * parts->stride,
                      "prefix vectors", err));
     return check_finite(parts->entity_vectors, (parts->entity_rows + 1) * parts->stride,
                         "entity vectors", err);

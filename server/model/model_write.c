@@ -62,6 +62,7 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
                       struct piece ret[static SECTION__MAX])
 {
     uint64_t entities = parts->entity_count, keys = 0, row = parts->stride * sizeof(float);
+    struct dense dense = parts_dense(parts);
 
     for (int level = 0; level < IP_LEVELS; level++)
         keys += parts->prefix_counts[level];
@@ -71,7 +72,8 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
         (struct piece){parts->hyperparameters_json, strlen(parts->hyperparameters_json) + 1};
     ret[SECTION_METRICS] = (struct piece){parts->metrics_json, strlen(parts->metrics_json) + 1};
     ret[SECTION_PREFIX_KEYS] = (struct piece){parts->prefix_keys, keys * sizeof(uint64_t)};
-    ret[SECTION_PREFIX_VECTORS] = (struct piece){parts->prefix_vectors, (keys + IP_LEVELS) * row};
+    ret[SECTION_PREFIX_VECTORS] =
+        (struct piece){parts->prefix_vectors, (keys + IP_LEVELS + dense_rows(&dense)) * row};
     ret[SECTION_ENTITY_HASHES] = (struct piece){parts->entity_hashes, entities * sizeof(uint64_t)};
     ret[SECTION_VECTOR_HASHES] =
         (struct piece){parts->vector_hashes, parts->vector_count * sizeof(uint64_t)};
@@ -106,6 +108,7 @@ static void put_model(struct output *output, const struct model_parts *parts,
     struct file_meta meta = {.dim = parts->dim,
                              .scoped = parts->scoped,
                              .detector = parts->detector,
+                             .layers = parts->layers,
                              .trained_until_ms = parts->trained_until_ms,
                              .training_pairs = parts->training_pairs,
                              .entity_rows = parts->entity_rows};

@@ -1,11 +1,12 @@
 #pragma once
 /* What a model is made of: filled by training or by reading a file, used by scoring and by writing
  * one. Private to this folder. All arrays are borrowed from the mapping or from the trainer. */
+#include "model/dense.h"
 #include "model/ip_encoder.h"
 #include "model/model.h"
 #include "model/prefix_tree.h"
 
-enum { SPEC_NAME_BYTES = 64, MODEL_DIM_MAX = 4096 };
+enum { SPEC_NAME_BYTES = 64, MODEL_DIM_MAX = 4096, MODEL_LAYERS_MAX = 100 };
 
 /* As in the file. */
 struct sample_part {
@@ -35,7 +36,7 @@ struct network_part {
 };
 
 struct model_parts {
-    uint32_t dim, stride;
+    uint32_t dim, stride, layers;
     enum detector detector;
     bool scoped; /* entities are hashed as "<spec>\x1f<entity>" */
     int64_t trained_until_ms;
@@ -46,7 +47,7 @@ struct model_parts {
 
     const uint64_t *prefix_keys;
     uint32_t prefix_counts[IP_LEVELS];
-    const float *prefix_vectors; /* IP_LEVELS rows for the unseen, then one per key */
+    const float *prefix_vectors; /* IP_LEVELS rows for the unseen, one per key, the dense layers */
 
     /* Entities that IP Insights was trained with; a prefix tree that learned on may know more. */
     uint64_t vector_count;
@@ -61,6 +62,11 @@ struct model_parts {
     const struct network_part *networks;
     struct prefix_tree tree;
 };
+
+static inline struct dense parts_dense(const struct model_parts *parts)
+{
+    return (struct dense){parts->layers, parts->dim, parts->stride};
+}
 
 struct model {
     struct model_parts parts;

@@ -66,25 +66,62 @@ uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index,
     return entity_count <= entity_rows ? index : hash % entity_rows;
 }
 
-static void encode(const struct model *model, const struct ip *ip, float *ret)
+enum { ENCODE_ROWS = 3 }; /* the vector, and room for a dense layer */
+
+/* The vector of an address's first `levels` prefixes: their rows added up, then the dense layers.
+ */
+static void encode_path(const struct model *model, const struct ip_path *path, uint32_t levels,
+                        float *ret)
 {
     const struct model_parts *parts = &model->parts;
+    size_t stride = parts->stride;
+    struct dense layer = {1, parts->dim, stride};
+    const float *values = parts->prefix_vectors + ip_encoder_rows(&model->encoder) * stride;
+
+    memset(ret, 0, stride * sizeof *ret);
+    for (uint32_t i = 0; i < levels; i++)
+        vector_add(ret, parts->prefix_vectors + path->rows[i] * stride, 1, stride);
+    for (uint32_t i = 0; i < parts->layers; i++) {
+        dense_forward(&layer, values + i * dense_rows(&layer) * stride, ret);
+        memcpy(ret, ret + stride, stride * sizeof *ret);
+    }
+}
+
+static void encode(const struct model *model, const struct ip *ip, float *ret)
+{
     struct ip_path path;
 
     ip_encoder_path(&model->encoder, ip, &path);
-    memset(ret, 0, parts->stride * sizeof *ret);
-    for (uint32_t i = 0; i < path.count; i++)
-        vector_add(ret, parts->prefix_vectors + path.rows[i] * (size_t)parts->stride, 1,
-                   parts->stride);
+    encode_path(model, &path, path.count, ret);
 }
 
 static float dot_product(const struct model *model, uint64_t row, const struct ip *ip)
 {
     const struct model_parts *parts = &model->parts;
-    float sum[MODEL_DIM_MAX];
+    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
 
-    encode(model, ip, sum);
-    return vector_dot(sum, parts->entity_vectors + row * parts->stride, parts->stride);
+    encode(model, ip, vector);
+    return vector_dot(vector, parts->entity_vectors + row * parts->stride, parts->stride);
+}
+
+/* What a level adds to the dot product: with dense layers, what it adds to all before it. */
+static double dot_product_part(const struct model *model, uint64_t row, const struct ip_path *path,
+                               uint32_t level)
+{
+    const struct model_parts *parts = &model->parts;
+    const float *entity = parts->entity_vectors + row * parts->stride;
+    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
+    double before = 0;
+
+    if (parts->layers == 0)
+        return (double)vector_dot(parts->prefix_vectors + path->rows[level] * (size_t)parts->stride,
+                                  entity, parts->stride);
+    if (level > 0) { /* what the layers make of nothing counts with the first */
+        encode_path(model, path, level, vector);
+        before = (double)vector_dot(vector, entity, parts->stride);
+    }
+    encode_path(model, path, level + 1, vector);
+    return (double)vector_dot(vector, entity, parts->stride) - before;
 }
 
 const struct spec_part *calibration_of(const struct model_parts *parts, const char *spec)
@@ -156,10 +193,10 @@ void model_vectors(const struct model *model, const struct model_pair *pair, flo
                    float *ret_entity)
 {
     const struct model_parts *parts = &model->parts;
-    float sum[MODEL_DIM_MAX];
+    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
 
-    encode(model, &pair->ip, sum);
-    memcpy(ret_ip, sum, parts->dim * sizeof *ret_ip);
+    encode(model, &pair->ip, vector);
+    memcpy(ret_ip, vector, parts->dim * sizeof *ret_ip);
     memcpy(ret_entity, parts->entity_vectors + row_of(parts, pair) * parts->stride,
            parts->dim * sizeof *ret_entity);
 }
@@ -177,8 +214,6 @@ static void explain_levels(const struct model *model, const struct model_pair *p
                            const struct prefix_bits *bits, int length,
                            struct model_explanation *ret)
 {
-    const struct model_parts *parts = &model->parts;
-    const float *entity = parts->entity_vectors + row * parts->stride;
     struct ip ip = prefix_ip(&pair->ip);
     struct ip_path path;
 
@@ -193,9 +228,7 @@ static void explain_levels(const struct model *model, const struct model_pair *p
             .others = sum_of(bits->others, first),
         };
         if (i < path.count)
-            ret->levels[i].ip_insights =
-                (double)vector_dot(parts->prefix_vectors + path.rows[i] * (size_t)parts->stride,
-                                   entity, parts->stride);
+            ret->levels[i].ip_insights = dot_product_part(model, row, &path, (uint32_t)i);
     }
 }
 

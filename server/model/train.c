@@ -4,8 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
+#include "base/own.h"
 #include "base/str.h"
 #include "model/model_file.h"
 #include "model/trained.h"
@@ -50,7 +52,30 @@ enum err_code train_check(size_t count, const struct train_options *options, str
         return err_set(err, ERR_INVALID, "the alerts per day must be more than 0");
     if (!(options->half_life_days > 0 && options->half_life_days <= 36500))
         return err_set(err, ERR_INVALID, "the half-life must be from above 0 to 36500 days");
+    if (options->threads < 0 || options->threads > TRAIN_THREADS_MAX)
+        return err_set(err, ERR_INVALID, "the threads must be from 1 to %d", TRAIN_THREADS_MAX);
     return hyper_check(&options->hyper, err);
+}
+
+char *train_checkpoint_name(const char *checkpoint, bool calibrating)
+{
+    static const char SUFFIX[] = "-calibration";
+    size_t length = strlen(checkpoint);
+    char *name = own_alloc(length + sizeof SUFFIX);
+
+    memcpy(name, checkpoint, length);
+    if (calibrating)
+        memcpy(name + length, SUFFIX, sizeof SUFFIX);
+    return name;
+}
+
+void train_checkpoint_remove(const char *checkpoint)
+{
+    for (int calibrating = 0; checkpoint != NULL && calibrating < 2; calibrating++) {
+        AUTO(own_freep) char *name = train_checkpoint_name(checkpoint, calibrating == 1);
+
+        (void)unlink(name);
+    }
 }
 
 static char *metrics_json(const struct trained *trained, size_t count)
@@ -64,6 +89,7 @@ static char *metrics_json(const struct trained *trained, size_t count)
     json_object(&writer, NULL);
     json_int(&writer, "training_pairs", (int64_t)count);
     json_real(&writer, "training_loss", round(trained->learned.loss * 1e6) / 1e6);
+    json_real(&writer, "training_accuracy", round(trained->learned.accuracy * 1e6) / 1e6);
     json_int(&writer, "held_out_pairs", (int64_t)calibration->held_out);
     json_int(&writer, "held_out_unknown_entities", (int64_t)calibration->unknown_entities);
     json_real(&writer, "held_out_auc_random", calibration->auc_random);
@@ -82,8 +108,9 @@ static char *hyperparameters_json(const struct train_options *options, uint64_t 
     return str_take(&text);
 }
 
-static void learn_everything(const struct train_pair *pairs, size_t count,
-                             const struct train_options *options, struct trained *trained)
+static enum err_code learn_everything(const struct train_pair *pairs, size_t count,
+                                      const struct train_options *options, struct trained *trained,
+                                      struct err *err)
 {
     AUTO(own_freep) const struct train_pair **order = own_array(count, sizeof *order);
     struct model_parts *parts = &trained->learned.model.parts;
@@ -92,7 +119,7 @@ static void learn_everything(const struct train_pair *pairs, size_t count,
         order[i] = &pairs[i];
         parts->training_pairs += pairs[i].count;
     }
-    learn(order, count, options, &trained->learned);
+    TRY(learn(order, count, options, false, &trained->learned, err));
     trained->hyperparameters_json = hyperparameters_json(options, parts->entity_count);
     trained->metrics_json = metrics_json(trained, count);
     parts->trained_until_ms = pairs[count - 1].time_ms;
@@ -100,6 +127,7 @@ static void learn_everything(const struct train_pair *pairs, size_t count,
     parts->spec_count = trained->calibration.spec_count;
     parts->hyperparameters_json = trained->hyperparameters_json;
     parts->metrics_json = trained->metrics_json;
+    return ERR_NONE;
 }
 
 static bool finite_sample(const struct sample_part *sample)
@@ -138,7 +166,7 @@ enum err_code train_run(struct train_pair *pairs, size_t count, const struct tra
     trained = own_alloc(sizeof *trained);
     train_sort(pairs, count);
     TRY(calibrate(pairs, count, &chosen, &trained->calibration, err));
-    learn_everything(pairs, count, &chosen, trained);
+    TRY(learn_everything(pairs, count, &chosen, trained, err));
     TRY(check_result(trained, err));
     *ret = TAKE(trained);
     return ERR_NONE;

@@ -25,6 +25,21 @@ struct threshold_rule {
 #define THRESHOLD_BUDGET_DEFAULT 40.0
 #define HALF_LIFE_DAYS_DEFAULT   30.0
 
+/* How far IP Insights' training is. Twice over all epochs: first for the calibration, on the older
+ * four fifths, then on everything. */
+struct train_report {
+    bool calibrating;      /* the first of the two */
+    int64_t epoch, epochs; /* the one it is in, from 0 */
+    bool epoch_ended;
+    uint64_t records, epoch_records; /* done in it, in all of it; negatives count too */
+    double loss, accuracy;           /* of it so far: SageMaker's cross-entropy and accuracy */
+};
+/* Called after each batch, on the thread that trains. False stops training: ERR_CANCELLED. */
+struct train_watch {
+    bool (*tell)(void *context, const struct train_report *report);
+    void *context;
+};
+
 struct train_options {
     struct hyper hyper;
     uint64_t seed;
@@ -32,11 +47,18 @@ struct train_options {
     enum detector detector;
     double half_life_days; /* of an address in the prefix tree, > 0 */
     bool scoped;           /* keep the entities of different specs apart */
+    int threads;           /* 1 or 2 (0 = 1); the model is the same */
+    /* Kept from when a process is killed, to go on from; two files whose names begin with it.
+     * NULL = none. train_checkpoint_remove removes them when the model is written. */
+    const char *checkpoint;
+    const struct train_watch *watch; /* NULL = none */
 };
+enum { TRAIN_THREADS_MAX = 2 };
 enum { TRAIN_PAIRS_MAX = 400 * 1000 * 1000 };
 
 struct trained;
-/* Sorts pairs. ERR_INVALID: no pairs, too many, a hyperparameter out of its range. */
+/* Sorts pairs. ERR_INVALID: no pairs, too many, a hyperparameter out of its range, or training
+ * diverged; ERR_CANCELLED: the watch had enough. */
 NODISCARD enum err_code train_run(struct train_pair *pairs, size_t count,
                                   const struct train_options *options, struct trained **ret,
                                   struct err *err);
@@ -50,6 +72,7 @@ NODISCARD enum err_code train_update(const struct model *base, struct train_pair
                                      size_t count, const struct train_pair *forgotten,
                                      size_t forgotten_count, const struct train_options *options,
                                      struct trained **ret, struct err *err);
+void train_checkpoint_remove(const char *checkpoint); /* NULL and missing files are fine */
 const struct model *trained_model(const struct trained *trained); /* its id is "" until written */
 NODISCARD enum err_code trained_write(struct trained *trained, const char *path, struct err *err);
 void trained_free(struct trained *trained);

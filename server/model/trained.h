@@ -14,3 +14,5 @@ struct trained {
 void train_sort(struct train_pair *pairs, size_t count);
 NODISCARD enum err_code train_check(size_t count, const struct train_options *options,
                                     struct err *err);
+/* Of one of the two trainings; the caller frees. */
+char *train_checkpoint_name(const char *checkpoint, bool calibrating);

@@ -1,4 +1,4 @@
-/* Which rows an address adds up, and the gradient of a sample. */
+/* Which rows an address adds up, and what is drawn to set it against. */
 #include "check.h"
 
 #include <math.h>
@@ -6,8 +6,9 @@
 
 #include "base/hash.h"
 #include "base/own.h"
-#include "model/fit.h"
+#include "model/draw.h"
 #include "model/hyper.h"
+#include "model/ip_tree.h"
 
 static struct ip ip_of(const char *text)
 {
@@ -75,59 +76,73 @@ TEST(ipv6_has_levels_of_its_own)
     ip_encoder_done(&encoder);
 }
 
+TEST(a_nat64_address_is_the_one_it_carries)
+{
+    static const char *const TEXTS[] = {"10.1.2.3", "10.1.2.3"};
+    struct ip plain = ip_of("10.1.2.3"), carried = ip_of("64:ff9b::10.1.2.3");
+    struct ip mapped = ip_of("::ffff:10.1.2.3"), other = ip_of("64:ff9b:1::10.1.2.3");
+    struct ip_encoder encoder;
+    struct ip_path a, b;
+    AUTO(own_freep) uint64_t *keys = NULL;
+
+    encoder_of(TEXTS, 2, &encoder, &keys);
+    ip_encoder_path(&encoder, &plain, &a);
+    ip_encoder_path(&encoder, &carried, &b);
+    CHECK(a.count == 8 && b.count == 8 && memcmp(a.rows, b.rows, 8 * sizeof *a.rows) == 0);
+    CHECK(ip_equal(&plain, &mapped));
+    ip_encoder_path(&encoder, &other, &b); /* another translation prefix: IPv6 */
+    CHECK(b.count == 16);
+    ip_encoder_done(&encoder);
+}
+
+/* The rows behind a leaf are those of the path. */
+TEST(a_leaf_is_where_a_path_leaves_what_was_seen)
+{
+    static const char *const TEXTS[] = {"10.1.2.3", "10.1.2.3",      "10.1.2.200", "77.0.0.1",
+                                        "77.9.0.1", "2a00:1450:4::", "2a00:1450::"};
+    static const char *const ASKED[] = {"10.1.2.3",  "10.1.2.201",      "10.9.9.9", "77.1.1.1",
+                                        "200.0.0.1", "2a00:1450:4:1::", "2a01::",   "fd00::1"};
+    struct ip_encoder encoder;
+    struct ip_tree tree;
+    AUTO(own_freep) uint64_t *keys = NULL;
+
+    encoder_of(TEXTS, ARRAY_LEN(TEXTS), &encoder, &keys);
+    ip_tree_init(&tree, &encoder);
+    for (size_t i = 0; i < ARRAY_LEN(ASKED); i++) {
+        struct ip ip = ip_of(ASKED[i]);
+        uint32_t row = ip_tree_leaf(&tree, &ip), depth;
+        struct ip_path path;
+
+        ip_encoder_path(&encoder, &ip, &path);
+        for (depth = 0; depth < path.count && path.rows[depth] >= IP_LEVELS;)
+            depth++;
+        for (; depth > 0; row = tree.parents[row])
+            CHECK_CASE(ASKED[i], row == path.rows[--depth]);
+        CHECK_CASE(ASKED[i], row == (path.count == IP_LEVELS_V4 ? IP_ROOT_V4 : IP_ROOT_V6));
+    }
+    ip_tree_done(&tree);
+    ip_encoder_done(&encoder);
+}
+
 TEST(drawn_addresses_are_where_they_should_be)
 {
+    static const char *const BLOCKS[] = {"2001::/16", "2003::/16", "2400::/11",
+                                         "2410::/12", "2600::/12", "2630::/12",
+                                         "2800::/12", "2a00::/11", "2c00::/12"};
     struct rng rng;
 
     rng_init(&rng, 3);
     for (int i = 0; i < 1000; i++) {
-        struct ip v4 = fit_random_ip(&rng, false), v6 = fit_random_ip(&rng, true);
+        struct ip v4 = draw_ip(&rng, false), v6 = draw_ip(&rng, true);
+        bool found = false;
 
-        CHECK(ip_is_v4(&v4));
-        CHECK(!ip_is_v4(&v6) && (v6.bytes[0] & 0xe0) == 0x20);
-    }
-}
+        for (size_t k = 0; k < ARRAY_LEN(BLOCKS); k++) {
+            struct cidr block;
 
-/* Finite differences in every coordinate of every row of one sample. */
-static void check_table(struct fit *fit, struct fit_table *table, const struct ip_path *path,
-                        float wanted, const float *analytic)
-{
-    static const float STEP = 1e-2F;
-    float scratch[8];
-
-    for (size_t i = 0; i < table->rows * table->stride; i++) {
-        float kept = table->values[i], above, below;
-
-        if (i % table->stride >= 6)
-            continue; /* padding */
-        table->values[i] = kept + STEP;
-        above = fit_sample(fit, 1, path, wanted, scratch);
-        table->values[i] = kept - STEP;
-        below = fit_sample(fit, 1, path, wanted, scratch);
-        table->values[i] = kept;
-        CHECK(fabsf((above - below) / (2 * STEP) - analytic[i]) < 2e-3F);
-    }
-}
-
-TEST(the_gradient_is_that_of_the_loss)
-{
-    for (int wanted = 0; wanted < 2; wanted++) {
-        struct fit fit = {0};
-        struct ip_path path = {.count = 3, .rows = {0, 2, 3}};
-        float scratch[8], entities[2 * 8], prefixes[4 * 8];
-
-        fit_init(&fit, 2, 4, 6, 9);
-        for (size_t i = 0; i < ARRAY_LEN(entities); i++)
-            fit.entities.values[i] *= 10;
-        for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-            fit.prefixes.values[i] *= 10;
-        CHECK(fit_sample(&fit, 1, &path, (float)wanted, scratch) > 0);
-        CHECK(fit.entities.touched_count == 1 && fit.prefixes.touched_count == 3);
-        memcpy(entities, fit.entities.gradient, sizeof entities);
-        memcpy(prefixes, fit.prefixes.gradient, sizeof prefixes);
-        check_table(&fit, &fit.entities, &path, (float)wanted, entities);
-        check_table(&fit, &fit.prefixes, &path, (float)wanted, prefixes);
-        fit_done(&fit);
+            CHECK(cidr_parse(BLOCKS[k], &block));
+            found = found || cidr_contains(&block, &v6);
+        }
+        CHECK(ip_is_v4(&v4) && !ip_is_v4(&v6) && found);
     }
 }
 
@@ -144,9 +159,18 @@ TEST(hyperparameters_have_ranges)
     hyper.learning_rate = NAN;
     CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
     hyper = HYPER_DEFAULT;
-    hyper.num_ip_encoder_layers = 1;
+    hyper.num_ip_encoder_layers = 101;
     CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
-    CHECK_HAS(err.text, "only 0 is built");
+    CHECK_HAS(err.text, "from 0 to 100");
+    hyper.num_ip_encoder_layers = 100;
+    CHECK_OK(hyper_check(&hyper, &err));
+    hyper.random_negative_sampling_rate = hyper.shuffled_negative_sampling_rate = 300;
+    CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
+    CHECK_HAS(err.text, "600 together, and must be from 1 to 500");
+    hyper.random_negative_sampling_rate = 200;
+    hyper.mini_batch_size = 500000;
+    CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
+    CHECK_HAS(err.text, "mini_batch_size");
     hyper = HYPER_DEFAULT;
     hyper.random_negative_sampling_rate = hyper.shuffled_negative_sampling_rate = 0;
     CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
@@ -157,8 +181,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefixes_seen_twice_have_rows),
         cmocka_unit_test(ipv6_has_levels_of_its_own),
+        cmocka_unit_test(a_nat64_address_is_the_one_it_carries),
+        cmocka_unit_test(a_leaf_is_where_a_path_leaves_what_was_seen),
         cmocka_unit_test(drawn_addresses_are_where_they_should_be),
-        cmocka_unit_test(the_gradient_is_that_of_the_loss),
         cmocka_unit_test(hyperparameters_have_ranges),
     };
 

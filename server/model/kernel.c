@@ -1,0 +1,200 @@
+/* The loops once, and their variants. */
+#include "model/kernel.h"
+
+#include <string.h>
+
+#include "base/own.h"
+#include "model/batch.h"
+#include "model/vector.h"
+
+/* A loop is inlined into each variant and compiled for its processor. */
+#define LOOP static inline __attribute__((always_inline)) void
+
+static const float MEAN_DECAY = 0.9F, SQUARE_DECAY = 0.999F, EPSILON = 1e-8F;
+enum { ROWS_AHEAD = 4, LINE_FLOATS = 16 };
+
+/* Rows lie far apart: the next but some is asked for while this one is worked on. */
+static inline __attribute__((always_inline)) void fetch(const float *row, size_t width)
+{
+    for (size_t i = 0; i < width; i += LINE_FLOATS)
+        __builtin_prefetch(row + i, 1);
+}
+
+LOOP expand(const struct batch *batch, const float *prefixes, float *vectors, struct span span)
+{
+    size_t stride = span.stride;
+
+    vectors += span.first;
+    prefixes += span.first;
+    memset(vectors + BATCH_ROOT_V4 * stride, 0, span.width * sizeof *vectors);
+    memset(vectors + BATCH_ROOT_V6 * stride, 0, span.width * sizeof *vectors);
+    for (size_t level = 0; level < IP_LEVELS; level++)
+        vector_add(vectors + (level < IP_LEVELS_V4 ? BATCH_ROOT_V4 : BATCH_ROOT_V6) * stride,
+                   prefixes + level * stride, 1, span.width);
+    for (size_t slot = BATCH_ROOTS; slot < batch->node_count; slot++) {
+        const float *parent = vectors + batch->parents[slot] * stride;
+        const float *row = prefixes + batch->rows[slot] * stride;
+        const float *unseen = prefixes + batch->levels[slot] * stride;
+        float *vector = vectors + slot * stride;
+
+        if (slot + ROWS_AHEAD < batch->node_count)
+            fetch(prefixes + batch->rows[slot + ROWS_AHEAD] * stride, span.width);
+        for (size_t i = 0; i < span.width; i += VECTOR_STEP)
+            *(vector_block *)(vector + i) =
+                *(const vector_block *)(parent + i) +
+                (*(const vector_block *)(row + i) - *(const vector_block *)(unseen + i));
+    }
+}
+
+LOOP dot(const struct batch *batch, const float *entities, const float *vectors, float *ret,
+         struct span span)
+{
+    size_t sample = 0;
+
+    for (size_t i = 0; i < batch->positives; i++) {
+        const float *entity =
+            entities + batch->entity_rows[batch->entities[i]] * span.stride + span.first;
+
+        for (size_t k = 0; k < batch->per_positive; k++, sample++)
+            ret[sample] = vector_dot(
+                entity, vectors + batch->leaves[sample] * span.stride + span.first, span.width);
+    }
+}
+
+LOOP backward(const struct batch *batch, const float *entities, const float *vectors,
+              const float *errors, float *entity_gradient, float *gradient, struct span span)
+{
+    size_t sample = 0;
+
+    for (size_t i = 0; i < batch->positives; i++) {
+        size_t slot = batch->entities[i];
+        const float *entity = entities + batch->entity_rows[slot] * span.stride + span.first;
+        float *of_entity = entity_gradient + slot * span.stride + span.first;
+
+        for (size_t k = 0; k < batch->per_positive; k++, sample++) {
+            size_t leaf = batch->leaves[sample] * span.stride + span.first;
+
+            vector_add(of_entity, vectors + leaf, errors[sample], span.width);
+            vector_add(gradient + leaf, entity, errors[sample], span.width);
+        }
+    }
+}
+
+LOOP spread(const struct batch *batch, float *gradient, struct span span)
+{
+    gradient += span.first;
+    for (size_t slot = 0; slot < batch->node_count; slot++)
+        if (batch->is_leaf[slot] && batch->tails[slot] != 0)
+            vector_add(gradient + batch->tails[slot] * span.stride, gradient + slot * span.stride,
+                       1, span.width);
+    for (size_t level = 1; level < IP_LEVELS; level++)
+        if (level != IP_ROOT_V6 && batch->unseen_slots[level - 1] != 0)
+            vector_add(gradient + batch->unseen_slots[level] * span.stride,
+                       gradient + batch->unseen_slots[level - 1] * span.stride, 1, span.width);
+    for (size_t slot = batch->node_count; slot-- > BATCH_ROOTS;)
+        vector_add(gradient + batch->parents[slot] * span.stride, gradient + slot * span.stride, 1,
+                   span.width);
+}
+
+LOOP adam_row(float *value, float *mean, float *square, const float *gradient,
+              const struct step *step, size_t width)
+{
+    for (size_t i = 0; i < width; i += VECTOR_STEP) {
+        vector_block *v = (vector_block *)(value + i), *m = (vector_block *)(mean + i);
+        vector_block *s = (vector_block *)(square + i);
+        vector_block g = *(const vector_block *)(gradient + i) * step->scale + *v * step->decay,
+                     root;
+
+        *m = *m * MEAN_DECAY + g * (1 - MEAN_DECAY);
+        *s = *s * SQUARE_DECAY + g * g * (1 - SQUARE_DECAY);
+        root = *s * step->square_bias;
+        vector_square_root(&root);
+        *v -= *m * (step->rate * step->mean_bias) / (root + EPSILON);
+    }
+}
+
+LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, const float *gradient,
+          const struct step *step, struct span span)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = rows[i] * table->stride + span.first;
+
+        if (i + ROWS_AHEAD < count) {
+            size_t ahead = rows[i + ROWS_AHEAD] * table->stride + span.first;
+
+            fetch(table->values + ahead, span.width);
+            fetch(table->mean + ahead, span.width);
+            fetch(table->square + ahead, span.width);
+        }
+        adam_row(table->values + at, table->mean + at, table->square + at,
+                 gradient + i * span.stride + span.first, step, span.width);
+    }
+}
+
+#define VARIANT(suffix, name_, target)                                                             \
+    target static void expand_##suffix(const struct batch *batch, const float *prefixes,           \
+                                       float *vectors, struct span span)                           \
+    {                                                                                              \
+        expand(batch, prefixes, vectors, span);                                                    \
+    }                                                                                              \
+    target static void dot_##suffix(const struct batch *batch, const float *entities,              \
+                                    const float *vectors, float *ret, struct span span)            \
+    {                                                                                              \
+        dot(batch, entities, vectors, ret, span);                                                  \
+    }                                                                                              \
+    target static void backward_##suffix(                                                          \
+        const struct batch *batch, const float *entities, const float *vectors,                    \
+        const float *errors, float *entity_gradient, float *gradient, struct span span)            \
+    {                                                                                              \
+        backward(batch, entities, vectors, errors, entity_gradient, gradient, span);               \
+    }                                                                                              \
+    target static void spread_##suffix(const struct batch *batch, float *gradient,                 \
+                                       struct span span)                                           \
+    {                                                                                              \
+        spread(batch, gradient, span);                                                             \
+    }                                                                                              \
+    target static void adam_##suffix(const struct fit_table *table, const uint32_t *rows,          \
+                                     size_t count, const float *gradient, const struct step *step, \
+                                     struct span span)                                             \
+    {                                                                                              \
+        adam(table, rows, count, gradient, step, span);                                            \
+    }                                                                                              \
+    static const struct kernel KERNEL_##suffix = {                                                 \
+        .name = (name_),                                                                           \
+        .expand = expand_##suffix,                                                                 \
+        .dot = dot_##suffix,                                                                       \
+        .backward = backward_##suffix,                                                             \
+        .spread = spread_##suffix,                                                                 \
+        .adam = adam_##suffix,                                                                     \
+    };
+
+#define NO_TARGET
+VARIANT(base, "base", NO_TARGET)
+#ifdef __x86_64__
+VARIANT(v3, "x86-64-v3", __attribute__((target("arch=x86-64-v3"))))
+VARIANT(v4, "x86-64-v4", __attribute__((target("arch=x86-64-v4"))))
+#endif
+
+const struct kernel *const *kernels(size_t *ret_count)
+{
+#ifdef __x86_64__
+    static const struct kernel *const ALL[KERNELS_MAX] = {&KERNEL_v4, &KERNEL_v3, &KERNEL_base};
+    size_t first = 2;
+
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2"))
+        first = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512cd")
+                    ? 0
+                    : 1;
+    *ret_count = KERNELS_MAX - first;
+    return ALL + first;
+#else
+    static const struct kernel *const ALL[KERNELS_MAX] = {&KERNEL_base};
+
+    *ret_count = 1;
+    return ALL;
+#endif
+}

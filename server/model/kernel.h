@@ -1,0 +1,57 @@
+#pragma once
+/* Training's hot loops, in a variant for each level of x86-64 (the others, arm64's NEON among them,
+ * have the one their compiler makes of 32-byte vectors). All variants give the same numbers to the
+ * bit: sums have one order and nothing is fused.
+ *
+ * Every loop works on a span of each row, so two threads may do the two halves of all rows and
+ * never write to the same place. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct batch;
+
+/* Floats first .. first + width - 1 of rows that are stride apart; all three of VECTOR_STEP. */
+struct span {
+    size_t first, width, stride;
+};
+
+/* Adam's numbers for one step: its rate and the bias corrections (Kingma and Ba, 2015, section 2),
+ * L2 decay, and one over the number of samples. */
+struct step {
+    float rate, decay, scale, mean_bias, square_bias;
+};
+
+/* Rows that Adam moves, with both moments. */
+struct fit_table {
+    float *values, *mean, *square;
+    size_t rows, stride;
+};
+
+struct tally {
+    double loss;
+    uint64_t right; /* samples on the right side of 0 */
+    bool diverged;  /* a dot product that is no number */
+};
+
+struct kernel {
+    const char *name;
+    /* Vectors of the batch's nodes, from the prefix rows. */
+    void (*expand)(const struct batch *, const float *prefixes, float *vectors, struct span);
+    /* The span's part of every sample's dot product. */
+    void (*dot)(const struct batch *, const float *entities, const float *vectors, float *ret,
+                struct span);
+    /* Gradients of entities and of leaves by each sample's error, which is the loss's derivative by
+     * the dot product. */
+    void (*backward)(const struct batch *, const float *entities, const float *vectors,
+                     const float *errors, float *entity_gradient, float *gradient, struct span);
+    /* From leaves to all nodes above them and to the unseen rows. */
+    void (*spread)(const struct batch *, float *gradient, struct span);
+    /* Moves rows[i] by gradient i; lazily: other rows and their moments stay. */
+    void (*adam)(const struct fit_table *, const uint32_t *rows, size_t count,
+                 const float *gradient, const struct step *, struct span);
+};
+
+enum { KERNELS_MAX = 3 };
+/* Those this processor can run, best first; *ret_count at most KERNELS_MAX, at least 1. */
+const struct kernel *const *kernels(size_t *ret_count);

@@ -1,0 +1,332 @@
+/* The optimisation: its gradient, its kernels, threads, checkpoints, and what it does not survive.
+ */
+#include "kit.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "model/fit_batch.h"
+
+enum { ENTITIES = 3, SAMPLES = 12, DIM = 6 };
+
+/* A little history of both families, and a run over it that a test can stop anywhere. */
+struct world {
+    struct ip addresses[SAMPLES];
+    uint32_t entities[SAMPLES], ips[SAMPLES];
+    struct fit_input input;
+    struct hyper hyper;
+    struct ip_encoder encoder;
+    uint64_t *keys;
+    struct fit fit;
+    struct fit_work work;
+};
+
+static int by_ip(const void *a, const void *b)
+{
+    return ip_compare(a, b);
+}
+
+static void world_open(struct world *world, int64_t layers, int64_t dim)
+{
+    uint32_t counts[IP_LEVELS];
+    struct err err = {0};
+    struct rng rng;
+
+    *world = (struct world){.hyper = HYPER_DEFAULT};
+    world->hyper.vector_dim = dim;
+    world->hyper.num_ip_encoder_layers = layers;
+    world->hyper.mini_batch_size = SAMPLES;
+    rng_init(&rng, 8);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        world->addresses[i] = kit_ip(&rng, i % ENTITIES, i % 4 == 0);
+        world->entities[i] = i % ENTITIES;
+        world->ips[i] = i;
+    }
+    qsort(world->addresses, SAMPLES, sizeof *world->addresses, by_ip);
+    world->keys = ip_prefixes_of(world->addresses, SAMPLES, counts);
+    CHECK_OK(ip_encoder_init(&world->encoder, world->keys, counts, &err));
+    world->input = (struct fit_input){world->entities,  world->ips, SAMPLES,
+                                      world->addresses, SAMPLES,    ENTITIES};
+    fit_init(&world->fit, ENTITIES, ip_encoder_rows(&world->encoder), &world->hyper, 9);
+    fit_work_init(&world->work, &world->input, &world->encoder, &world->hyper, &world->fit);
+    world->work.batch.positives = SAMPLES;
+    fit_shuffle(&world->work, 4);
+}
+
+static void world_done(struct world *world)
+{
+    fit_work_done(&world->work);
+    fit_done(&world->fit);
+    ip_encoder_done(&world->encoder);
+    own_freep(&world->keys);
+}
+
+/* Everything but the step. Returns the loss. */
+static double look(struct world *world)
+{
+    memset(world->work.tallies, 0, sizeof world->work.tallies);
+    for (int phase = 0; phase < FIT_PHASE_STEP; phase++)
+        for (int part = 0; part < FIT_PARTS; part++)
+            FIT_PHASE[phase](&world->work, part);
+    return world->work.tallies[0].loss + world->work.tallies[1].loss;
+}
+
+/* Finite differences against the gradient, in every number of the table's rows. */
+static void check_table(struct world *world, struct fit_table *table, const uint32_t *rows,
+                        size_t count, const float *gradient)
+{
+    /* small, or it steps over the kink of max(0, z) */
+    static const float STEP = 1e-3F;
+    AUTO(own_freep) float *analytic = own_array(count * table->stride, sizeof *analytic);
+
+    memcpy(analytic, gradient, count * table->stride * sizeof *analytic);
+    for (size_t i = 0; i < count * table->stride; i++) {
+        float *value = &table->values[rows[i / table->stride] * table->stride + i % table->stride];
+        float kept = *value;
+        double above, below;
+
+        if (i % table->stride >= DIM) {
+            CHECK(analytic[i] == 0); /* padding */
+            continue;
+        }
+        *value = kept + STEP;
+        above = look(world);
+        *value = kept - STEP;
+        below = look(world);
+        *value = kept;
+        if (fabs((above - below) / (2 * (double)STEP) - (double)analytic[i]) >= 1e-2)
+            print_error("row %zu, number %zu: %g, not %g\n", i / table->stride, i % table->stride,
+                        (above - below) / (2 * (double)STEP), (double)analytic[i]);
+        CHECK(fabs((above - below) / (2 * (double)STEP) - (double)analytic[i]) < 1e-2);
+    }
+}
+
+TEST(the_gradient_is_that_of_the_loss)
+{
+    for (int64_t layers = 0; layers <= 3; layers++) {
+        AUTO(world_done) struct world world;
+        const struct batch *batch = &world.work.batch;
+        size_t stride;
+
+        world_open(&world, layers, DIM);
+        stride = world.fit.entities.stride;
+        for (size_t i = 0; i < world.fit.prefixes.rows * stride; i++)
+            world.fit.prefixes.values[i] *= 4;
+        CHECK(look(&world) > 0);
+        CHECK(batch->entity_count == ENTITIES && batch->node_count > BATCH_ROOTS);
+        check_table(&world, &world.fit.entities, batch->entity_rows, batch->entity_count,
+                    world.work.entity_gradient);
+        check_table(&world, &world.fit.prefixes, batch->rows + BATCH_ROOTS,
+                    batch->slot_count - BATCH_ROOTS, world.work.gradient + BATCH_ROOTS * stride);
+        if (layers > 0)
+            check_table(&world, &world.fit.dense, world.work.dense_rows, world.fit.dense.rows,
+                        world.work.dense_gradient[0]);
+    }
+}
+
+/* What this processor can run gives the same bits. */
+TEST(all_kernels_agree)
+{
+    size_t count;
+    const struct kernel *const *all = kernels(&count);
+    AUTO(world_done) struct world first;
+
+    world_open(&first, 1, 40);
+    first.work.kernel = all[0];
+    for (size_t k = 1; k <= count; k++) {
+        AUTO(world_done) struct world other;
+
+        world_open(&other, 1, 40);
+        other.work.kernel = all[k % count];
+        for (int batch = 0; batch < 3; batch++) {
+            first.work.step = other.work.step = (struct step){0.01F, 1e-5F, 0.01F, 10, 1000};
+            CHECK(look(&first) == look(&other));
+            for (int part = 0; part < FIT_PARTS; part++) {
+                FIT_PHASE[FIT_PHASE_STEP](&first.work, part);
+                FIT_PHASE[FIT_PHASE_STEP](&other.work, part);
+            }
+        }
+        CHECK(memcmp(first.fit.prefixes.values, other.fit.prefixes.values,
+                     first.fit.prefixes.rows * first.fit.prefixes.stride * sizeof(float)) == 0);
+        world_done(&first);
+        world_open(&first, 1, 40);
+        first.work.kernel = all[0];
+    }
+}
+
+static void id_of(struct kit *kit, char ret[static MODEL_ID_BYTES])
+{
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    struct model_info info;
+
+    model_info(model, &info);
+    memcpy(ret, info.id, MODEL_ID_BYTES);
+}
+
+TEST(two_threads_make_the_same_file)
+{
+    for (int64_t layers = 0; layers <= 2; layers += 2) {
+        AUTO(kit_freep) struct kit *kit = kit_new();
+        char one[MODEL_ID_BYTES], two[MODEL_ID_BYTES];
+
+        kit->options.hyper.num_ip_encoder_layers = layers;
+        kit->options.hyper.vector_dim = 20;
+        id_of(kit, one);
+        kit->options.threads = 2;
+        id_of(kit, two);
+        CHECK_STR(two, one);
+    }
+}
+
+TEST(dense_layers_learn)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = NULL;
+    struct model_pair pair = {.spec = "", .entity = "host-4"};
+    struct model_explanation explanation;
+    double sum = 0;
+
+    kit->options.hyper.num_ip_encoder_layers = 100;
+    kit->options.hyper.epochs = 2;
+    model = kit_model(kit);
+    CHECK(kit_score(model, "", "host-4", "10.4.0.9").score <
+          kit_score(model, "", "host-4", "203.0.113.9").score);
+    CHECK(ip_parse("10.4.0.9", &pair.ip));
+    model_explain(model, &pair, &explanation);
+    for (size_t i = 0; i < explanation.level_count; i++)
+        sum += explanation.levels[i].ip_insights;
+    CHECK(fabs(sum - explanation.score.dot_product) < 1e-4);
+}
+
+TEST(divergence_is_an_error_that_says_what_to_lower)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct err err = {0};
+
+    kit->options.hyper.learning_rate = 10;
+    kit->options.hyper.weight_decay = 10;
+    kit->options.hyper.num_ip_encoder_layers = 30;
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "smaller learning_rate than 10");
+}
+
+/* ---- progress, checkpoints ---- */
+
+struct watched {
+    int epochs_ended, stop_after;
+    double last_loss;
+};
+
+static bool count_epochs(void *context, const struct train_report *report)
+{
+    struct watched *watched = context;
+
+    CHECK(report->records <= report->epoch_records && report->epoch < report->epochs);
+    CHECK(report->accuracy >= 0 && report->accuracy <= 1 && isfinite(report->loss));
+    if (report->epoch_ended)
+        watched->last_loss = report->loss;
+    watched->epochs_ended += report->epoch_ended;
+    return watched->epochs_ended < watched->stop_after;
+}
+
+TEST(a_watch_sees_every_epoch_and_can_stop)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct watched watched = {.stop_after = 100};
+    struct train_watch watch = {count_epochs, &watched};
+    struct err err = {0};
+
+    kit->options.watch = &watch;
+    kit_write(kit);
+    CHECK(watched.epochs_ended == 2 * kit->options.hyper.epochs && watched.last_loss < 0.4);
+    watched = (struct watched){.stop_after = 3};
+    CHECK_ERR(ERR_CANCELLED, train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK(watched.epochs_ended == 3);
+}
+
+/* The child kills itself, as kill -9 would, in the middle of an epoch. */
+static bool die_in_time(void *context, const struct train_report *report)
+{
+    const int *wanted = context;
+
+    if (report->calibrating == (wanted[0] == 0) && report->epoch == wanted[1] &&
+        report->records > report->epoch_records / 2)
+        (void)raise(SIGKILL);
+    return true;
+}
+
+TEST(training_goes_on_after_a_kill_to_the_same_file)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    char whole[MODEL_ID_BYTES], resumed[MODEL_ID_BYTES], checkpoint[128], calibration[160];
+
+    id_of(kit, whole);
+    (void)snprintf(checkpoint, sizeof checkpoint, "%s/c", kit->folder);
+    (void)snprintf(calibration, sizeof calibration, "%s-calibration", checkpoint);
+    kit->options.checkpoint = checkpoint;
+    for (int stage = 0; stage < 2; stage++) {
+        int when[2] = {stage, 2}, status = 0;
+        struct train_watch dying = {die_in_time, when};
+        struct watched watched = {.stop_after = 100};
+        struct train_watch watch = {count_epochs, &watched};
+        pid_t child = fork();
+
+        CHECK(child >= 0);
+        kit->options.watch = child == 0 ? &dying : &watch;
+        if (child == 0) {
+            kit_write(kit);
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+        id_of(kit, resumed);
+        CHECK_STR(resumed, whole);
+        /* Of both stages' epochs, those before the kill were not done again. */
+        CHECK(watched.epochs_ended ==
+              2 * kit->options.hyper.epochs - 2 - stage * kit->options.hyper.epochs);
+        train_checkpoint_remove(checkpoint);
+    }
+    CHECK(access(checkpoint, F_OK) != 0 && access(calibration, F_OK) != 0);
+}
+
+TEST(a_checkpoint_of_something_else_is_passed_over)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    char whole[MODEL_ID_BYTES], other[MODEL_ID_BYTES], checkpoint[128];
+    FILE *file;
+
+    (void)snprintf(checkpoint, sizeof checkpoint, "%s/c", kit->folder);
+    id_of(kit, whole);
+    kit->options.checkpoint = checkpoint;
+    kit->options.seed = 77;
+    id_of(kit, other);
+    kit->options.seed = 1;
+    id_of(kit, other); /* the checkpoint is of seed 77 */
+    CHECK_STR(other, whole);
+    file = fopen(checkpoint, "r+b");
+    CHECK(file != NULL && fseek(file, 300, SEEK_SET) == 0 && fputs("damaged", file) >= 0);
+    CHECK(fclose(file) == 0);
+    id_of(kit, other);
+    CHECK_STR(other, whole);
+    train_checkpoint_remove(checkpoint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_gradient_is_that_of_the_loss),
+        cmocka_unit_test(all_kernels_agree),
+        cmocka_unit_test(two_threads_make_the_same_file),
+        cmocka_unit_test(dense_layers_learn),
+        cmocka_unit_test(divergence_is_an_error_that_says_what_to_lower),
+        cmocka_unit_test(a_watch_sees_every_epoch_and_can_stop),
+        cmocka_unit_test(training_goes_on_after_a_kill_to_the_same_file),
+        cmocka_unit_test(a_checkpoint_of_something_else_is_passed_over),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
