@@ -164,9 +164,12 @@ static void print_calibration(const struct model *model, const char *spec)
 
     if (!model_calibration(model, spec, &calibration))
         return;
-    (void)printf("  %-24s threshold %.4f, above %.2f %% of %" PRIu64 " held-out pairs\n",
-                 *spec != '\0' ? spec : "pairs", calibration.threshold,
-                 calibration.threshold_percentile, calibration.sample_size);
+    (void)printf("  %-24s threshold %.4f, ", *spec != '\0' ? spec : "pairs", calibration.threshold);
+    if (calibration.sample_size == 0)
+        (void)printf("too few pairs to hold some out and set it by them\n");
+    else
+        (void)printf("above %.2f %% of %" PRIu64 " held-out pairs\n",
+                     calibration.threshold_percentile, calibration.sample_size);
 }
 
 static void print_summary(const struct model *model, const struct pairs_input *input,
