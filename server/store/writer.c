@@ -24,6 +24,7 @@ struct writer {
     pthread_cond_t work, finished;
     struct job *queue[WRITER_QUEUE_MAX]; /* a ring */
     size_t first, count;
+    size_t callers; /* inside writer_run: they touch the writer once more after their job is done */
     bool stopping;
     void (*on_commit)(void *context);
     void *on_commit_context;
@@ -140,9 +141,12 @@ enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
         return err_set(err, ERR_BUSY, "the writer has as much to do as it takes: try again");
     }
     writer->queue[(writer->first + writer->count++) % WRITER_QUEUE_MAX] = &mine;
+    writer->callers++;
     (void)pthread_cond_signal(&writer->work);
     while (!mine.done)
         (void)pthread_cond_wait(&writer->finished, &writer->lock);
+    if (--writer->callers == 0)
+        (void)pthread_cond_broadcast(&writer->finished);
     (void)pthread_mutex_unlock(&writer->lock);
     if (mine.code != ERR_NONE && err != NULL)
         *err = mine.err;
@@ -156,6 +160,10 @@ void writer_stop(struct writer *writer)
     (void)pthread_cond_signal(&writer->work);
     (void)pthread_mutex_unlock(&writer->lock);
     (void)pthread_join(writer->thread, NULL);
+    (void)pthread_mutex_lock(&writer->lock);
+    while (writer->callers > 0)
+        (void)pthread_cond_wait(&writer->finished, &writer->lock);
+    (void)pthread_mutex_unlock(&writer->lock);
     (void)pthread_cond_destroy(&writer->finished);
     (void)pthread_cond_destroy(&writer->work);
     (void)pthread_mutex_destroy(&writer->lock);

@@ -17,7 +17,8 @@ NODISCARD enum err_code writer_start(const char *database_url, struct writer **r
 /* Any thread but the writer's. Blocks until the job's transaction is committed or failed. */
 NODISCARD enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
                                    struct err *err);
-void writer_stop(struct writer *writer); /* runs what is queued, then ends; frees */
+/* Runs what is queued, lets its callers go, then ends; frees. No call may begin any more. */
+void writer_stop(struct writer *writer);
 /* Told after every commit and before its callers return, on the writer's thread and under its
  * lock: it may neither wait nor call the writer. NULL: nobody. */
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
