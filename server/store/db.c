@@ -125,6 +125,12 @@ void db_deadline(struct db *db, int64_t mono_ms)
     db->backend->deadline(db->handle, mono_ms);
 }
 
+enum err_code db_lead(struct db *db, enum db_task task, bool *ret, struct err *err)
+{
+    *ret = true;
+    return db->backend->lead != NULL ? db->backend->lead(db->handle, task, ret, err) : ERR_NONE;
+}
+
 const struct db_backend *db_backend(const struct db *db)
 {
     return db->backend;

@@ -60,6 +60,13 @@ struct param db_param_text(const char *text);
 struct param db_param_int(int64_t value);
 struct param db_param_real(double value);
 
+/* Work that one process does for all of them. */
+enum db_task { DB_TASK_LEARN = 1 };
+/* *ret: whether this connection leads the task, from now until it is closed or lost; false while
+ * another one does. On SQLite everybody may: its processes are on one machine, and tasks are such
+ * that doing them twice does no harm. */
+NODISCARD enum err_code db_lead(struct db *db, enum db_task task, bool *ret, struct err *err);
+
 struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
     struct db *db;
     void *statement;

@@ -20,6 +20,8 @@ struct db_backend {
     /* How often it was connected so far: what is remembered of rows is of one connection, for
      * another server may have lost the last commits. NULL: always the same. */
     uint64_t (*connections)(void *handle);
+    /* NULL: every connection leads. See db_lead. */
+    enum err_code (*lead)(void *handle, enum db_task task, bool *ret, struct err *err);
     /* Runs several statements without parameters: migrations and pragmas. */
     enum err_code (*script)(void *handle, const char *sql, struct err *err);
 

@@ -120,6 +120,24 @@ static enum err_code postgres_script(void *handle, const char *sql, struct err *
     return code;
 }
 
+/* A lock of the session: taken again by the one that has it, gone with its connection. */
+static enum err_code postgres_lead(void *handle, enum db_task task, bool *ret, struct err *err)
+{
+    struct pg *pg = handle;
+    PGresult *result = NULL;
+    char sql[160];
+
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT pg_try_advisory_lock(112115, hashtext(COALESCE(current_schema(), '')"
+                   " || ' %d'))",
+                   (int)task);
+    TRY(pg_ready(pg, err));
+    TRY(pg_result(pg, PQsendQuery(pg->conn, sql), "using", &result, err));
+    *ret = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return ERR_NONE;
+}
+
 /* ---- statements ---- */
 
 /* The statement's text with ILIKE for LIKE. */
@@ -405,6 +423,7 @@ const struct db_backend DB_POSTGRES = {
     .close = postgres_close,
     .deadline = postgres_deadline,
     .connections = postgres_connections,
+    .lead = postgres_lead,
     .script = postgres_script,
     .prepare = postgres_prepare,
     .finalize = postgres_finalize,

@@ -165,11 +165,15 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
     int64_t until_ms = now_ms - now_ms % DAY_MS;
     struct model_seat seat;
     struct model_info info;
+    bool leads;
 
     *ret_learned = false;
     arena_init(&arena, 1 << 16);
     arena_init(&gathering.texts, LEARN_TEXT_BYTES_MAX);
     TRY(db_open(options->database_url, DB_READ, &db, err));
+    TRY(db_lead(db, DB_TASK_LEARN, &leads, err));
+    if (!leads)
+        return ERR_NONE; /* another worker is at it */
     TRY(model_seat(db, &arena, MODEL_ACTIVE, &seat, err));
     TRY(model_load(seat.path, &base, err));
     model_info(base, &info);

@@ -92,6 +92,23 @@ TEST(a_batch_lost_before_its_commit_is_stored_once_by_the_next_try)
     CHECK(sql_int("SELECT COUNT(*) FROM observation o JOIN entity e ON e.id = o.entity_id") == 2);
 }
 
+TEST(one_connection_leads_a_task_until_it_is_closed)
+{
+    bool first = false, second = true;
+
+    CHECK_OK(db_lead(store.reader, DB_TASK_LEARN, &first, &err));
+    CHECK_OK(db_lead(store.db, DB_TASK_LEARN, &second, &err));
+    CHECK(first && !second);
+    CHECK_OK(db_lead(store.reader, DB_TASK_LEARN, &first, &err));
+    CHECK(first);
+    db_closep(&store.reader);
+    for (int i = 0; i < 100 && !second; i++) {
+        CHECK_OK(db_lead(store.db, DB_TASK_LEARN, &second, &err));
+        clock_sleep_ms(second ? 0 : 10); /* the server notices the end a moment later */
+    }
+    CHECK(second);
+}
+
 /* The transaction fails as a whole, and the feed goes on where it was. */
 TEST(a_row_that_copy_refuses_fails_the_batch)
 {
@@ -253,6 +270,7 @@ int main(void)
         STORE_TEST(a_writers_next_transaction_is_on_a_new_connection),
         STORE_TEST(what_was_under_way_is_to_be_tried_again_and_left_nothing),
         STORE_TEST(a_batch_lost_before_its_commit_is_stored_once_by_the_next_try),
+        STORE_TEST(one_connection_leads_a_task_until_it_is_closed),
         STORE_TEST(a_row_that_copy_refuses_fails_the_batch),
         STORE_TEST(a_transaction_that_has_failed_cannot_be_committed),
         STORE_TEST(what_a_server_refuses_is_said_without_the_password),
