@@ -12,11 +12,9 @@ enum {
     PATH_BYTES_MAX = 4096,
     FILE_BYTES_MAX = 1 << 20,
     PIECE_BYTES = 4096,
-    NEGATIVES_MAX = 500, /* random and shuffled together */
 };
 
-/* As documented, which are not this program's own. The documented number of dense layers is 1; the
- * encoder here measures best without, so that is what a job gets that does not say. */
+/* As documented, which are not this program's own. */
 static const struct hyper DEFAULTS = {
     .epochs = 10,
     .learning_rate = 0.001,
@@ -24,6 +22,7 @@ static const struct hyper DEFAULTS = {
     .random_negative_sampling_rate = 1,
     .shuffled_negative_sampling_rate = 1,
     .weight_decay = 0.00001,
+    .num_ip_encoder_layers = 1,
 };
 static const char *const REQUIRED[] = {"num_entity_vectors", "vector_dim"};
 /* Those of the image's own machinery, and of a tuning job: nothing here follows from them. */
@@ -153,7 +152,6 @@ static enum err_code read_hyperparameters(const char *dir, struct hyper *ret, st
 {
     AUTO(config_file_done) struct config_file file = {.name = "hyperparameters.json"};
     const struct json *root;
-    int64_t negatives;
 
     TRY(load(dir, &file, err));
     root = json_root(file.doc);
@@ -163,13 +161,6 @@ static enum err_code read_hyperparameters(const char *dir, struct hyper *ret, st
             return err_set(err, ERR_INVALID, "hyperparameters.json: %s is required", REQUIRED[i]);
     for (const struct json *member = json_first(root); member != NULL; member = json_next(member))
         TRY(read_hyper(member, ret, err));
-    negatives = ret->random_negative_sampling_rate + ret->shuffled_negative_sampling_rate;
-    if (negatives < 1 || negatives > NEGATIVES_MAX)
-        return err_set(err, ERR_INVALID,
-                       "hyperparameters.json: random_negative_sampling_rate and "
-                       "shuffled_negative_sampling_rate are %" PRId64
-                       " together, and must be from 1 to %d",
-                       negatives, NEGATIVES_MAX);
     if (hyper_check(ret, err) != ERR_NONE)
         return err_prefix(err, "hyperparameters.json");
     return ERR_NONE;

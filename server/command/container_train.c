@@ -12,6 +12,7 @@
 #include "command/container.h"
 #include "command/container_config.h"
 #include "command/pairs_input.h"
+#include "command/train_report.h"
 #include "model/metrics.h"
 #include "model/train.h"
 
@@ -166,22 +167,43 @@ static enum err_code make_folder(const char *dir, const char *name, struct err *
     return ERR_NONE;
 }
 
+/* Where the job asked for checkpoints SageMaker made the folder, and keeps what is in it for the
+ * next instance when this one is taken away. */
+static enum err_code choose_checkpoint(const char *dir, char path[static PATH_BYTES_MAX],
+                                       const char **ret, struct err *err)
+{
+    struct stat status;
+
+    *ret = NULL;
+    TRY(path_of(path, dir, "checkpoints", err));
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return ERR_NONE;
+    TRY(path_of(path, dir, "checkpoints/pairwatch", err));
+    *ret = path;
+    return ERR_NONE;
+}
+
 static enum err_code run(const char *dir, struct err *err)
 {
     AUTO(pairs_input_done) struct pairs_input input = {.bare = true};
     AUTO(trained_freep) struct trained *trained = NULL;
     struct container_config config;
+    struct train_printer printer;
     struct train_options options = {.seed = SEED,
+                                    .threads = TRAIN_THREADS_MAX,
+                                    .watch = &printer.watch,
                                     .threshold = {THRESHOLD_BUDGET, THRESHOLD_BUDGET_DEFAULT},
                                     .detector = DETECTOR_IP_INSIGHTS,
                                     .half_life_days = HALF_LIFE_DAYS_DEFAULT};
     struct model_info info;
-    char path[PATH_BYTES_MAX];
+    char path[PATH_BYTES_MAX], checkpoint[PATH_BYTES_MAX];
     int64_t started_ms = clock_mono_ms();
 
     TRY(container_config_read(dir, &config, err));
     TRY(make_folder(dir, "model", err));
     TRY(path_of(path, dir, "model/" CONTAINER_MODEL_NAME, err));
+    TRY(choose_checkpoint(dir, checkpoint, &options.checkpoint, err));
+    train_printer_init(&printer, config.host);
     options.hyper = config.hyper;
     TRY(read_channel(dir, "train", &input, err));
     (void)printf("%zu pairs in %" PRIu64 " files of the channel train\n", input.count,
@@ -190,6 +212,7 @@ static enum err_code run(const char *dir, struct err *err)
     TRY(train_run(input.pairs, input.count, &options, &trained, err));
     TRY(validate(dir, config.host, trained_model(trained), err));
     TRY(trained_write(trained, path, err));
+    train_checkpoint_remove(options.checkpoint);
     model_info(trained_model(trained), &info);
     (void)printf("%s\nmodel %s in \"%s\", %.1f s\n", info.metrics_json, info.id, path,
                  (double)(clock_mono_ms() - started_ms) / 1000);

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 from pathlib import Path
@@ -73,6 +74,37 @@ class Training(unittest.TestCase):
             values = json.loads(reply.body)["predictions"]
             self.assertGreater(values[0]["dot_product"], values[1]["dot_product"])
             self.assertEqual(len(values[0]["ip_embedding"]), 12)
+
+    def test_every_epoch_is_told(self):
+        printed = self.trains(hyperparameters={**HYPERPARAMETERS, "num_ip_encoder_layers": "0"})
+        for metric in ("accuracy <score>", "cross_entropy <loss>"):
+            found = re.findall(rf"#quality_metric: host=algo-1, epoch=(\d), train binary_classification_{metric}=([\d.]+)",
+                               printed)
+            self.assertEqual([epoch for epoch, _ in found], ["0", "1", "2"])
+        losses = [float(value) for _, value in found]
+        self.assertLess(losses[-1], losses[0])
+
+    def test_a_stopped_job_goes_on_from_its_checkpoint(self):
+        slow = {**HYPERPARAMETERS, "epochs": "40", "num_ip_encoder_layers": "0"}
+        self.put("train/part-0.csv", csv(rows(8000)))
+        self.trains(hyperparameters=slow)
+        whole = (self.ml / "model" / "pairwatch.model").read_bytes()
+        (self.ml / "model" / "pairwatch.model").unlink()
+        (self.ml / "checkpoints").mkdir()
+        with subprocess.Popen([str(kit.BINARY), "train", "--sagemaker", "--sagemaker-dir", str(self.ml)],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            for line in process.stdout:
+                if "epoch=2" in line:
+                    break
+            process.send_signal(signal.SIGTERM)
+            process.stdout.read()
+        self.assertEqual(process.returncode, 1)
+        self.assertTrue((self.ml / "output" / "failure").read_text())
+        self.assertTrue(list((self.ml / "checkpoints").iterdir()))
+        (self.ml / "output" / "failure").unlink()
+        self.assertNotIn("epoch=0,", self.trains(hyperparameters=slow))
+        self.assertEqual((self.ml / "model" / "pairwatch.model").read_bytes(), whole)
+        self.assertEqual(list((self.ml / "checkpoints").iterdir()), [])
 
     def test_the_same_twice(self):
         self.trains()
