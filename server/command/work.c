@@ -21,8 +21,10 @@ struct work_options {
 };
 
 static const struct conf_setting SETTINGS[] = {
-    {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0, "dir:PATH",
-     "where notices come from: a folder laid out as Security Lake's bucket"},
+    {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0,
+     "dir:PATH|sqs:URL",
+     "where notices come from: a folder laid out as Security Lake's bucket, or a "
+     "subscriber's SQS queue by URL or ARN"},
     {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), 0, 0, 0, "model:FILE",
      "what scores the pairs: a file made by `pairwatch train`, or \"active\": the model that "
      "`pairwatch model activate` names, followed when it changes"},

@@ -1,8 +1,9 @@
 #pragma once
-/* Where work comes from: a queue of notices, each naming objects. Here: a folder scanned as a
- * queue; SQS is another implementation behind the same functions.
- * One thread calls queue_receive; queue_done may be called from any thread. */
+/* Where work comes from: a queue of notices, each naming an object. A folder scanned as a queue, or
+ * SQS with objects in S3.
+ * One thread at a time calls queue_receive; the others may be called from any thread. */
 #include "base/err.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,19 +14,24 @@ struct queue;
 struct notice {         /* one object to read */
     const char *bucket; /* a folder queue: its name as given */
     const char *key;    /* path below the folder, "aws/VPC_FLOW/2.0/region=…/….gz.parquet" */
-    const char *path;   /* where to read it now */
+    const char *path;   /* where to read it now; NULL = queue_fetch it first */
+    const char *etag;   /* as announced; NULL = told by reading it */
+    const char *region; /* of the bucket; NULL = not said */
     uint64_t size_bytes;
     void *receipt; /* the queue's own */
 };
 
 struct queue_options {
-    bool once;            /* false: go on watching */
-    int64_t since_day_ms; /* skip keys whose eventDay= lies before; 0 = none */
-    int64_t until_day_ms; /* skip keys whose eventDay= lies at or after; 0 = none */
-    int64_t poll_ms;      /* how often a watched folder is scanned: 2000 unless set */
+    bool once;               /* false: go on watching */
+    int64_t since_day_ms;    /* skip keys whose eventDay= lies before; 0 = none */
+    int64_t until_day_ms;    /* skip keys whose eventDay= lies at or after; 0 = none */
+    int64_t poll_ms;         /* how often a watched folder is scanned: 2000 unless set */
+    const char *temp_dir;    /* for fetched objects that do not fit in memory; "/tmp" unless set */
+    const atomic_bool *stop; /* ends waiting and fetching; NULL = none */
 };
 
-/* "dir:PATH". ERR_NOT_FOUND when there is no such folder. */
+/* "dir:PATH", "sqs:URL", "sqs:ARN" or the bare URL or ARN of an SQS queue. ERR_NOT_FOUND when there
+ * is none; of SQS also what aws_call gives. */
 NODISCARD enum err_code queue_open(const char *url, const struct queue_options *options,
                                    struct queue **ret, struct err *err);
 void queue_close(struct queue *queue);
@@ -36,5 +42,17 @@ void queue_closep(struct queue **queue);
 NODISCARD enum err_code queue_receive(struct queue *queue, size_t max, int64_t wait_ms,
                                       struct arena *arena, struct notice *ret, size_t *ret_count,
                                       bool *ret_drained, struct err *err);
-/* keep = false: dealt with (stored or recorded as failed); true: hand it out again later. */
-void queue_done(struct queue *queue, const struct notice *notice, bool keep);
+enum queue_outcome {
+    QUEUE_DEALT,  /* stored */
+    QUEUE_KEEP,   /* not begun or not finished: hand it out again, soon */
+    QUEUE_FAILED, /* recorded as failed: a folder is through with it, SQS's dead-letter rule counts
+                   */
+};
+void queue_done(struct queue *queue, const struct notice *notice, enum queue_outcome outcome);
+
+struct object_info;
+/* Gets an object that has no path: *ret_fd, open for reading, is the caller's; ret says its size
+ * and etag. Failures are those of s3_get. */
+NODISCARD enum err_code queue_fetch(struct queue *queue, const struct notice *notice,
+                                    uint64_t bytes_max, int *ret_fd, struct object_info *ret,
+                                    struct err *err);

@@ -13,7 +13,7 @@
 #include "base/crypto.h"
 #include "base/own.h"
 
-enum { READ_BYTES = 256 * 1024 };
+enum { READ_BYTES = 256 * 1024, ETAG_DIGEST_BYTES = 16 };
 
 void fd_closep(int *fd)
 {
@@ -79,7 +79,7 @@ static void set_etag(struct sha256 *sha, struct object_info *info)
     uint8_t digest[SHA256_BYTES];
 
     sha256_end(sha, digest);
-    hex_encode(digest, sizeof info->etag / 2, info->etag);
+    hex_encode(digest, ETAG_DIGEST_BYTES, info->etag);
 }
 
 /* An object that is not read still needs a name in the ledger. */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OBJECT_ETAG_BYTES = 33 };
+enum { OBJECT_ETAG_BYTES = 80 }; /* S3's of an object in parts has more than 32 digits */
 
 struct object_info {
     uint64_t size_bytes;

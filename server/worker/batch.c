@@ -3,6 +3,7 @@
 #include "worker/batch.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -240,28 +241,64 @@ static enum err_code store_object(const struct batch_context *context, const str
     return ERR_NONE;
 }
 
+/* What an object that was never read goes by in the ledger. */
+static const char *etag_of(const struct notice *notice)
+{
+    return notice->etag != NULL ? notice->etag : "unknown";
+}
+
+/* A path to read the object at: its own, or that of the open file it was fetched into. */
+static enum err_code bring(const struct batch_context *context, const struct notice *notice,
+                           struct arena *arena, int *ret_fd, struct object_info *ret,
+                           const char **ret_path, struct err *err)
+{
+    *ret_path = notice->path;
+    if (notice->path != NULL)
+        return object_inspect(notice->path, context->object_bytes_max, ret, err);
+    TRY(queue_fetch(context->queue, notice, context->object_bytes_max, ret_fd, ret, err));
+    *ret_path = arena_printf(arena, "/proc/self/fd/%d", *ret_fd);
+    return ERR_NONE;
+}
+
+/* Trouble on the way from S3 is recorded like a fault: the object comes again. */
+static bool is_recorded(enum err_code code, bool fetched)
+{
+    return is_the_objects_fault(code) ||
+           (!fetched && (code == ERR_UNAVAILABLE || code == ERR_RATE || code == ERR_UNAUTHORIZED ||
+                         code == ERR_PRECONDITION));
+}
+
 enum err_code batch_run(const struct batch_context *context, const struct notice *notice,
                         struct arena *arena, struct worker_totals *totals, struct err *err)
 {
     struct object_info info = {.size_bytes = notice->size_bytes};
+    AUTO(fd_closep) int fd = -1;
     struct lake_result lake = {0};
     struct err reason = {0};
-    bool done = false;
-    enum err_code code = object_inspect(notice->path, context->object_bytes_max, &info, &reason);
+    const char *path = NULL;
+    bool done = false, fetched = notice->path != NULL;
+    enum err_code code;
 
-    if (code == ERR_NONE) {
+    if (notice->etag != NULL)
+        TRY(ingest_object_done(context->db, notice->bucket, notice->key, notice->etag, &done, err));
+    code = done ? ERR_NONE : bring(context, notice, arena, &fd, &info, &path, &reason);
+    if (!done && code == ERR_NONE) {
+        fetched = true;
         TRY(ingest_object_done(context->db, notice->bucket, notice->key, info.etag, &done, err));
-        if (done) {
-            totals->repeated++;
-            return ERR_NONE;
-        }
-        code = lake_read(context->lake, notice->path, arena, &lake, &reason);
+    }
+    if (done) {
+        totals->repeated++;
+        return ERR_NONE;
     }
     if (code == ERR_NONE)
+        code = lake_read(context->lake, path, arena, &lake, &reason);
+    if (code == ERR_NONE)
         return store_object(context, notice, &info, &lake, arena, totals, err);
-    if (!is_the_objects_fault(code)) {
+    if (!is_recorded(code, fetched)) {
         *err = reason;
         return err_prefix(err, "reading %s", notice->key);
     }
+    if (!fetched)
+        (void)snprintf(info.etag, sizeof info.etag, "%s", etag_of(notice));
     return record_failure(context, notice, &info, &reason, totals, err);
 }

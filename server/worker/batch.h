@@ -10,10 +10,12 @@ struct lake;
 struct model;
 struct model_set;
 struct notice;
+struct queue;
 struct writer;
 
 struct batch_context {
     struct lake *lake;
+    struct queue *queue; /* where notices without a path are fetched from */
     const struct model_set *set;
     struct db *db; /* reads */
     struct writer *writer;

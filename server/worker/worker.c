@@ -29,7 +29,8 @@ struct worker {
     struct models *models;
     struct writer *writer;
 
-    pthread_mutex_t lock; /* guards what follows, and queue_receive */
+    pthread_mutex_t receive_lock; /* one thread waits at the queue */
+    pthread_mutex_t lock;         /* guards what follows */
     struct worker_totals totals;
     struct err err; /* of the first thread that failed */
     bool failed;
@@ -82,9 +83,10 @@ static enum err_code receive(struct worker *worker, struct arena *arena, struct 
 {
     enum err_code code;
 
-    (void)pthread_mutex_lock(&worker->lock);
-    code = queue_receive(worker->queue, RECEIVE_MAX, 0, arena, ret, ret_count, ret_drained, err);
-    (void)pthread_mutex_unlock(&worker->lock);
+    (void)pthread_mutex_lock(&worker->receive_lock);
+    code = queue_receive(worker->queue, RECEIVE_MAX, RECEIVE_WAIT_MS, arena, ret, ret_count,
+                         ret_drained, err);
+    (void)pthread_mutex_unlock(&worker->receive_lock);
     return code;
 }
 
@@ -102,11 +104,15 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 
         if (!skip)
             code = batch_run(context, &notices[i], &arena, &totals, err);
-        queue_done(worker->queue, &notices[i], skip || code != ERR_NONE);
+        queue_done(worker->queue, &notices[i],
+                   skip || code != ERR_NONE ? QUEUE_KEEP
+                   : totals.failed > 0      ? QUEUE_FAILED
+                                            : QUEUE_DEALT);
         add_totals(worker, &totals);
         arena_reset(&arena);
     }
-    return code;
+    /* Stopped on the way: what was in hand goes back, and nothing is wrong. */
+    return code == ERR_CANCELLED && atomic_load(worker->options->stop) ? ERR_NONE : code;
 }
 
 /* A thread's own. */
@@ -148,6 +154,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
     struct worker *worker = hand->worker;
     struct batch_context context = {
         .set = set,
+        .queue = worker->queue,
         .db = hand->db,
         .writer = worker->writer,
         .object_bytes_max = worker->options->object_bytes_max,
@@ -160,7 +167,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
     if (code == ERR_NONE)
         return run_received(worker, &context, notices, count, err);
     for (size_t i = 0; i < count; i++)
-        queue_done(worker->queue, &notices[i], true);
+        queue_done(worker->queue, &notices[i], QUEUE_KEEP);
     return code;
 }
 
@@ -186,8 +193,6 @@ static enum err_code run_thread(struct hand *hand, struct err *err)
         models_give(worker->models, set);
         TRY(code);
         arena_reset(&arena);
-        if (count == 0)
-            clock_sleep_ms(RECEIVE_WAIT_MS);
     }
     return ERR_NONE;
 }
@@ -289,6 +294,8 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
         .once = options->once,
         .since_day_ms = options->since_ms,
         .until_day_ms = options->until_ms,
+        .temp_dir = options->temp_dir,
+        .stop = options->stop,
     };
     struct models_options models_options = {
         .database_url = options->database_url,
@@ -308,7 +315,9 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
 enum err_code worker_run(const struct worker_options *options, struct worker_totals *ret,
                          struct err *err)
 {
-    struct worker worker = {.options = options, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct worker worker = {.options = options,
+                            .lock = PTHREAD_MUTEX_INITIALIZER,
+                            .receive_lock = PTHREAD_MUTEX_INITIALIZER};
     enum err_code code = open_shared(&worker, err);
 
     if (code == ERR_NONE)

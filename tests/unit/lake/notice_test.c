@@ -87,12 +87,12 @@ TEST(what_is_kept_comes_again)
     queue = open_queue(&(struct queue_options){.once = true});
     receive(queue, ROUND, 0);
     CHECK(COUNT == 2);
-    queue_done(queue, &NOTICES[0], false);
-    queue_done(queue, &NOTICES[1], true);
+    queue_done(queue, &NOTICES[0], QUEUE_DEALT);
+    queue_done(queue, &NOTICES[1], QUEUE_KEEP);
     receive(queue, ROUND, 0);
     CHECK(COUNT == 1 && !DRAINED);
     CHECK_STR(NOTICES[0].key, "b.json");
-    queue_done(queue, &NOTICES[0], false);
+    queue_done(queue, &NOTICES[0], QUEUE_DEALT);
     receive(queue, ROUND, 0);
     CHECK(COUNT == 0 && DRAINED);
 }
@@ -137,7 +137,7 @@ TEST(queue_open_says_what_is_wrong)
     struct queue *queue = NULL;
     struct err err = {0};
 
-    CHECK_ERR(ERR_INVALID, queue_open("sqs:x", &options, &queue, &err));
+    CHECK_ERR(ERR_INVALID, queue_open("sqs:", &options, &queue, &err));
     CHECK_ERR(ERR_NOT_FOUND, queue_open("dir:/nowhere/at/all", &options, &queue, &err));
     CHECK_ERR(ERR_NOT_FOUND, queue_open("dir:/dev/null", &options, &queue, &err));
     CHECK_HAS(err.text, "not a folder");

@@ -1,0 +1,27 @@
+#pragma once
+/* Reading objects from Amazon S3. Any thread, over its own link. */
+#include "aws/client.h"
+
+enum { S3_ETAG_BYTES = 80, S3_KEY_BYTES_MAX = 1024, S3_BUCKET_BYTES_MAX = 63 };
+
+struct s3_wanted {
+    const char *bucket, *key; /* the key as it is, not encoded */
+    const char *region;       /* NULL = aws_region */
+    const char *etag;         /* what the notice said, without quotes; NULL = any */
+    uint64_t bytes_max;
+    int file; /* written from its start */
+    const atomic_bool *stop;
+};
+struct s3_object {
+    uint64_t size_bytes;
+    char etag[S3_ETAG_BYTES]; /* without quotes */
+};
+/* The object whole, its length checked against what S3 announced. ERR_NOT_FOUND (key, bucket),
+ * ERR_FORBIDDEN (the sentence says which permission, KMS included), ERR_PRECONDITION (another
+ * version by now), ERR_TOO_LARGE, ERR_INVALID, or as aws_call. A bucket of another region is asked
+ * there. */
+NODISCARD enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted,
+                               struct s3_object *ret, struct err *err);
+/* The rules of names; keys without control characters and well-formed. */
+bool s3_bucket_ok(const char *bucket);
+bool s3_key_ok(const char *key);

@@ -1,0 +1,59 @@
+#pragma once
+/* What the two sides of an SQS queue share: the threads that take objects and settle them, and the
+ * keeper that tells SQS. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "lake/announce.h"
+#include "lake/notice_backend.h"
+
+struct aws;
+struct aws_link;
+struct sqs_queue;
+
+enum {
+    SQS_LINKS_MAX = 64, /* idle connections kept */
+    SQS_TICK_MS = 500,  /* between the keeper's rounds */
+    SQS_RECEIPTS_BYTES_MAX = 4 << 20,
+};
+
+enum message_state { MESSAGE_IN_HAND, MESSAGE_DELETE, MESSAGE_GIVE_BACK, MESSAGE_LEAVE };
+
+struct message {
+    struct message *next;
+    struct arena arena; /* the texts */
+    const char *id, *receipt;
+    struct announcement announcement;
+    size_t handed_out, settled; /* objects */
+    bool keep, failed;
+    enum message_state state;
+    int64_t hidden_until_ms; /* on the monotonic clock */
+};
+
+struct sqs_source {
+    struct queue queue; /* first: the same address */
+    struct queue_options options;
+    struct aws *aws;
+    struct sqs_queue *sqs;
+    int64_t queue_visibility_s; /* of a message just received */
+    int64_t visibility_s;       /* that it is given while work lasts */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct message *messages; /* oldest first */
+    size_t message_count;
+    struct aws_link *links[SQS_LINKS_MAX];
+    size_t link_count;
+    bool closing;
+
+    pthread_t keeper;
+    bool keeper_started;
+};
+
+void sqs_message_free(struct message *message);
+/* The keeper's thread: deletes and gives back what is settled, keeps the rest hidden; ends when the
+ * queue closes and all is told. */
+void *sqs_keeper_main(void *source);
