@@ -140,7 +140,8 @@ async function changeThem(findings, patchOf, label) {
         items: changed.map(({ finding, previous, patch }) =>
           ({ id: finding.id, version: finding.version, patch: previous, applied: patch })),
       });
-      toast(`${plural(changed.length, 'finding')}: ${label}`, { action: { label: 'Undo', run: undoLast } });
+      offered?.remove();
+      offered = toast(`${plural(changed.length, 'finding')}: ${label}`, { action: { label: 'Undo', run: undoLast } });
     }
     if (lost) toast(`${plural(lost, 'finding')} left alone: changed by someone else meanwhile`, { kind: 'error' });
     tell(pairs.map((pair) => pair.finding));
@@ -150,11 +151,15 @@ async function changeThem(findings, patchOf, label) {
 }
 
 /** Takes the last change back, unless somebody has changed the same since. */
+/** The message that offers to undo the newest change: an older one would undo another than it says. */
+let offered = null;
+
 export function undoLast() {
   return inOrder(undoNewest);
 }
 
 async function undoNewest() {
+  offered?.remove();
   const entry = undo.pop();
   if (!entry) {
     toast('Nothing to undo.');

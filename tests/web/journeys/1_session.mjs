@@ -1,5 +1,6 @@
 /* Signing in and out, passwords. */
 import assert from 'node:assert/strict';
+import { accessibility } from '../browser.mjs';
 import { PASSWORD } from '../server.mjs';
 
 const NEW_PASSWORD = 'another long password';
@@ -29,6 +30,8 @@ export default [
       await page.goto('/');
       await signIn(page, 'nils', PASSWORD);
       await page.getByText('Choose a password of your own').waitFor();
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'new');
+      assert.deepEqual(await accessibility(page), []);
       await page.fill('#new', 'short');
       await page.fill('#again', 'short');
       await page.click('button[type=submit]');

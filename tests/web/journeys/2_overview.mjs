@@ -29,6 +29,10 @@ export default [
       assert.equal(parseInt(await page.locator('#open-count').textContent(), 10), count);
       for (let i = 0; i < 3; i++) assert.ok(await inked(page, i) > 2000, `chart ${i} is blank`);
       assert.equal(await page.locator('.top').nth(0).locator('tbody tr').count(), value.top_entities.length);
+      const rarest = (await site.soar('GET', '/api/v1/findings?status=new,in_progress&sort=score&limit=1')).value.findings[0];
+      const story = page.locator('.stories tbody tr').first();
+      assert.equal(await story.locator('.rarity-number').textContent(), rarest.score.toFixed(2));
+      assert.equal(await story.locator('a').getAttribute('href'), `/findings/${rarest.id}`);
       const network = page.locator('.top').nth(1).locator('tbody a').first();
       assert.equal(await network.textContent(), value.top_networks[0].network);
       await network.click();

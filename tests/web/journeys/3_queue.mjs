@@ -92,6 +92,7 @@ export default [
       assert.equal(await idOf(cursor(page)), ids[2]);
       await page.keyboard.press('u');
       await toast(page, 'Undone: resolved as benign').waitFor();
+      assert.equal(await toast(page, '1 finding: resolved as benign').count(), 0);
       await until(site, ids[1], { status: 'new', verdict: null });
       assert.doesNotMatch(await rows(page).nth(1).getAttribute('class'), /is-done/);
     },

@@ -141,6 +141,12 @@ export default [
       await page.keyboard.press('*');
       await page.keyboard.press('i');
       await page.getByText('3 selected').waitFor();
+      await page.keyboard.press('e');
+      await page.keyboard.press('b');
+      await page.locator('.row.is-done').nth(2).waitFor();
+      assert.equal(await page.locator('.bulk').isVisible(), false, 'what is done is not selected any more');
+      await page.keyboard.press('u');
+      await page.waitForFunction(() => document.querySelectorAll('.row.is-done').length === 0);
       await page.keyboard.press('Enter');
       await page.getByText('2 other entities have findings with this very address.').waitFor();
       await page.locator('.facts').getByRole('link', { name: '3 findings' }).click();

@@ -5,6 +5,7 @@ import { match } from '../../../web/js/router.js';
 import { poll, waitFor } from '../../../web/js/poll.js';
 import { overviewAddress, periodOf, span } from '../../../web/js/period.js';
 import { set, setting } from '../../../web/js/settings.js';
+import { byAddress } from '../../../web/js/views/stories.js';
 import { actorName, scoreBar, scoreRange } from '../../../web/js/words.js';
 
 test('keys: one, two after each other, and other ways', () => {
@@ -73,6 +74,11 @@ test('the overview in its address', () => {
 test('settings take only their words', () => {
   assert.equal(setting('theme'), 'auto');
   assert.throws(() => set('theme', 'pink'), RangeError);
+});
+
+test('findings of one address are one story', () => {
+  const stories = byAddress([{ id: 3, ip: 'a' }, { id: 9, ip: 'b' }, { id: 4, ip: 'a' }]);
+  assert.deepEqual(stories.map((story) => story.map((f) => f.id)), [[3, 4], [9]]);
 });
 
 test('bars of scores, between nought and the highest', () => {

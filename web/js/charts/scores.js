@@ -98,8 +98,8 @@ export function scoresConfig(data, colours) {
         x: timeAxis(colours, min, max),
         y: axis(colours, { title: { text: 'score' }, suggestedMin: foot(points), ticks: { maxTicksLimit: 7 } }),
         flagged: axis(colours, {
-          position: 'right', min: 0, max: flaggedMost * BAR_ROOM, grid: { display: false }, title: { text: 'flagged' },
-          ticks: { stepSize: Math.ceil(flaggedMost / 2), maxTicksLimit: 2 * BAR_ROOM + 2, precision: 0, callback: (v) => (v <= flaggedMost ? count(v) : '') },
+          position: 'right', min: 0, max: flaggedMost * BAR_ROOM, grid: { display: false },
+          ticks: { stepSize: flaggedMost, maxTicksLimit: 2 * BAR_ROOM + 2, precision: 0, callback: (v) => (v <= flaggedMost ? count(v) : '') },
         }),
       },
     },

@@ -18,23 +18,23 @@ function faultOf(next, again, current) {
   return next === again ? null : 'The two are not the same.';
 }
 
-/** @param {{title, hint?, current?: string, done: () => void}} options current: when it is known already */
-export function passwordForm({ title, hint, current, done }) {
-  const old = current === undefined && passwordField('current', 'Password now', 'current-password');
+/** @param {{title: Element, hint?, now?: string, current?: string, done: () => void}} options current: when it is known already */
+export function passwordForm({ title, hint, now = 'Password now', current, done }) {
+  const old = current === undefined && passwordField('current', now, 'current-password');
   const next = passwordField('new', `New password, at least ${PASSWORD_LENGTH_MIN} characters`, 'new-password');
   const again = passwordField('again', 'The same again', 'new-password');
   const fault = h('p.form-fault', { role: 'alert' });
   const name = h('input.visually-hidden', { type: 'text', autocomplete: 'username', value: app.session?.name ?? '', 'aria-hidden': 'true', tabIndex: -1, readonly: true });
-  const form = h('form.card-form', null, h('h2', null, title), hint && h('p.muted', null, hint), name,
+  const form = h('form.card-form', null, title, hint && h('p.muted', null, hint), name,
     old && old.element, next.element, again.element, fault,
     h('div.form-actions', null, h('button.primary', { type: 'submit' }, 'Change password')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    const now = old ? old.input.value : current;
-    fault.textContent = faultOf(next.input.value, again.input.value, now) ?? '';
+    const before = old ? old.input.value : current;
+    fault.textContent = faultOf(next.input.value, again.input.value, before) ?? '';
     if (fault.textContent) return;
     try {
-      await api.changePassword(now, next.input.value);
+      await api.changePassword(before, next.input.value);
       toast('Password changed. Your other sessions have ended.');
       form.reset();
       done();
@@ -65,6 +65,6 @@ export function mount(root) {
     h('div.page-head', null, h('h1', { tabIndex: -1 }, 'Account'), h('p.muted', null, `${session.name}, role ${session.role}`)),
     h('div.halves.account', null,
       h('section.panel', null, h('div.panel-head', null, h('h2', null, 'In this browser')), h('div.panel-body', null, CHOICES.map(choice))),
-      h('section.panel', null, h('div.panel-body', null, passwordForm({ title: 'Change password', done: () => {} })))));
+      h('section.panel', null, h('div.panel-body', null, passwordForm({ title: h('h2', null, 'Change password'), done: () => {} })))));
   return () => {};
 }

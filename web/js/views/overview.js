@@ -13,9 +13,10 @@ import { brush } from '../charts/brush.js';
 import { figure } from '../charts/draw.js';
 import { histogramConfig, histogramTable } from '../charts/histogram.js';
 import { BANDS, bucketMs, scoresConfig, scoresTable } from '../charts/scores.js';
-import { failure } from './parts.js';
+import { failure, skeletonRows } from './parts.js';
+import { showStories } from './stories.js';
 
-const POLL_MS = 60e3;
+const POLL_MS = 60e3, STORIES_READ = 100;
 const open = OPEN.join(',');
 
 class Overview {
@@ -47,13 +48,14 @@ class Overview {
     this.problem = h('div');
     this.tiles = h('dl.tiles', null, Array.from({ length: 4 }, () => h('div.skeleton.skeleton-tile')));
     this.makeFigures();
+    this.stories = h('section.panel', null, skeletonRows(6));
     this.entities = h('section.panel');
     this.networks = h('section.panel');
     fill(this.root,
       h('div.page-head', null, h('h1', { tabIndex: -1 }, 'Overview'), this.fresh,
         h('div.page-tools', null, this.specs, h('nav.quick', { 'aria-label': 'Period' }, PERIODS.map(({ word, label }) =>
           link(this.address({ period: word }), { 'aria-current': word === this.period.word ? 'true' : null }, label))))),
-      this.problem, this.tiles, this.scores.element,
+      this.problem, this.tiles, this.stories, this.scores.element,
       h('div.halves', null, this.histogram.element, this.ages.element),
       h('div.halves', null, this.entities, this.networks));
   }
@@ -86,8 +88,10 @@ class Overview {
   }
 
   async read(signal) {
-    const summary = await api.summary({ spec: this.spec }, signal);
+    const [summary, worst] = await Promise.all([api.summary({ spec: this.spec }, signal),
+      api.findings({ status: open, spec: this.spec, sort: 'score', limit: STORIES_READ }, signal)]);
     this.showSummary(summary);
+    showStories(this.stories, worst.findings, { spec: this.spec });
     const between = span(this.period, summary);
     if (!between) {
       this.scores.none('No scores yet. Feed them with pairwatch work, or POST them to /api/v1/scores.');
@@ -157,7 +161,7 @@ class Overview {
     const table = (title, head, rows, none) => [h('div.panel-head', null, h('h2', null, title)),
       rows.length === 0 ? h('p.empty', null, none)
         : h('table.data.top', null, h('thead', null, h('tr', null, head.map((text) => h('th', { scope: 'col' }, text)))), h('tbody', null, rows))];
-    fill(this.entities, table('Entities with most open findings', ['Entity', 'Open findings', 'Rarest'], entities.map((e) => h('tr', null,
+    fill(this.entities, table('Entities with most open findings', ['Entity', 'Open findings', 'Percentile'], entities.map((e) => h('tr', null,
       h('th.top-name', { scope: 'row' }, link(queueAddress({ ...filters, entity: e.entity, status: null }), null, middle(e.entity))),
       h('td', null, bar(e.findings, most(entities)), format.count(e.findings)),
       h('td', null, format.percentile(e.max_percentile)))), 'Nothing is open.'));

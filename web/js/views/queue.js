@@ -340,8 +340,16 @@ class QueueView {
     const targets = this.targets();
     const single = this.queue.selected.size === 0;
     await changeMany(targets, () => patch, label);
-    const stayed = targets.length === 1 && this.queue.cursor === targets[0].id;
-    if (single && stayed && this.done(targets[0])) this.move(1);
+    if (!targets.every((f) => this.done(f))) return;
+    if (!single) this.selectAll(false);
+    if (this.done(this.queue.find(this.queue.cursor))) this.moveOn();
+  }
+
+  /** To the next finding that is not done, or just to the next. */
+  moveOn() {
+    const at = this.queue.index();
+    const on = this.queue.findings.findIndex((f, i) => i > at && !this.done(f));
+    this.move(on < 0 ? 1 : on - at);
   }
 
   act(menu, anchor, ...more) {

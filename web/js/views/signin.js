@@ -52,10 +52,14 @@ function signInForm(signedIn) {
 /** Until it is done the server answers nothing else. @param current undefined: it is asked for */
 function ownPasswordForm(session, signedIn, current) {
   return passwordForm({
-    title: 'Choose a password of your own', hint: 'The one you signed in with was made for this once.', current,
+    title: h('h1', { tabIndex: -1 }, 'Choose a password of your own'), current, now: 'The password you were given',
+    hint: 'The one you were given is for one sign-in. From then on you need your own.',
     done: () => signedIn({ ...session, must_change_password: false }),
   });
 }
+
+const OWN_TITLE = 'Choose a password · pairwatch';
+const focusFirst = (root) => root.querySelector('input:not([readonly])').focus();
 
 function place(root, card) {
   fill(root, h('div.sign-in', null,
@@ -64,9 +68,9 @@ function place(root, card) {
 
 /** For a session that was begun with a one-time password. */
 export function mountOwnPassword(root, { session, signedIn }) {
-  document.title = 'Choose a password · pairwatch';
+  document.title = OWN_TITLE;
   place(root, h('div.card', null, ownPasswordForm(session, signedIn)));
-  root.querySelector('input:not([readonly])').focus();
+  focusFirst(root);
   return () => {};
 }
 
@@ -75,8 +79,10 @@ export function mount(root, { expired, signedIn }) {
   document.title = 'Sign in · pairwatch';
   const card = h('div.card');
   const { form, name } = signInForm((session, password) => {
-    if (!session.must_change_password) signedIn(session);
-    else fill(card, ownPasswordForm(session, signedIn, password));
+    if (!session.must_change_password) return signedIn(session);
+    document.title = OWN_TITLE;
+    fill(card, ownPasswordForm(session, signedIn, password));
+    return focusFirst(card);
   });
   fill(card, expired && h('p.notice', null, 'Your session has ended. Sign in to go on where you were.'), form);
   place(root, card);
