@@ -208,7 +208,8 @@ class Server:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
             if POSTGRES:
-                self.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+                self.execute("SET client_min_messages = warning;"
+                             f" DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
     def make_token(self, name, role):
         done = self.command("token", "create", name, "--role", role)
