@@ -8,7 +8,7 @@
 #include "store/db.h"
 #include "store/finding.h"
 
-enum { PATCH_BODY_BYTES_MAX = 16384, LATELY_MAX = 200 };
+enum { PATCH_BODY_BYTES_MAX = 16384, LATELY_MAX = 5000 };
 
 static const char *word_of(const char *const *words, int64_t index)
 {
@@ -88,7 +88,8 @@ static enum err_code write_patch(struct db *db, const struct finding_patch_job *
                    NULL, err);
 }
 
-/* Verdicts of the actor within the last minute, as far as LATELY_MAX changes tell. */
+/* Verdicts of the actor within the last minute, as far as LATELY_MAX changes tell: a busy worker
+ * makes thousands in between. */
 static enum err_code count_lately(struct db *db, const struct finding_patch_job *job, int64_t *ret,
                                   struct err *err)
 {

@@ -151,8 +151,11 @@ TEST(many_verdicts_a_minute_are_in_bulk)
         (void)snprintf(name, sizeof name, "i-%d", i);
         ingest_pair(name, true);
     }
-    for (int i = 0; i <= VERDICT_BULK_COUNT; i++)
+    for (int i = 0; i < VERDICT_BULK_COUNT; i++)
         judge("user:ann", i + 1, 1, "benign", T0 + i);
+    for (int i = 0; i < 500; i++) /* the worker goes on meanwhile */
+        ingest_pair("i-0", true);
+    judge("user:ann", VERDICT_BULK_COUNT + 1, 1, "benign", T0 + VERDICT_BULK_COUNT);
     CHECK_OK(finding_get(store.reader, &store.arena, VERDICT_BULK_COUNT, &finding, &err));
     CHECK(finding.verdict_source == VERDICT_BY_PERSON);
     CHECK_OK(finding_get(store.reader, &store.arena, VERDICT_BULK_COUNT + 1, &finding, &err));
