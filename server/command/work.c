@@ -13,6 +13,7 @@
 
 struct work_options {
     const char *queue, *scorer, *database, *spec_dir, *temp_dir;
+    const char *aws_role, *aws_external_id;
     struct conf_list specs;
     bool once;
     int64_t threads, object_bytes_max, since_ms, until_ms;
@@ -51,6 +52,10 @@ static const struct conf_setting SETTINGS[] = {
      64.0 * 1024 * 1024 * 1024, "BYTES", "larger objects are marked failed"},
     {"temp-dir", CONF_TEXT, offsetof(struct work_options, temp_dir), 0, 0, 0, "DIR",
      "for what does not fit in memory"},
+    {"aws-role", CONF_TEXT, offsetof(struct work_options, aws_role), 0, 0, 0, "ARN",
+     "role to assume for SQS and S3: the subscriber's, when the lake is of another account"},
+    {"aws-external-id", CONF_TEXT, offsetof(struct work_options, aws_external_id), 0, 0, 0, "ID",
+     "the external id given when the subscriber was made"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -108,6 +113,8 @@ static enum err_code run(const struct work_options *options, struct err *err)
     struct worker_options worker = {
         .database_url = options->database,
         .queue_url = options->queue,
+        .aws_role = options->aws_role,
+        .aws_external_id = options->aws_external_id,
         .spec_dir = options->spec_dir,
         .temp_dir = options->temp_dir,
         .threads = (int)options->threads,

@@ -22,12 +22,13 @@ struct notice {         /* one object to read */
 };
 
 struct queue_options {
-    bool once;               /* false: go on watching */
-    int64_t since_day_ms;    /* skip keys whose eventDay= lies before; 0 = none */
-    int64_t until_day_ms;    /* skip keys whose eventDay= lies at or after; 0 = none */
-    int64_t poll_ms;         /* how often a watched folder is scanned: 2000 unless set */
-    const char *temp_dir;    /* for fetched objects that do not fit in memory; "/tmp" unless set */
-    const atomic_bool *stop; /* ends waiting and fetching; NULL = none */
+    bool once;            /* false: go on watching */
+    int64_t since_day_ms; /* skip keys whose eventDay= lies before; 0 = none */
+    int64_t until_day_ms; /* skip keys whose eventDay= lies at or after; 0 = none */
+    int64_t poll_ms;      /* how often a watched folder is scanned: 2000 unless set */
+    const char *temp_dir; /* for fetched objects that do not fit in memory; "/tmp" unless set */
+    const char *aws_role, *aws_external_id; /* to assume for SQS and S3; NULL = none */
+    const atomic_bool *stop;                /* ends waiting and fetching; NULL = none */
 };
 
 /* "dir:PATH", "sqs:URL", "sqs:ARN" or the bare URL or ARN of an SQS queue. ERR_NOT_FOUND when there

@@ -351,7 +351,9 @@ enum err_code queue_sqs_open(const char *url_or_arn, const struct queue_options 
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&source->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    TRY(aws_open(&(struct aws_options){0}, &source->aws, err));
+    TRY(aws_open(
+        &(struct aws_options){.role = options->aws_role, .external_id = options->aws_external_id},
+        &source->aws, err));
     TRY(connect_queue(source, url_or_arn, err));
     if (pthread_create(&source->keeper, NULL, sqs_keeper_main, source) != 0)
         return err_set(err, ERR_INTERNAL, "starting the thread that keeps messages hidden");

@@ -17,7 +17,8 @@ enum { WORKER_THREADS_MAX = 32 };
 struct worker_options {
     const char *database_url;
     const char *queue_url;
-    const char *model_path;        /* NULL = the active model of the database */
+    const char *aws_role, *aws_external_id; /* for a queue of SQS; NULL = none */
+    const char *model_path;                 /* NULL = the active model of the database */
     const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */
     const char *spec_dir;          /* or NULL */
     const char *temp_dir;

@@ -82,12 +82,12 @@ class CredentialsTest(Lake):
     def setUp(self):
         Agent.asked, Agent.broken = [], 0
 
-    def work(self, status=0, **environment):
+    def work(self, *more, status=0, **environment):
         own = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nonexistent",
                "AWS_ENDPOINT_URL_STS": self.agent_url} | environment
         self.emulator.send(self.queue, subscriber_form(*self.objects[0]))
         _, err = self.run_program("work", "--queue", f"sqs:{self.queue}", "--scorer", "model:m.model", "--once",
-                                  "--database", "sqlite:keys.db", status=status, **own)
+                                  "--database", "sqlite:keys.db", *more, status=status, **own)
         self.assertNotIn(SECRET, err)
         self.assertNotIn(TOKEN, err)
         if status == 0:
@@ -134,6 +134,10 @@ class CredentialsTest(Lake):
         self.assertEqual(Agent.asked, [{
             "Action": ["AssumeRole"], "Version": ["2011-06-15"], "RoleArn": [ROLE], "RoleSessionName": ["pairwatch"],
             "DurationSeconds": ["3600"], "ExternalId": ["a b&c"]}])
+
+    def test_role_of_a_subscriber_in_another_account(self):
+        self.work("--aws-role", ROLE, "--aws-external-id", "given", AWS_ACCESS_KEY_ID="AKIDBASE", AWS_SECRET_ACCESS_KEY="base")
+        self.assertEqual([form["ExternalId"] for form in Agent.asked], [["given"]])
 
     def test_roles_that_cannot_be_had(self):
         source = "[profile base]\naws_access_key_id = AKIDBASE\naws_secret_access_key = base\n"
