@@ -49,8 +49,10 @@ export async function openPage(browser, { url, cookies = [], width = 1360, heigh
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** What axe finds, one line each. */
-export async function accessibility(page) {
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+/** What axe finds in the page, or in a part of it, one line each. */
+export async function accessibility(page, part) {
+  const axe = new AxeBuilder({ page }).withTags(RULES);
+  if (part) axe.include(part);
+  const { violations } = await axe.analyze();
   return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.target.join(' ')}: ${node.failureSummary.replaceAll('\n', ' ')}`));
 }
