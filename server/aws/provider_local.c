@@ -24,7 +24,6 @@ enum {
     TOKEN_FILE_BYTES_MAX = 64 * 1024,
     PROFILE_ARENA_BYTES_MAX = 4 * PROFILE_FILE_BYTES_MAX,
 };
-extern char **environ;
 
 static bool has(const char *text)
 {
@@ -34,9 +33,10 @@ static bool has(const char *text)
 static enum err_code check_keys(const char *id, const char *secret, const char *token,
                                 const char *what, struct err *err)
 {
-    if (!has(id) || !has(secret))
-        return err_set(err, ERR_UNAUTHORIZED, "%s has no %s", what,
-                       has(id) ? "secret access key" : "access key id");
+    if (id == NULL || id[0] == '\0')
+        return err_set(err, ERR_UNAUTHORIZED, "%s has no access key id", what);
+    if (secret == NULL || secret[0] == '\0')
+        return err_set(err, ERR_UNAUTHORIZED, "%s has no secret access key", what);
     if (strlen(id) > KEY_ID_BYTES_MAX || strlen(secret) > KEY_SECRET_BYTES_MAX ||
         (token != NULL && strlen(token) > KEY_TOKEN_BYTES_MAX) || strpbrk(id, " \r\n/,") != NULL ||
         (token != NULL && strpbrk(token, "\r\n") != NULL))

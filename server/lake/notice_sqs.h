@@ -56,4 +56,4 @@ struct sqs_source {
 void sqs_message_free(struct message *message);
 /* The keeper's thread: deletes and gives back what is settled, keeps the rest hidden; ends when the
  * queue closes and all is told. */
-void *sqs_keeper_main(void *source);
+void *sqs_keeper_main(void *argument);
