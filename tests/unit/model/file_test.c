@@ -1,7 +1,10 @@
 /* The model file: round trip, and everything that is not one is refused with the reason. */
 #include "kit.h"
 
+#include <math.h>
+
 #include "base/crypto.h"
+#include "base/str.h"
 #include "model/model_file.h"
 
 struct image {
@@ -134,17 +137,80 @@ TEST(a_flipped_bit_anywhere_is_refused)
     }
 }
 
+/* How much of it: PAIRWATCH_FUZZ=100 does a hundred times as much as the default. */
+static uint64_t fuzz_times(uint64_t few)
+{
+    const char *text = getenv("PAIRWATCH_FUZZ");
+    uint64_t factor = 1;
+
+    CHECK(text == NULL || (str_to_u64(text, &factor) && factor > 0 && factor <= 1000000));
+    return few * factor;
+}
+
+/* An address of either family, often near what the model knows. */
+static struct ip fuzz_ip(struct rng *rng)
+{
+    struct ip ip = kit_ip(rng, (unsigned)rng_below(rng, KIT_ENTITIES), rng_below(rng, 2) == 1);
+
+    for (uint64_t left = rng_below(rng, 4); left > 0; left--)
+        ip.bytes[rng_below(rng, 16)] = (uint8_t)rng_u64(rng);
+    return ip;
+}
+
+static void fuzz_pair(const struct kit *kit, const struct model *model, struct rng *rng)
+{
+    struct model_pair pair = {"", kit->names[rng_below(rng, KIT_ENTITIES)], fuzz_ip(rng)};
+    struct model_explanation explanation;
+    struct model_score score;
+    char entity[24] = "";
+
+    if (rng_below(rng, 4) == 0) { /* not UTF-8, not known */
+        for (uint64_t i = rng_below(rng, sizeof entity); i > 0; i--)
+            entity[i - 1] = (char)(1 + rng_below(rng, 255));
+        pair.entity = entity;
+    }
+    model_score_pairs(model, &pair, 1, &score);
+    if (rng_below(rng, 8) == 0)
+        model_explain(model, &pair, &explanation);
+}
+
+static bool is_strange(const struct model_score *score)
+{
+    return !isfinite(score->dot_product) || !isfinite(score->score);
+}
+
+TEST(fuzzed_pairs_are_scored)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    struct rng rng;
+
+    rng_init(&rng, 13);
+    for (uint64_t i = fuzz_times(10000); i > 0; i--) {
+        struct model_pair pair = {"", kit->names[rng_below(&rng, KIT_ENTITIES)], fuzz_ip(&rng)};
+        struct model_score score;
+
+        fuzz_pair(kit, model, &rng);
+        model_score_pairs(model, &pair, 1, &score);
+        CHECK(!is_strange(&score));
+    }
+}
+
 /* Whole by its digest and still nonsense: refused, or harmless to score with. */
 TEST(sealed_nonsense_does_no_harm)
 {
-    AUTO(kit_freep) struct kit *kit = kit_with_file();
-    AUTO(image_done) struct image image = image_read(kit->path);
-    uint8_t *intact = own_alloc(image.length);
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(image_done) struct image image = {0};
+    uint8_t *intact;
     struct rng rng;
 
+    kit->options.hyper.num_ip_encoder_layers = 2;
+    kit_write(kit);
+    image = image_read(kit->path);
+    intact = own_alloc(image.length);
     memcpy(intact, image.bytes, image.length);
     rng_init(&rng, 12);
-    for (int i = 0; i < 300; i++) {
+    for (uint64_t i = fuzz_times(300); i > 0; i--) {
         AUTO(model_freep) struct model *loaded = NULL;
         size_t limit = i % 2 == 0 ? 512 : image.length - SHA256_BYTES;
 
@@ -157,7 +223,7 @@ TEST(sealed_nonsense_does_no_harm)
             for (unsigned entity = 0; entity < KIT_ENTITIES; entity++) {
                 struct model_network networks[MODEL_NETWORKS_MAX];
 
-                (void)kit_score(loaded, "", kit->names[entity], "10.4.0.9");
+                fuzz_pair(kit, loaded, &rng);
                 (void)model_entity_networks(loaded, "", kit->names[entity], networks);
             }
     }
@@ -204,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_leaves_nothing),
         cmocka_unit_test(short_foreign_and_newer_files_are_refused),
         cmocka_unit_test(a_flipped_bit_anywhere_is_refused),
+        cmocka_unit_test(fuzzed_pairs_are_scored),
         cmocka_unit_test(sealed_nonsense_does_no_harm),
         cmocka_unit_test(parts_that_contradict_each_other_are_refused),
     };
