@@ -119,6 +119,22 @@ TEST(a_model_tells_what_it_was_made_of)
     CHECK(calibration.threshold <= (double)calibration.quantiles[1000]);
 }
 
+/* What calibrates is not the last entities by name. */
+TEST(pairs_without_times_are_held_out_at_random)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *model = NULL;
+    struct model_calibration calibration;
+    struct model_info info;
+
+    for (size_t i = 0; i < KIT_PAIRS; i++)
+        kit->pairs[i].time_ms = 0;
+    model = kit_model(kit);
+    model_info(model, &info);
+    CHECK_HAS(info.metrics_json, "\"held_out_unknown_entities\":0");
+    CHECK(model_calibration(model, "", &calibration) && calibration.sample_size > 200);
+}
+
 TEST(networks_are_by_use)
 {
     AUTO(kit_freep) struct kit *kit = kit_new();
@@ -224,6 +240,7 @@ int main(void)
         cmocka_unit_test(the_same_pairs_in_any_order_give_the_same_file),
         cmocka_unit_test(golden_scores),
         cmocka_unit_test(a_model_tells_what_it_was_made_of),
+        cmocka_unit_test(pairs_without_times_are_held_out_at_random),
         cmocka_unit_test(networks_are_by_use),
         cmocka_unit_test(specs_are_kept_apart),
         cmocka_unit_test(entities_may_share_vectors),
