@@ -33,6 +33,15 @@ static bool etag_ok(const char *etag)
            strspn(etag, "0123456789abcdefABCDEF-") == length;
 }
 
+/* It becomes part of a host name that signed requests go to. */
+static bool region_ok(const char *region)
+{
+    size_t length = strlen(region);
+
+    return length > 0 && length < AWS_REGION_BYTES &&
+           strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
 static enum err_code read_size(const struct json *node, uint64_t *ret, struct err *err)
 {
     const char *text = json_text_of(node);
@@ -68,12 +77,12 @@ static enum err_code read_object(const struct json *bucket, const struct json *o
         etag = unquoted(etag, arena);
     if (etag != NULL && !etag_ok(etag))
         return err_set(err, ERR_INVALID, "the notice has an etag that S3 does not give");
+    if (region != NULL && !region_ok(region))
+        return err_set(err, ERR_INVALID, "the notice names a region that AWS cannot have");
     *ret = (struct announced){.bucket = arena_strdup(arena, name),
                               .key = plain,
                               .etag = etag,
-                              .region = region != NULL && strlen(region) < AWS_REGION_BYTES
-                                            ? arena_strdup(arena, region)
-                                            : NULL,
+                              .region = arena_strdup(arena, region),
                               .in_lake = is_in_lake(plain)};
     return read_size(json_member(object, "size"), &ret->size_bytes, err);
 }

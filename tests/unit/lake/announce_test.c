@@ -110,6 +110,8 @@ TEST(what_is_no_notice)
         "{\"detail\":{\"bucket\":{\"name\":\"bucket\"},\"object\":{\"key\":\"a\",\"size\":-1}}}",
         "{\"detail\":{\"bucket\":{\"name\":\"bucket\"},\"object\":{\"key\":\"a\",\"etag\":"
         "\"x\\\"\"}}}",
+        "{\"region\":\"evil.example/#\"," DETAIL "}",
+        "{\"region\":\"\"," DETAIL "}",
         "{\"Records\":[{}]}",
         "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":"
         "\"bucket\"},"
