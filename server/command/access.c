@@ -1,6 +1,7 @@
 /* Users and tokens from the command line. */
 #include "command/access.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,17 @@ static void end_asking(int number)
     asking_ended_by = number;
 }
 
+/* Signals are blocked but while this waits: one that comes just before it ends it too. */
+static enum err_code read_typed(const sigset_t *unblocked, char ret[static ACCESS_PASSWORD_BYTES],
+                                struct err *err)
+{
+    struct pollfd typed = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    if (ppoll(&typed, 1, NULL, unblocked) > 0) /* a whole line: the terminal hands out no less */
+        return read_line(stdin, "standard input", ret, err);
+    return err_set(err, ERR_CANCELLED, "stopped while asking for a password");
+}
+
 /* Without echo. What ends the program ends the reading first, so that the terminal shows again what
  * is typed. */
 static enum err_code ask(char ret[static ACCESS_PASSWORD_BYTES], struct err *err)
@@ -58,18 +70,24 @@ static enum err_code ask(char ret[static ACCESS_PASSWORD_BYTES], struct err *err
     const struct sigaction end = {.sa_handler = end_asking}; /* no SA_RESTART: read() ends */
     struct sigaction before[ARRAY_LEN(SIGNALS)];
     struct termios shown, hidden;
+    sigset_t blocked, unblocked;
     enum err_code code;
 
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &shown) != 0)
         return read_line(stdin, "standard input", ret, err);
-    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
+        (void)sigaddset(&blocked, SIGNALS[i]);
         (void)sigaction(SIGNALS[i], &end, &before[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &unblocked);
     hidden = shown;
     hidden.c_lflag &= (tcflag_t)~ECHO;
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     (void)fprintf(stderr, "password: ");
-    code = read_line(stdin, "standard input", ret, err);
+    code = read_typed(&unblocked, ret, err);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    (void)pthread_sigmask(SIG_SETMASK, &unblocked, NULL);
     (void)fputc('\n', stderr);
     for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++)
         (void)sigaction(SIGNALS[i], &before[i], NULL);
