@@ -36,19 +36,21 @@ void *exchange_new(void *cls, const char *target, struct MHD_Connection *connect
     return x;
 }
 
-/* This thread's own context, made on first use; the key's destructor frees it with the thread. */
-static enum err_code enter_thread(struct exchange *x)
+/* This thread's own context, made on first use; the key's destructor frees it with the thread. What
+ * cannot be made now is tried again with the next request: a handler that needs it says so. */
+static void enter_thread(struct exchange *x)
 {
-    struct http_server *server = x->server;
-    void *context = pthread_getspecific(server->thread_contexts);
+    const struct http_options *options = &x->server->options;
+    void *context = pthread_getspecific(x->server->thread_contexts);
 
-    if (context == NULL && server->options.thread_context_new != NULL) {
-        context = server->options.thread_context_new(server->options.app);
-        if (context == NULL || pthread_setspecific(server->thread_contexts, context) != 0)
-            return err_set(&x->err, ERR_UNAVAILABLE, "the server cannot reach its database");
+    if (context == NULL && options->thread_context_new != NULL) {
+        context = options->thread_context_new(options->app);
+        if (context != NULL && pthread_setspecific(x->server->thread_contexts, context) != 0) {
+            options->thread_context_free(context);
+            context = NULL;
+        }
     }
     x->request.thread_context = context;
-    return ERR_NONE;
 }
 
 static enum err_code check_role(struct exchange *x)
@@ -114,7 +116,7 @@ static enum err_code read_head(struct exchange *x, const char *method, const cha
         return find_file(x);
     x->route = &options->routes[x->match.index];
     x->request.path_parameters = x->match.parameters;
-    TRY(enter_thread(x));
+    enter_thread(x);
     TRY(check_role(x));
     x->body_cap = (size_t)x->route->body_bytes_max;
     if (x->body_cap > 0)

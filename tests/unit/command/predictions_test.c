@@ -106,7 +106,7 @@ TEST(verbose_shows_both_vectors)
     ip += strlen(", \"ip_embedding\": [");
     entity += strlen("], \"entity_embedding\": [");
     for (size_t i = 0; i < model_dim(model); i++) {
-        double a, b;
+        double a = 0, b = 0;
 
         CHECK(sscanf(ip, "%lf", &a) == 1 && sscanf(entity, "%lf", &b) == 1);
         sum += a * b;
