@@ -127,7 +127,7 @@ static enum err_code read_drift(struct db *db, struct arena *arena, const struct
 
     TRY(rollup_range(db, &first_ms, &last_ms, err));
     until_ms = last_ms != FIELD_NULL_INT ? last_ms + HOUR_MS : clock_now_ms();
-    since_ms = until_ms - MODEL_DRIFT_MS;
+    since_ms = until_ms > MODEL_DRIFT_MS ? until_ms - MODEL_DRIFT_MS : 0;
     TRY(drift_list(db, arena, model, since_ms, until_ms, &drift, err));
     write_drift(w, &drift, since_ms, until_ms);
     return ERR_NONE;

@@ -31,6 +31,21 @@ static void cut(int64_t *first_ms, int64_t *last_ms)
         *first_ms = *last_ms - SPAN_MS_MAX;
 }
 
+/* An hour before 1970 or after 2099 has no text: the period is then the first or the last hour. */
+static void keep_in_range(int64_t *since_ms, int64_t *until_ms)
+{
+    if (*since_ms < TIME_MS_MIN) {
+        *since_ms = TIME_MS_MIN;
+        if (*until_ms < TIME_MS_MIN + HOUR_MS)
+            *until_ms = TIME_MS_MIN + HOUR_MS;
+    }
+    if (*until_ms > TIME_MS_MAX) {
+        *until_ms = TIME_MS_MAX;
+        if (*since_ms > TIME_MS_MAX - HOUR_MS)
+            *since_ms = TIME_MS_MAX - HOUR_MS;
+    }
+}
+
 enum err_code period_complete(struct db *db, int64_t *since_ms, int64_t *until_ms, struct err *err)
 {
     int64_t first_ms, last_ms;
@@ -49,5 +64,6 @@ enum err_code period_complete(struct db *db, int64_t *since_ms, int64_t *until_m
         *since_ms = first_ms < *until_ms ? first_ms : *until_ms - HOUR_MS;
     if (*until_ms <= *since_ms) /* all data lies before what was asked for */
         *until_ms = *since_ms + HOUR_MS;
+    keep_in_range(since_ms, until_ms);
     return ERR_NONE;
 }

@@ -52,6 +52,14 @@ class Charts(unittest.TestCase):
             value = self.get(f"timeseries?since=2026-11-20T00:00:00Z&until={until}T00:00:00Z")
             self.assertEqual(value["bucket"], bucket)
 
+    def test_the_edges_of_time(self):
+        first = self.get("timeseries?until=1970-01-01T00:00:00Z&bucket=hour")
+        self.assertEqual((first["since"], first["until"]),
+                         ("1970-01-01T00:00:00.000Z", "1970-01-01T01:00:00.000Z"))
+        last = self.get("timeseries?since=2099-12-31T23:59:59.999Z")
+        self.assertEqual(last["until"], "2099-12-31T23:59:59.999Z")
+        self.assertLess(last["since"], last["until"])
+
     def test_a_period_that_is_none(self):
         for path in ("timeseries?since=2026-11-20T00:00:00Z&until=2026-11-20T00:00:00Z",
                      "histogram?since=2026-11-21T00:00:00Z&until=2026-11-20T00:00:00Z",
