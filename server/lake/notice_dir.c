@@ -43,11 +43,13 @@ static void hand_out(struct folder *queue, struct arena *arena, struct notice *r
 {
     const struct found *found = &queue->scan.items[queue->next++];
 
-    ret->bucket = arena_strdup(arena, queue->folder);
-    ret->key = arena_strdup(arena, found->key);
-    ret->path = arena_printf(arena, "%s/%s", queue->folder, found->key);
-    ret->size_bytes = found->size_bytes;
-    ret->receipt = arena_memdup(arena, &found->print, sizeof found->print);
+    *ret = (struct notice){
+        .bucket = arena_strdup(arena, queue->folder),
+        .key = arena_strdup(arena, found->key),
+        .path = arena_printf(arena, "%s/%s", queue->folder, found->key),
+        .size_bytes = found->size_bytes,
+        .receipt = arena_memdup(arena, &found->print, sizeof found->print),
+    };
     seen_add(&queue->seen, found->print);
 }
 

@@ -29,7 +29,10 @@ static void receive(struct queue *queue, size_t max, int64_t wait_ms)
 {
     struct err err = {0};
 
+    memset(NOTICES, 0x20, sizeof NOTICES); /* whatever was there before */
     CHECK_OK(queue_receive(queue, max, wait_ms, &ARENA, NOTICES, &COUNT, &DRAINED, &err));
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK(NOTICES[i].etag == NULL && NOTICES[i].region == NULL);
 }
 
 static int set_up(void **state)
