@@ -22,7 +22,7 @@ enum err_code {
     ERR_RATE,                  /* too many attempts: 429 with Retry-After */
     ERR_TIMEOUT,               /* a deadline passed: 503 */
     ERR_UNAVAILABLE,           /* something needed is not installed or not configured: 503 */
-    ERR_IO,                    /* the operating system refused: 500 */
+    ERR_IO,                    /* the operating system refused, a disk perhaps: 503, try again */
     ERR_FULL,                  /* no space or read-only: 503 */
     ERR_CORRUPT,               /* stored or received data contradicts itself: 500 */
     ERR_INTERNAL,              /* a bug or a library's surprise: 500 */

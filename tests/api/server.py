@@ -116,6 +116,7 @@ class Server:
             self.database = f"{POSTGRES}?options=-csearch_path%3D{self.schema}"
             self.execute(f"CREATE SCHEMA {self.schema}")
         self.process = None
+        self.environment = None  # of the process, where it is not this one's
         self.password = "a long enough password"
         self.used_tokens = {}
 
@@ -163,6 +164,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=self.log,
             cwd=self.folder,
+            env=self.environment,
         )
         os.set_blocking(self.process.stdout.fileno(), False)
         self.printed = ""

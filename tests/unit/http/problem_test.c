@@ -45,7 +45,7 @@ TEST(codes_have_a_status)
         {ERR_TIMEOUT, 503, true},
         {ERR_UNAVAILABLE, 503, true},
         {ERR_FULL, 503, true},
-        {ERR_IO, 500, false},
+        {ERR_IO, 503, false},
         {ERR_CORRUPT, 500, false},
         {ERR_INTERNAL, 500, false},
         {ERR_USAGE, 500, false},
@@ -109,7 +109,7 @@ TEST(what_was_written_is_dropped)
     reply.status = 201;
     (void)err_set(&err, ERR_IO, "writing /var/lib/x: disk on fire");
     problem_write(&reply, &err, NULL, "00c0ffee");
-    CHECK(reply.status == 500 && reply.header_count == 1);
+    CHECK(reply.status == 503 && reply.header_count == 1);
     CHECK_STR(reply.headers[0].name, "Retry-After");
     CHECK(strstr(reply.body.text, "half") == NULL && strstr(reply.body.text, "fire") == NULL);
     CHECK_HAS(reply.body.text, "00c0ffee");

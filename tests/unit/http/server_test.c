@@ -124,7 +124,7 @@ TEST(failures_become_problems)
     live_start(&live);
     live_get(&live, "GET /api/fail/io", "", &io);
     live_wait_logged(&live, 1);
-    CHECK(io.status == 500);
+    CHECK(io.status == 503);
     CHECK(strstr(io.body, "secret") == NULL && strstr(io.head, "X-Half-Made") == NULL);
     CHECK_HAS(io.body, answer_header(&io, "X-Request-Id"));
     CHECK_STR(live.last_error, "reading /secret/place: it broke");
