@@ -70,10 +70,37 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     return ERR_NONE;
 }
 
-enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path, struct err *err)
+static bool is_asked_for(const struct pairs_input *input, const char *spec)
+{
+    for (const char *const *name = input->spec_names; name != NULL && *name != NULL; name++)
+        if (strcmp(*name, spec) == 0)
+            return true;
+    return input->spec_names == NULL || *spec == '\0';
+}
+
+static enum err_code add_row(struct pairs_input *input, const struct pairs_row *row,
+                             struct err *err)
+{
+    struct train_pair pair = {.spec = row->spec != NULL ? row->spec : "",
+                              .entity = row->entity,
+                              .ip = row->ip,
+                              .time_ms = row->time_ms,
+                              .count = row->count > 0 ? row->count : 1};
+
+    if (row->rejected)
+        input->rejected++;
+    if (row->rejected || row->label != 0 || !is_asked_for(input, pair.spec) ||
+        (row->time_ms != 0 && !is_wanted(input, row->time_ms)))
+        return ERR_NONE;
+    return add_pair(input, &pair, err);
+}
+
+/* path NULL: standard input. */
+static enum err_code add_rows(struct pairs_input *input, const char *path, enum pairs_format format,
+                              struct err *err)
 {
     const struct pairs_options reading = {
-        .format = PAIRS_CSV,
+        .format = format,
         .columns_max = input->bare ? PAIRS_COLUMNS_BARE : PAIRS_COLUMNS_ALL,
         .header = !input->bare,
         .tally = &input->tally,
@@ -84,17 +111,16 @@ enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path, s
 
     TRY(pairs_reader_open(&reader, path, &reading, err));
     for (;;) {
-        struct train_pair pair = {.spec = "", .count = 1};
-
         TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
             return ERR_NONE;
-        pair.entity = row.entity;
-        pair.ip = row.ip;
-        pair.time_ms = row.time_ms;
-        if (row.label == 0 && (row.time_ms == 0 || is_wanted(input, row.time_ms)))
-            TRY(add_pair(input, &pair, err));
+        TRY(add_row(input, &row, err));
     }
+}
+
+enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path, struct err *err)
+{
+    return add_rows(input, path, PAIRS_CSV, err);
 }
 
 static enum err_code open_lake(struct pairs_input *input, struct err *err)
@@ -191,17 +217,34 @@ static bool is_object(const char *path)
     return false;
 }
 
+/* Whether the first line is one of `pairwatch pairs`, or an instance of SageMaker's JSON Lines. */
+static bool is_lines(const char *path)
+{
+    const struct pairs_options reading = {.format = PAIRS_JSON_LINES};
+    AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
+    struct pairs_row row;
+    struct err unused = {0};
+    bool more = false;
+
+    return pairs_reader_open(&reader, path, &reading, &unused) == ERR_NONE &&
+           pairs_reader_next(&reader, &row, &more, &unused) == ERR_NONE && more;
+}
+
 enum err_code pairs_input_add(struct pairs_input *input, const char *path, struct err *err)
 {
     struct stat status;
     int64_t day_ms;
 
+    if (strcmp(path, "-") == 0)
+        return add_rows(input, NULL, PAIRS_DETECT, err);
     if (stat(path, &status) != 0)
         return err_errno(err, ERR_IO, "reading \"%s\"", path);
     if (S_ISDIR(status.st_mode))
         return add_folder(input, path, err);
     if (!is_object(path))
-        return pairs_input_add_csv(input, path, err);
+        return add_rows(input, path, PAIRS_CSV, err);
+    if (is_lines(path))
+        return add_rows(input, path, PAIRS_JSON_LINES, err);
     if (scan_event_day(path, &day_ms) && !is_wanted(input, day_ms))
         return ERR_NONE;
     if (add_object(input, path, err) != ERR_NONE)

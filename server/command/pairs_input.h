@@ -1,6 +1,6 @@
 #pragma once
-/* Training pairs from CSV files, objects of the lake (Parquet, OCSF JSON) and folders of them. One
- * thread. */
+/* Training pairs from CSV files, lines of `pairwatch pairs`, objects of the lake (Parquet, OCSF
+ * JSON) and folders of them. One thread. */
 #include "base/arena.h"
 #include "command/pairs_reader.h"
 #include "model/train.h"
@@ -33,7 +33,7 @@ NODISCARD enum err_code pairs_input_add_store(struct pairs_input *input, const c
 /* Whatever the file's first bytes. ERR_INVALID with file, line and column. */
 NODISCARD enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path,
                                             struct err *err);
-/* ERR_INVALID with file, line and column, or what is wrong with an object; in a folder an object
- * that cannot be read is told on stderr and passed over. */
+/* path "-": rows from standard input. ERR_INVALID with file, line and column, or what is wrong with
+ * an object; in a folder an object that cannot be read is told on stderr and passed over. */
 NODISCARD enum err_code pairs_input_add(struct pairs_input *input, const char *path,
                                         struct err *err);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -35,6 +36,36 @@ static bool read_pair(const struct json *entity, const struct json *address, str
            pairs_address_read(text, &ret->ip, ret_fault);
 }
 
+/* A member of a line of `pairwatch pairs`; absent or null is fine. */
+static bool read_time(const struct json *node, struct pairs_row *ret, struct pairs_fault *ret_fault)
+{
+    const char *text = json_text_of(node);
+
+    if (node == NULL || json_type(node) == JSON_NULL)
+        return true;
+    if (text == NULL || !time_parse(text, &ret->time_ms) || ret->time_ms < 0)
+        return pairs_fault_set(ret_fault, PAIRS_TIME, 0, "the time must be a text of RFC 3339");
+    return true;
+}
+
+static bool read_line(const struct json *root, struct pairs_row *ret, struct pairs_fault *ret_fault)
+{
+    const struct json *count = json_member(root, "count"), *spec = json_member(root, "spec"),
+                      *rejected = json_member(root, "rejected");
+    int64_t times = 1;
+
+    if (count != NULL && (!json_int_of(count, &times) || times < 1))
+        return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "the count must be a whole number from 1");
+    if (spec != NULL && json_text_of(spec) == NULL)
+        return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "the spec must be a text");
+    if (rejected != NULL && !json_bool_of(rejected, &ret->rejected))
+        return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "rejected must be true or false");
+    ret->count = (uint64_t)times;
+    ret->spec = json_text_of(spec);
+    return read_time(json_member(root, "time"), ret, ret_fault) &&
+           read_pair(json_member(root, "entity"), json_member(root, "ip"), ret, ret_fault);
+}
+
 bool pairs_json_parse(const char *text, size_t length, struct pairs_row *ret,
                       struct json_doc **ret_doc, struct pairs_fault *ret_fault)
 {
@@ -46,7 +77,7 @@ bool pairs_json_parse(const char *text, size_t length, struct pairs_row *ret,
         return pairs_fault_set(ret_fault, PAIRS_FORM, 0, err.text);
     root = json_root(*ret_doc);
     if (json_member(root, "entity") != NULL && json_member(root, "ip") != NULL)
-        return read_pair(json_member(root, "entity"), json_member(root, "ip"), ret, ret_fault);
+        return read_line(root, ret, ret_fault);
     values = values_of(root);
     if (json_type(values) != JSON_ARRAY || json_count(values) != 2)
         return pairs_fault_set(ret_fault, PAIRS_COLUMNS, 0,

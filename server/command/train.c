@@ -97,8 +97,9 @@ const struct conf_command COMMAND_TRAIN = {
     .positional = "PATH…",
     .settings = SETTINGS,
     .more =
-        "A PATH is a CSV file (entity,ip[,time[,label]]), an object (Parquet or OCSF JSON), or "
-        "a\nfolder of objects. CSV rows labelled 1 or -1 are left out, refused traffic too.\n"
+        "A PATH is a CSV file (entity,ip[,time[,label]]), lines of `pairwatch pairs`, an object "
+        "(Parquet\nor OCSF JSON), a folder of objects, or - for CSV or lines from standard input. "
+        "CSV rows labelled\n1 or -1 are left out, refused traffic too.\n"
         "With --database a finding is learned only when a person judged it, and it alone, to be "
         "fine;\na true positive never, and it is forgotten where --base has learned it.\n",
 };

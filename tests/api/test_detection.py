@@ -1,0 +1,61 @@
+"""Commands that learn and judge, from files of their own: no server runs."""
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from server import BINARY
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pairwatch-detection-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def run_program(self, *arguments, code=0, **more):
+        done = subprocess.run([str(BINARY), *map(str, arguments)], capture_output=True, text=True,
+                              timeout=300, cwd=self.folder, **more)
+        if "libduckdb" in done.stderr and done.returncode != 0:
+            self.skipTest("libduckdb is not installed here")
+        self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr[-2000:]}")
+        return done
+
+
+class Lines(Program):
+    def test_the_lines_of_pairs_are_learned_as_the_objects_are(self):
+        specs = ("--spec", "vpc-egress", "--spec", "cloudtrail-principal")
+        self.run_program("simulate", "--entities", 20, "--days", 3, "--seed", 3, "--out", "lake")
+        lines = self.run_program("pairs", *specs, "lake").stdout
+        (self.folder / "pairs.ndjson").write_text(lines)
+        self.run_program("train", "--out", "objects.model", *specs, "lake")
+        self.run_program("train", "--out", "file.model", "pairs.ndjson")
+        self.run_program("train", "--out", "pipe.model", "-", input=lines)
+        objects = (self.folder / "objects.model").read_bytes()
+        self.assertEqual((self.folder / "file.model").read_bytes(), objects)
+        self.assertEqual((self.folder / "pipe.model").read_bytes(), objects)
+        self.run_program("train", "--out", "one.model", "--spec", "cloudtrail-principal", "pairs.ndjson")
+        self.run_program("train", "--out", "none.model", "--spec", "other", "pairs.ndjson", code=1)
+
+    def test_refused_traffic_among_them_is_not_learned(self):
+        line = {"time": "2026-01-01T00:00:00.000Z", "spec": "vpc-egress", "entity": "i-1",
+                "ip": "192.0.2.1", "count": 3}
+        refused = {**line, "ip": "203.0.113.9", "rejected": True}
+        text = "".join(json.dumps(item) + "\n" for item in (line, refused))
+        done = self.run_program("train", "--out", "a.model", "-", input=text)
+        self.assertIn("pairs 1, entities 1", done.stdout)
+
+    def test_a_bad_line_is_told_with_its_place(self):
+        good = '{"entity":"i-1","ip":"192.0.2.1"}\n'
+        for bad, what in (('{"entity":"i-1","ip":"192.0.2.1","count":0}', "count"),
+                          ('{"entity":"i-1","ip":"192.0.2.1","time":"noon"}', "time"),
+                          ('{"entity":"i-1","ip":"192.0.2.1","spec":7}', "spec"),
+                          ('{"entity":"i-1","ip":"192.0.2.1","rejected":1}', "rejected")):
+            done = self.run_program("train", "--out", "a.model", "-", input=good + bad, code=1)
+            self.assertIn("stdin:2:1: ", done.stderr)
+            self.assertIn(what, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
