@@ -7,6 +7,7 @@
 
 #include "api/names.h"
 #include "api/rules.h"
+#include "api/score_object.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/field.h"
@@ -16,9 +17,10 @@
 
 enum {
     POINTER_BYTES = 64,
-    /* A row has at most 11 members. The tree of a body is built only when it stays below this:
-     * about 64 bytes a node, so 100 MB. */
-    BODY_NODES_MAX = SCORES_ROWS_MAX * 12 + 100,
+    /* A row has at most 13 members, and explanations are for NDJSON when there are many. The tree
+     * of a body is built only when it stays below this: about 64 bytes a node, so 100 MB. */
+    BODY_NODES_MAX = SCORES_ROWS_MAX * 14 + 100,
+    KNOWN_BITS_MAX = 128,
     ACCOUNT_BYTES_MAX = 64,
 };
 #define COUNT_MAX 1e12
@@ -37,6 +39,9 @@ static const struct json_rule ROW_RULES[] = {
     ROW(spec, "spec", FIELD_TEXT, .length_max = SPEC_NAME_LENGTH_MAX),
     ROW(account, "account", FIELD_TEXT, .length_max = ACCOUNT_BYTES_MAX),
     ROW(region, "region", FIELD_TEXT, .length_max = ACCOUNT_BYTES_MAX),
+    ROW(entity_known, "entity_known", FIELD_BOOL, .flags = 0),
+    ROW(known_bits, "known_bits", FIELD_INT, .min = -1, .max = KNOWN_BITS_MAX),
+    ROW(explanation_node, "explanation", FIELD_JSON, .flags = 0),
     RULE_END,
 };
 
@@ -107,7 +112,21 @@ static void check_row(struct score_row *row, const struct score_body *body, cons
         fault_at(faults, pointer, "last_time", "is before time");
 }
 
-void score_row_read(const struct json *node, const struct score_body *body, struct arena *arena,
+static void read_explanation(struct score_row *row, struct score_body *body, struct arena *arena,
+                             const char *pointer, struct json_faults *faults)
+{
+    if (row->explanation_node == NULL)
+        return;
+    if (body->explanation_bytes > SCORES_EXPLANATIONS_BYTES_MAX) {
+        fault_at(faults, pointer, "explanation", "is one too many: together they are too long");
+        return;
+    }
+    row->explanation = score_explanation_read(row->explanation_node, arena, pointer, faults);
+    body->explanation_bytes += row->explanation != NULL ? strlen(row->explanation) : 0;
+    row->explanation_node = NULL;
+}
+
+void score_row_read(const struct json *node, struct score_body *body, struct arena *arena,
                     const char *pointer, struct json_faults *faults, struct score_row *ret)
 {
     size_t before = faults->total;
@@ -120,12 +139,15 @@ void score_row_read(const struct json *node, const struct score_body *body, stru
         .percentile = NAN,
         .account = "",
         .region = "",
+        .entity_known = true,
+        .known_bits = -1,
     };
     json_read_object(node, ROW_RULES, ret, arena, pointer, faults);
     if (json_type(node) == JSON_OBJECT)
         check_members(node, body, pointer, faults);
     if (faults->total == before) /* what was not read cannot be judged */
         check_row(ret, body, pointer, faults);
+    read_explanation(ret, body, arena, pointer, faults);
 }
 
 void score_body_check(const struct score_body *body, const char *prefix, struct json_faults *faults)
@@ -254,8 +276,13 @@ static void read_sagemaker(const struct batch_members *batch, struct arena *aren
     for (size_t i = 0; i < rows; i++, row = json_next(row), prediction = json_next(prediction)) {
         struct score_row *to = &body->rows[i];
 
-        *to = (struct score_row){
-            .spec = body->spec, .count = 1, .percentile = NAN, .account = "", .region = ""};
+        *to = (struct score_row){.spec = body->spec,
+                                 .count = 1,
+                                 .percentile = NAN,
+                                 .account = "",
+                                 .region = "",
+                                 .entity_known = true,
+                                 .known_bits = -1};
         read_cells(row, body, i, arena, faults, to);
         read_prediction(prediction, i, faults, to);
         to->last_ms = to->time_ms;

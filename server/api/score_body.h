@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct arena;
+struct ingest_object;
 struct json_faults;
 struct json;
 struct request;
@@ -17,8 +18,10 @@ enum {
     SCORES_ENTITY_BYTES_MAX = 2048,
     SCORES_DETECTOR_BYTES_MAX = 64,
     SCORES_LINE_BYTES_MAX = 64 * 1024,
-    /* Strings are no longer than the body (32 MiB), each with up to 16 bytes of padding; rows. */
-    SCORES_ARENA_BYTES_MAX = 160 * 1024 * 1024,
+    SCORES_EXPLANATIONS_BYTES_MAX = 32 * 1024 * 1024, /* of a body, together */
+    /* Strings are no longer than the body (32 MiB), each with up to 16 bytes of padding;
+     * explanations; rows. */
+    SCORES_ARENA_BYTES_MAX = 208 * 1024 * 1024,
 };
 
 struct score_row {
@@ -29,6 +32,9 @@ struct score_row {
     double score;       /* finite; higher = more unusual */
     double dot_product; /* as given, or NAN */
     double percentile;  /* NAN = not given */
+    int64_t entity_known, known_bits;
+    const char *explanation;             /* JSON text, NULL = none */
+    const struct json *explanation_node; /* while the row is read */
 };
 
 struct score_body {
@@ -37,13 +43,15 @@ struct score_body {
     int64_t time_ms;                     /* for rows without; FIELD_NULL_INT = not given */
     struct score_row *rows;
     size_t count;
+    size_t explanation_bytes;
+    struct ingest_object *object; /* that the scores come from; NULL = not said */
 };
 
 NODISCARD enum err_code score_body_read(struct request *req, struct arena *arena,
                                         struct score_body *ret, struct err *err);
 
 /* For the three readers. One row's object; the batch's members. */
-void score_row_read(const struct json *node, const struct score_body *body, struct arena *arena,
+void score_row_read(const struct json *node, struct score_body *body, struct arena *arena,
                     const char *pointer, struct json_faults *faults, struct score_row *ret);
 void score_body_check(const struct score_body *body, const char *prefix,
                       struct json_faults *faults);

@@ -5,12 +5,15 @@
 
 #include "api/names.h"
 #include "api/score_body.h"
+#include "api/score_object.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "http/request.h"
+#include "store/ingest.h"
 
 enum { LINE_POINTER_BYTES = 32, ROWS_FIRST = 64 };
+#define OBJECT_POINTER "/0/object"
 
 /* Rows double in the arena, so together they take at most twice the largest. */
 struct rows {
@@ -33,8 +36,21 @@ static struct score_row *rows_add(struct rows *rows)
     return &rows->items[rows->count++];
 }
 
-static void read_line(const char *line, size_t length, size_t index, const struct score_body *body,
-                      struct arena *arena, struct json_faults *faults, struct score_row *ret)
+/* The first line may say which object the scores come from. */
+static bool read_object(const struct json *root, struct arena *arena, struct json_faults *faults,
+                        struct score_body *body)
+{
+    const struct json *node = json_member(root, "object");
+
+    if (node == NULL || json_count(root) != 1)
+        return false;
+    body->object = ARENA_NEW(arena, struct ingest_object);
+    score_object_read(node, arena, OBJECT_POINTER, faults, body->object);
+    return true;
+}
+
+static void read_line(const char *line, size_t length, size_t index, struct score_body *body,
+                      struct rows *rows, struct json_faults *faults)
 {
     AUTO(json_doc_freep) struct json_doc *doc = NULL;
     char pointer[LINE_POINTER_BYTES];
@@ -45,8 +61,8 @@ static void read_line(const char *line, size_t length, size_t index, const struc
         json_fault(faults, pointer, "is longer than %d bytes", SCORES_LINE_BYTES_MAX);
     else if (json_parse(line, length, &doc, &err) != ERR_NONE)
         json_fault_syntax(faults, pointer, line, length, &err);
-    else
-        score_row_read(json_root(doc), body, arena, pointer, faults, ret);
+    else if (index > 0 || !read_object(json_root(doc), rows->arena, faults, body))
+        score_row_read(json_root(doc), body, rows->arena, pointer, faults, rows_add(rows));
 }
 
 static bool is_blank(const char *line, size_t length)
@@ -71,14 +87,16 @@ static enum err_code read_lines(struct request *req, struct arena *arena, struct
             if (rows.count == SCORES_ROWS_MAX)
                 return err_set(err, ERR_TOO_LARGE, "the body holds more than %d rows",
                                SCORES_ROWS_MAX);
-            read_line(at, length, index, body, arena, &req->faults, rows_add(&rows));
+            read_line(at, length, index, body, &rows, &req->faults);
         }
         at = newline != NULL ? newline + 1 : end;
     }
     body->rows = rows.items;
     body->count = rows.count;
-    if (rows.count == 0)
+    if (rows.count == 0 && body->object == NULL)
         json_fault(&req->faults, "", "holds no score");
+    if (body->object != NULL)
+        score_object_check(body->object, rows.count, OBJECT_POINTER, &req->faults);
     return ERR_NONE;
 }
 

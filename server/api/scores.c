@@ -127,7 +127,7 @@ static struct model_register_job new_specs(const struct request *req, const stru
 static struct scored_pair *make_pairs(struct arena *arena, const struct score_body *body,
                                       const struct specs *specs)
 {
-    struct scored_pair *pairs = ARENA_ARRAY(arena, struct scored_pair, body->count);
+    struct scored_pair *pairs = ARENA_ARRAY(arena, struct scored_pair, body->count + 1);
 
     for (size_t i = 0; i < body->count; i++) {
         const struct score_row *row = &body->rows[i];
@@ -144,10 +144,11 @@ static struct scored_pair *make_pairs(struct arena *arena, const struct score_bo
             .score = row->score,
             .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
             .flagged = row->score > spec->threshold,
-            .entity_known = true, /* nothing is known of it, so nothing is claimed */
-            .known_bits = -1,
+            .entity_known = row->entity_known != 0,
+            .known_bits = (int)row->known_bits,
             .account = row->account,
             .region = row->region,
+            .explanation_json = row->explanation,
         };
     }
     return pairs;
@@ -218,6 +219,7 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
         str_equal(req->content_type, "application/x-ndjson") ? "?threshold" : "/threshold";
     struct specs *specs = ARENA_NEW(arena, struct specs);
     struct ingest_batch batch = {
+        .object = body->object,
         .model_id = body->model,
         .origin = req->actor,
         .idempotency_key = key,

@@ -3,6 +3,7 @@
 #include "store/ingest.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 
 /* For each pair two index entries of 40 bytes; for each finding some kilobytes at a time. */
 #define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
-enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512 };
+enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512, PROGRESS_BYTES = 80 };
 enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
 /* Of the entity's nearest address: a shorter prefix in common is a network it has not used. */
 enum { NETWORK_BITS_V4 = 16, NETWORK_BITS_V6 = 32 };
@@ -34,7 +35,8 @@ struct ingest {
     struct ingest_result *result;
     struct entry *entries;
     int64_t model_id, now_ms;
-    int64_t object_id; /* FIELD_NULL_INT for a POST */
+    int64_t object_id; /* FIELD_NULL_INT without an object */
+    uint64_t end;      /* how many of the object's pairs are stored with this batch */
 };
 
 enum err_code ingest_object_done(struct db *db, const char *bucket, const char *key,
@@ -217,14 +219,18 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
 static enum err_code store_object(struct ingest *in, struct err *err)
 {
     const struct ingest_object *o = in->batch->object;
+    uint64_t scored = o->error != NULL ? 0 : o->more ? in->end : o->scored;
+    char progress[PROGRESS_BYTES];
 
-    return db_int(in->db, SQL_OBJECT_PUT,
-                  PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag),
-                         P_INT((int64_t)o->size_bytes), P_INT((int64_t)o->rows),
-                         P_INT((int64_t)o->pairs), P_INT((int64_t)o->scored),
-                         P_TEXT(o->unscored_json), P_TEXT(o->error_code), P_TEXT(o->error),
-                         P_INT(in->now_ms)),
-                  &in->object_id, err);
+    (void)snprintf(progress, sizeof progress, "%" PRIu64 " of %" PRIu64 " scored pairs are stored",
+                   scored, o->scored);
+    return db_int(
+        in->db, SQL_OBJECT_PUT,
+        PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag), P_INT((int64_t)o->size_bytes),
+               P_INT((int64_t)o->rows), P_INT((int64_t)o->pairs), P_INT((int64_t)scored),
+               P_TEXT(o->unscored_json), P_TEXT(o->more ? "incomplete" : o->error_code),
+               P_TEXT(o->more ? progress : o->error), P_INT(in->now_ms), P_INT(o->offset == 0)),
+        &in->object_id, err);
 }
 
 static enum err_code store_all(struct ingest *in, struct err *err)
@@ -318,13 +324,40 @@ static enum err_code remember(struct ingest *in, struct err *err)
                    NULL, err);
 }
 
+/* Leaves out the pairs that an earlier delivery of the object brought before it broke off. *ret:
+ * nothing is left of the batch. */
+static enum err_code skip_stored(struct db *db, struct ingest_batch *batch, bool *ret,
+                                 struct err *err)
+{
+    const struct ingest_object *o = batch->object;
+    int64_t stored = 0;
+    uint64_t skip;
+    enum err_code code =
+        db_int(db, SQL_OBJECT_PAIRS_STORED,
+               PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag)), &stored, err);
+
+    if (code != ERR_NONE && code != ERR_NOT_FOUND)
+        return code;
+    if ((uint64_t)stored < o->offset)
+        return err_set(err, ERR_CONFLICT,
+                       "the object goes on at pair %" PRIu64 ", and only %" PRId64 " are stored",
+                       o->offset, stored);
+    skip = (uint64_t)stored - o->offset;
+    skip = skip < batch->count ? skip : batch->count;
+    batch->pairs += skip;
+    batch->count -= skip;
+    *ret = o->more && batch->count == 0;
+    return ERR_NONE;
+}
+
 enum err_code ingest_job(struct db *db, void *job_, struct err *err)
 {
     struct ingest_job *job = job_;
-    const struct ingest_batch *batch = job->batch;
+    struct ingest_batch rest = *job->batch, *batch = &rest;
     struct ingest in = {
         .db = db,
         .batch = batch,
+        .end = batch->object != NULL ? batch->object->offset + batch->count : 0,
         .result = &job->result,
         .now_ms = clock_now_ms(),
         .object_id = FIELD_NULL_INT,
@@ -336,6 +369,8 @@ enum err_code ingest_job(struct db *db, void *job_, struct err *err)
                                &job->result.repeated, err));
     if (batch->idempotency_key != NULL)
         TRY(recall(&in, err));
+    if (!job->result.repeated && batch->object != NULL && batch->object->error == NULL)
+        TRY(skip_stored(db, batch, &job->result.repeated, err));
     if (job->result.repeated)
         return ERR_NONE;
     TRY(store_all(&in, err));

@@ -33,6 +33,12 @@ struct ingest_object { /* ledger entry */
     uint64_t rows, pairs, scored;
     const char *unscored_json;      /* {"no_entity": 3, …} */
     const char *error_code, *error; /* NULL when it went well */
+    /* Of an object that comes in several batches, in order: which of its scored pairs the batch
+     * begins with, and whether another batch follows. Until the last one is stored the ledger says
+     * how many pairs are, and an object that comes again from its start adds only what is missing.
+     */
+    uint64_t offset;
+    bool more;
 };
 
 struct ingest_batch {
@@ -53,7 +59,8 @@ struct ingest_result {
     uint64_t findings_new, findings_updated;
 };
 /* A writer_job: run it with writer_run(writer, ingest_job, &job). Re-running a failed object is
- * allowed: a failed ledger entry is replaced by the outcome of the new try. */
+ * allowed: a failed ledger entry is replaced by the outcome of the new try. ERR_CONFLICT: another
+ * body under the same key; a batch that continues an object whose earlier pairs are not here. */
 struct ingest_job {
     const struct ingest_batch *batch;
     struct ingest_result result;

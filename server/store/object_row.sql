@@ -13,6 +13,9 @@ SELECT COUNT(*) FILTER (WHERE error_code IS NULL) AS stored,
 -- name: OBJECT_DONE
 SELECT id FROM object WHERE bucket = $1 AND key = $2 AND etag = $3 AND error_code IS NULL;
 
+-- name: OBJECT_PAIRS_STORED
+SELECT scored FROM object WHERE bucket = $1 AND key = $2 AND etag = $3;
+
 -- name: OBJECT_PUT
 -- mode: write
 INSERT INTO object (bucket, key, etag, size_bytes, rows, pairs, scored, unscored, error_code,
@@ -20,8 +23,10 @@ INSERT INTO object (bucket, key, etag, size_bytes, rows, pairs, scored, unscored
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11)
 ON CONFLICT (bucket, key, etag) DO UPDATE
    SET size_bytes = excluded.size_bytes, rows = excluded.rows, pairs = excluded.pairs,
-       scored = excluded.scored, unscored = excluded.unscored, error_code = excluded.error_code,
-       error = excluded.error, attempts = object.attempts + 1, finished_ms = excluded.finished_ms
+       scored = CASE WHEN excluded.error_code IS NULL OR excluded.scored > object.scored
+                     THEN excluded.scored ELSE object.scored END,
+       unscored = excluded.unscored, error_code = excluded.error_code, error = excluded.error,
+       attempts = object.attempts + $12, finished_ms = excluded.finished_ms
 RETURNING id;
 
 -- name: REQUEST_GET

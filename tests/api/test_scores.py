@@ -119,6 +119,91 @@ class Scores(unittest.TestCase):
         ).value
         self.assertEqual((value["observations"], value["findings_new"]), (3, 3))
 
+    def lines_of(self, thing, *rows, status=200, **headers):
+        body = "\n".join(json.dumps(line) for line in ([{"object": thing}] if thing else []) + list(rows))
+        reply = self.ingest.post(PATH + "?model=outside-1&spec=vpc-egress&threshold=0.5", body=body.encode(),
+                                 type="application/x-ndjson", headers=headers)
+        self.assertEqual(reply.status, status, reply.body)
+        return reply.value
+
+    def ledger(self, key):
+        found = [o for o in self.read.get("/api/v1/objects?limit=500").value["objects"] if o["key"] == key]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def test_an_object_is_stored_once_whoever_sends_it(self):
+        thing = {"bucket": "lake", "key": "aws/once.parquet", "etag": "e1", "size_bytes": 9, "rows": 30, "pairs": 4,
+                 "scored": 3, "unscored": {"no_ip": 26}}
+        rows = [score(f"i-object{n}", score=0.9, entity_known=n > 0, known_bits=8 * n) for n in range(3)]
+        first = self.lines_of(thing, *rows, **{"Idempotency-Key": "one"})
+        self.assertEqual((first["observations"], first["findings_new"], first["repeated"]), (3, 3, False))
+        for key in ("one", "two"):
+            again = self.lines_of(thing, *rows, **{"Idempotency-Key": key})
+            self.assertTrue(again["repeated"])
+        told = self.ledger("aws/once.parquet")
+        self.assertEqual({k: told[k] for k in ("rows", "pairs", "scored", "unscored", "error", "attempts")},
+                         {"rows": 30, "pairs": 4, "scored": 3, "unscored": {"no_ip": 26}, "error": None, "attempts": 1})
+        (found,) = self.read.get("/api/v1/findings?entity=i-object0").value["findings"]
+        self.assertFalse(found["entity_known"])
+        self.assertEqual(found["sightings"], 1)
+
+    def test_an_object_in_parts(self):
+        thing = {"bucket": "lake", "key": "aws/parts.parquet", "etag": "e1", "size_bytes": 9, "rows": 3, "pairs": 3,
+                 "scored": 3}
+        rows = [score("i-parts", ip=f"192.0.2.{n}", score=0.9) for n in range(3)]
+        self.lines_of(thing, *rows[:2])
+        self.assertEqual(self.ledger("aws/parts.parquet")["error_code"], "incomplete")
+        self.lines_of({**thing, "key": "aws/other.parquet", "offset": 2}, rows[2], status=409)
+        self.assertTrue(self.lines_of(thing, *rows[:2])["repeated"])
+        self.assertEqual(self.lines_of({**thing, "offset": 2}, rows[2])["observations"], 1)
+        self.assertIsNone(self.ledger("aws/parts.parquet")["error"])
+        self.assertEqual(len(self.read.get("/api/v1/findings?entity=i-parts").value["findings"]), 3)
+
+    def test_an_object_that_failed_and_one_without_pairs(self):
+        thing = {"bucket": "lake", "key": "aws/failed.parquet", "etag": "e1", "size_bytes": 9}
+        self.lines_of({**thing, "error": {"code": "corrupt", "detail": "the file is cut short"}})
+        told = self.ledger("aws/failed.parquet")
+        self.assertEqual((told["error_code"], told["error"]), ("corrupt", "the file is cut short"))
+        self.lines_of({**thing, "rows": 7, "error": None})
+        self.assertEqual((self.ledger("aws/failed.parquet")["error"], told["rows"]), (None, 0))
+
+    def test_faults_of_an_object(self):
+        good = {"bucket": "lake", "key": "aws/x.parquet", "etag": "e1", "size_bytes": 9, "scored": 1}
+        row = score("i-object-fault")
+        for change, pointer in (
+            ({"bucket": None}, "/bucket"), ({"key": "x" * 1025}, "/key"), ({"key": "a\nb"}, "/key"),
+            ({"etag": 5}, "/etag"), ({"size_bytes": -1}, "/size_bytes"), ({"scored": 0}, ""), ({"offset": 1}, ""),
+            ({"unscored": []}, "/unscored"), ({"unscored": {"A b": 1}}, "/unscored"), ({"unscored": {"a": -1}}, "/unscored"),
+            ({"error": {"code": "corrupt"}}, "/error/detail"), ({"error": {"code": "A", "detail": "x"}}, "/error"),
+            ({"error": {"code": "corrupt", "detail": "x"}}, ""), ({"surprise": 1}, "/surprise"),
+        ):
+            with self.subTest(change=str(change)[:60]):
+                before = self.seq()
+                value = self.lines_of(changed(good, change), row, status=422)
+                self.assertIn("/0/object" + pointer, [e["pointer"] for e in value["errors"]])
+                self.assertEqual(self.seq(), before)
+        value = self.lines_of(None, row, {"object": good}, status=422)
+        self.assertIn("/1/object", [e["pointer"] for e in value["errors"]])
+
+    def test_an_explanation_is_kept_and_its_faults_are_told(self):
+        good = {"opinion": "stranger", "known_bits": 8, "bearers": 0, "neighbours": 2,
+                "nearest": {"ip": "192.0.2.9", "last_seen": "2026-11-01T00:00:00.000Z"},
+                "opinions": [{"name": "stranger", "score": 7.25, "percentile": None, "flagged": True}],
+                "levels": [{"prefix": "192.0.0.0/8", "entity": -1.5, "others": 0.1, "ip_insights": 0}],
+                "networks": [{"network": "10.0.0.0/16", "observations": 12, "share": 1}]}
+        self.stored(value=batch(score("i-why", score=0.9, explanation=good)))
+        (found,) = self.read.get("/api/v1/findings?entity=i-why").value["findings"]
+        self.assertEqual(self.read.get(f"/api/v1/findings/{found['id']}").value["explanation"], good)
+        for change, pointer in (
+            ({"opinion": "x"}, "/opinion"), ({"bearers": -1}, "/bearers"), ({"nearest": {}}, "/nearest/ip"),
+            ({"opinions": None}, "/opinions"), ({"opinions": {}}, "/opinions"), ({"levels": [7]}, "/levels/0"),
+            ({"levels": [{**good["levels"][0], "prefix": "<b>"}]}, "/levels/0"),
+            ({"networks": good["networks"] * 65}, "/networks"), ({"extra": "x" * 9}, "/extra"),
+        ):
+            with self.subTest(change=str(change)[:60]):
+                row = score("i-why-not", score=0.9, explanation=changed(good, change))
+                self.refused(422, "/scores/0/explanation" + pointer, value=batch(row))
+
     def test_a_fault_of_a_line_points_to_it(self):
         lines = [json.dumps(score("i-ok")), "{", json.dumps(score("i-bad", ip="x")), "[]"]
         before = self.seq()

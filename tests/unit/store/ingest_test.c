@@ -246,6 +246,65 @@ TEST(a_failed_object_is_recorded_and_may_succeed_later)
     CHECK_STR(page.items[0].unscored, "{\"no_entity\":8}");
 }
 
+static struct ingest_result ingest_part(struct ingest_object object, uint64_t offset, bool more,
+                                        const struct scored_pair *pairs, size_t count)
+{
+    object.offset = offset;
+    object.more = more;
+    object.scored = 4;
+    return ingest_object(&object, pairs, count);
+}
+
+TEST(an_object_in_parts_that_breaks_off_goes_on_where_it_was)
+{
+    struct ingest_object object = object_of("parts.parquet"), failed = object;
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), flagged("i-1", "203.0.113.9"),
+                                  usual("i-2", "10.1.2.3"), flagged("i-2", "203.0.113.9")};
+    struct ingest_batch batch = batch_of(pairs + 3, 1);
+    struct ingest_job job = {.batch = &batch};
+    struct object_page page;
+    bool done;
+
+    given_model("m1");
+    CHECK(ingest_part(object, 0, true, pairs, 2).observations == 2);
+    CHECK_OK(ingest_object_done(store.reader, "lake", "parts.parquet", "e1", &done, &err));
+    CHECK(!done);
+    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_FAILED, INT64_MAX, 10, &page, &err));
+    CHECK(page.count == 1 && page.items[0].scored == 2);
+    CHECK_STR(page.items[0].error_code, "incomplete");
+    CHECK_STR(page.items[0].error, "2 of 4 scored pairs are stored");
+    CHECK(ingest_part(object, 0, true, pairs, 2).repeated);
+
+    object.offset = 3; /* the third pair was never given */
+    object.scored = 4;
+    batch.object = &object;
+    CHECK_ERR(ERR_CONFLICT, run_job(ingest_job, &job));
+
+    failed.error_code = "timeout"; /* another try could not even read it */
+    failed.error = "too slow";
+    CHECK(!ingest_object(&failed, NULL, 0).repeated);
+    CHECK(ingest_part(object, 0, true, pairs, 3).observations == 1); /* cut elsewhere this time */
+    CHECK(ingest_part(object, 3, false, pairs + 3, 1).observations == 1);
+    CHECK(ingest_part(object, 3, false, pairs + 3, 1).repeated);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation WHERE object_id = 1") == 4);
+    CHECK(sql_int("SELECT SUM(sightings) FROM finding") == 2);
+    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_STORED, INT64_MAX, 10, &page, &err));
+    CHECK(page.count == 1 && page.items[0].scored == 4 && page.items[0].error == NULL);
+    CHECK(page.items[0].attempts == 3);
+}
+
+TEST(a_whole_object_adds_what_its_parts_left_out)
+{
+    struct ingest_object object = object_of("whole.parquet");
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), flagged("i-1", "203.0.113.9"),
+                                  usual("i-2", "10.1.2.3"), flagged("i-2", "203.0.113.9")};
+
+    given_model("m1");
+    CHECK(ingest_part(object, 0, true, pairs, 3).observations == 3);
+    CHECK(ingest_part(object, 0, false, pairs, 4).observations == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 4);
+}
+
 TEST(a_request_counts_once_and_is_answered_again)
 {
     struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), flagged("i-1", "203.0.113.9")};
@@ -355,6 +414,8 @@ int main(void)
         STORE_TEST(recurrence_opens_what_was_real_and_leaves_what_was_harmless),
         STORE_TEST(an_object_counts_once),
         STORE_TEST(a_failed_object_is_recorded_and_may_succeed_later),
+        STORE_TEST(an_object_in_parts_that_breaks_off_goes_on_where_it_was),
+        STORE_TEST(a_whole_object_adds_what_its_parts_left_out),
         STORE_TEST(a_request_counts_once_and_is_answered_again),
         STORE_TEST(a_request_is_forgotten_after_a_week),
         STORE_TEST(an_unregistered_model_is_refused_whole),
