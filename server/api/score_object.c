@@ -18,7 +18,7 @@ struct members {
     const struct json *unscored, *error;
 };
 #define MEMBER(name, type, ...) RULE(struct members, name, #name, type, __VA_ARGS__)
-#define COUNT(name, flags_)     MEMBER(name, FIELD_INT, .flags = (flags_), .min = 0, .max = COUNT_MAX)
+#define COUNT(name, flags_)     MEMBER(name, FIELD_INT, .flags = (flags_), .max = COUNT_MAX)
 static const struct json_rule RULES[] = {
     MEMBER(bucket, FIELD_TEXT, .flags = JSON_REQUIRED, .length_max = OBJECT_BUCKET_BYTES_MAX),
     MEMBER(key, FIELD_TEXT, .flags = JSON_REQUIRED, .length_max = OBJECT_KEY_BYTES_MAX),
