@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "gen/routes.h"
@@ -11,7 +12,11 @@
 #include "store/db.h"
 #include "store/writer.h"
 
-enum { DISK_FREE_BYTES_MIN = 64 * 1024 * 1024 };
+enum {
+    DISK_FREE_BYTES_MIN = 64 * 1024 * 1024,
+    /* A probe wants to know how it is now. */
+    READY_MS_MAX = 1000,
+};
 
 static void write_ok(const struct request *req, struct reply *reply)
 {
@@ -61,6 +66,7 @@ enum err_code get_readiness(struct request *req, struct reply *reply, struct err
 
     TRY(query_check(req, err));
     TRY(app_db(req, &db, err));
+    db_deadline(db, clock_mono_ms() + READY_MS_MAX);
     TRY(change_last_seq(db, &seq, err));
     TRY(check_writer(app_of(req), err));
     TRY(check_disk(app_of(req), err));

@@ -2,8 +2,9 @@
 /* The connection to PostgreSQL, beneath db_postgres.c. Private to these two.
  *
  * A lost connection is opened again when the next transaction or the next reading query begins;
- * statements are prepared again as they are used. What was under way fails with ERR_BUSY, which
- * callers answer with "try again": batches are idempotent, so doing them again does no harm. */
+ * statements are prepared again as they are used. In the first OUTAGE_WAIT_MS_MAX of an outage that
+ * waits for a server, up to the deadline. What was under way fails with ERR_BUSY, which callers
+ * answer with "try again": batches are idempotent, so doing them again does no harm. */
 #include "base/err.h"
 #include "store/db.h"
 #include <libpq-fe.h>
@@ -20,7 +21,8 @@ struct pg {
     bool in_transaction;
     bool copying; /* rows are on their way, which pg_ready ends before anything else is sent */
     const char *copy_query;
-    bool lost; /* to be opened again although it looks sound */
+    bool lost;             /* to be opened again although it looks sound */
+    int64_t down_since_ms; /* monotonic; 0 = it is not known to be down */
     int64_t changes;
 };
 

@@ -15,6 +15,8 @@ enum {
     QUERY_MS_MAX = 600000, /* without a deadline of its own */
     CANCEL_MS_MAX = 2000,  /* how long a cancelled query may take to end */
     MESSAGE_BYTES_MAX = 300,
+    OUTAGE_WAIT_MS_MAX = 5000,
+    RECONNECT_PAUSE_MS = 200,
 };
 
 /* What every session is told. A writer waits for the write lock as SQLite's does; one that hangs in
@@ -300,6 +302,26 @@ static enum err_code copy_end(struct pg *pg, struct err *err)
     return ERR_NONE;
 }
 
+/* While a standby takes over, for as long as an outage is young; an old one is told at once. */
+static enum err_code reconnect(struct pg *pg, struct err *err)
+{
+    enum err_code code;
+    int64_t until_ms;
+
+    if (pg->down_since_ms == 0)
+        pg->down_since_ms = clock_mono_ms();
+    until_ms = pg->down_since_ms + OUTAGE_WAIT_MS_MAX;
+    if (pg->deadline_mono_ms != 0 && pg->deadline_mono_ms < until_ms)
+        until_ms = pg->deadline_mono_ms;
+    while ((code = pg_connect(pg, err)) != ERR_NONE) {
+        if (clock_mono_ms() + RECONNECT_PAUSE_MS > until_ms)
+            return code;
+        clock_sleep_ms(RECONNECT_PAUSE_MS);
+    }
+    pg->down_since_ms = 0;
+    return ERR_NONE;
+}
+
 enum err_code pg_ready(struct pg *pg, struct err *err)
 {
     if (pg->copying && !pg_is_lost(pg))
@@ -308,7 +330,7 @@ enum err_code pg_ready(struct pg *pg, struct err *err)
         return ERR_NONE;
     if (pg->in_transaction)
         return err_set(err, ERR_BUSY, "the connection to PostgreSQL was lost: try again");
-    return pg_connect(pg, err);
+    return reconnect(pg, err);
 }
 
 static enum err_code copy_begin(struct pg *pg, const char *query, struct err *err)

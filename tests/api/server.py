@@ -114,6 +114,8 @@ class Server:
         if POSTGRES:
             self.schema = "api_" + re.sub("[^a-z0-9]", "_", self.folder.name.lower())
             self.database = f"{POSTGRES}?options=-csearch_path%3D{self.schema}"
+            if "," in POSTGRES:  # several hosts
+                self.database += "&target_session_attrs=read-write"
             self.execute(f"CREATE SCHEMA {self.schema}")
         self.process = None
         self.environment = None  # of the process, where it is not this one's

@@ -9,25 +9,17 @@ process alive must be over without a restart: every batch is answered in the end
 file is judged by audit.py, which shares no code with the program, and must hold exactly the batches
 that it says it holds, among them all that were acknowledged."""
 import argparse
-import http.client
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "api"), str(ROOT / "tests" / "store")]
-
-from audit import faults  # noqa: E402
-from kill import scores_of  # noqa: E402
-from server import Client, Server  # noqa: E402
+from promises import Callers, Promises  # noqa: E402
+from server import Server  # noqa: E402
 
 ENDING, PASSING = ("kill", "torn", "power"), ("ioerr", "full", "fsync")
 POINTS_OF_A_DATABASE = 25
@@ -36,7 +28,7 @@ BATCHES_OF_A_POINT, CALLERS = 4, 2
 CALLS_MAX = {"fsync": 16}
 CALLS_MAX_DEFAULT = 120
 FAILING_CALLS_MAX = 6
-POST_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 30
 
 
 def build(folder):
@@ -47,157 +39,60 @@ def build(folder):
     return library
 
 
-def mapped(ip):
-    return bytes(10) + b"\xff\xff" + bytes(int(part) for part in ip.split("."))
-
-
-class Point:
-    """One start of the server with one fault before it."""
-
-    def __init__(self, server, numbers, environment, may_end):
-        self.server, self.may_end = server, may_end
-        self.numbers, self.lock = iter(numbers), threading.Lock()
-        self.acknowledged, self.notes, self.errors = set(), [], []
-        server.environment = {**os.environ, **environment}
-        self.started = self.start()
-        if self.started:
-            threads = [threading.Thread(target=self.work) for _ in range(CALLERS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        if self.errors:
-            raise self.errors[0]
-        if server.process.poll() is None:
-            server.process.terminate()  # its last checkpoint may meet the fault, too
-            server.process.wait(timeout=POST_SECONDS_MAX)
-
-    def start(self):
-        try:
-            self.server.start()
-            return True
-        except AssertionError:
-            # The fault met the opening of the database: it says so and ends.
-            assert self.server.process.poll() is not None, "it neither serves nor ends"
-            return False
-
-    def gone(self):
-        return self.may_end and self.server.process.poll() is not None
-
-    def work(self):
-        try:
-            while (number := self.take()) is not None:
-                sent = scores_of(number), {"Idempotency-Key": f"batch-{number}"}
-                if self.post("ingest", "/api/v1/scores", *sent) is None:
-                    return
-                self.acknowledged.add(f"batch-{number}")
-                self.write_note(number)
-        except Exception as error:  # a thread's own is shown by nobody
-            self.errors.append(error)
-
-    def take(self):
-        with self.lock:
-            return next(self.numbers, None)
-
-    def write_note(self, number):
-        found = self.call("triage", "GET", "/api/v1/findings?limit=1")
-        if found is None or not found.value["findings"]:
-            return
-        path = f"/api/v1/findings/{found.value['findings'][0]['id']}/notes"
-        text = f"of batch {number}"
-        if self.post("triage", path, {"text": text}) is not None:
-            self.notes.append(text)
-
-    def post(self, role, path, value, headers=None):
-        return self.call(role, "POST", path, value, headers=headers)
-
-    def call(self, role, method, path, *value, headers=None):
-        """The reply once it is a success; None when the process is gone, as it may be."""
-        deadline = time.monotonic() + POST_SECONDS_MAX
-        while time.monotonic() < deadline:
-            try:
-                client = Client(self.server.port, token=self.server.used_tokens[role])
-                reply = client.call(method, path, *value, headers=headers)
-                client.close()
-                if reply.status in (200, 201):
-                    return reply
-                assert reply.status in (409, 429, 503), f"{path}: {reply.status} {reply.body[:300]}"
-            except (OSError, http.client.HTTPException):
-                if self.gone():
-                    return None
-                assert self.server.process.poll() is None, f"it ended: {self.server.errors()[-800:]}"
-            time.sleep(0.02)
-        raise AssertionError(f"{path}: not accepted in {POST_SECONDS_MAX} s after the fault")
-
-
-class Database:
-    """What was promised of one database so far."""
-
-    def __init__(self, server):
-        self.path = server.folder / "test.db"
-        self.acknowledged, self.notes = set(), set()
-
-    def judge(self, point):
-        self.acknowledged |= point.acknowledged
-        self.notes |= set(point.notes)
-        found = faults(self.path)
-        assert not found, f"{len(found)} faults: {found[:3]}"
-        db = sqlite3.connect(self.path)
-        stored = {key for (key,) in db.execute("SELECT key FROM request WHERE key LIKE 'batch-%'")}
-        notes = {text for (text,) in db.execute("SELECT text FROM note")}
-        rows = Counter(db.execute("SELECT entity.uid, ip, last_ms FROM observation"
-                                  " JOIN entity ON entity.id = entity_id"))
-        db.close()
-        assert self.acknowledged <= stored, f"lost: {sorted(self.acknowledged - stored)}"
-        assert self.notes <= notes, f"lost notes: {sorted(self.notes - notes)}"
-        wanted = Counter()
-        for key in stored:
-            for row in scores_of(int(key.removeprefix("batch-")))["scores"]:
-                day, clock = int(row["time"][8:10]), row["time"][11:16]
-                minutes = (day - 24) * 1440 + int(clock[:2]) * 60 + int(clock[3:])
-                wanted[row["entity"], mapped(row["ip"]), EPOCH_MS + minutes * 60000] += 1
-        assert rows == wanted, (f"{len(stored)} batches are {sum(wanted.values())} observations,"
-                                f" stored are {sum(rows.values())}")
-
-
-EPOCH_MS = 1795478400000  # 2026-11-24T00:00:00Z
-
-
 def draw(chance):
     kind = chance.choice(ENDING + PASSING)
-    environment = {"FAULT_KIND": kind, "FAULT_CALL": str(chance.randint(1, CALLS_MAX.get(kind, CALLS_MAX_DEFAULT))),
-                   "FAULT_SEED": str(chance.randint(1, 1 << 30))}
+    environment = {"FAULT_KIND": kind, "FAULT_SEED": str(chance.randint(1, 1 << 30)),
+                   "FAULT_CALL": str(chance.randint(1, CALLS_MAX.get(kind, CALLS_MAX_DEFAULT)))}
     if kind in PASSING:
         environment["FAULT_CALLS"] = str(chance.randint(1, FAILING_CALLS_MAX))
     return kind, environment
+
+
+def started(server):
+    """Whether it serves: a fault that met the opening of the database is said, and ends it."""
+    try:
+        server.start()
+        return True
+    except AssertionError:
+        assert server.process.poll() is not None, "it neither serves nor ends"
+        return False
+
+
+def run_point(server, promises, numbers, may_end):
+    if started(server):
+        callers = Callers(server, numbers, CALLERS, may_end)
+        callers.finish()
+        promises.add(callers)
+        if server.process.poll() is None:
+            server.process.terminate()  # its last checkpoint may meet the fault, too
+            server.process.wait(timeout=STOP_SECONDS_MAX)
+    promises.judge(server.folder / "test.db")
 
 
 def run_database(library, points, chance, tally):
     """Some points on one database; yields what was wrong with each, or None."""
     with Server() as server:
         server.stop()
-        database, number = Database(server), 0
-        for _ in range(points):
+        promises = Promises()
+        for point in range(points):
             kind, environment = draw(chance)
-            environment["LD_PRELOAD"] = str(library)
-            numbers = range(number, number + BATCHES_OF_A_POINT)
-            number += BATCHES_OF_A_POINT
+            server.environment = {**os.environ, **environment, "LD_PRELOAD": str(library)}
+            numbers = range(point * BATCHES_OF_A_POINT, (point + 1) * BATCHES_OF_A_POINT)
+            wrong = None
             try:
-                point = Point(server, numbers, environment, kind in ENDING)
-                database.judge(point)
-                met = "fault vfs: " in server.errors()
-                tally[kind, "met" if met else "not met"] += 1
-                yield None
+                run_point(server, promises, numbers, kind in ENDING)
             except AssertionError as error:
-                shown = " ".join(f"{name}={value}" for name, value in environment.items())
-                yield f"{shown}: {error}"
+                wrong = " ".join(f"{name}={value}" for name, value in environment.items())
+                wrong += f": {error}"
             finally:
                 if server.process.poll() is None:
                     server.process.kill()
                     server.process.wait()
                 server.process.stdout.close()
                 server.log.close()
-                (server.folder / "serve.err").unlink()
+            tally[kind, "met" if "fault vfs: " in server.errors() else "not met"] += 1
+            (server.folder / "serve.err").unlink()
+            yield wrong
         server.process = None
 
 

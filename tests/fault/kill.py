@@ -9,27 +9,23 @@ same Idempotency-Key. Each database must then hold what an undisturbed run left:
 every table but those that say when something was stored and in which order.
 """
 import argparse
-import http.client
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
-
-from server import BINARY, Client, Server, batch, score  # noqa: E402
+from promises import Callers  # noqa: E402
+from server import BINARY, Server  # noqa: E402
 
 ENTITIES, DAYS, TRAIN_DAYS = 150, 6, 4
 KILLS_MAX = 3
-CALLERS, BATCHES, ROWS = 3, 60, 40  # batches are shared by the callers
+CALLERS, BATCHES = 3, 60  # batches are shared by the callers
 WORK_SECONDS_MAX = 120
-POST_SECONDS_MAX = 60
 
 # What differs between two undisturbed runs: when, in which order, under which number.
 VOLATILE = {"id", "uid", "seq", "version", "created_ms", "updated_ms", "finished_ms", "attempts",
@@ -125,71 +121,11 @@ class Worker:
         return kills
 
 
-def scores_of(number):
-    """Batch `number`: pairs come back in other batches, some of them above the threshold."""
-    chance = random.Random(number)
-    rows = []
-    for _ in range(ROWS):
-        hour, minute = chance.randrange(24), chance.randrange(60)
-        rows.append(score(f"i-{chance.randrange(30):02d}", f"198.51.100.{chance.randrange(40)}",
-                          f"2026-11-2{chance.randrange(4)}T{hour:02d}:{minute:02d}:00.000Z",
-                          score=chance.randrange(100) / 100))
-    return batch(*rows, threshold=0.9)
-
-
-class Callers:
-    """Threads that post all batches, each until it is answered."""
-
-    def __init__(self, server):
-        self.server, self.next, self.errors = server, iter(range(BATCHES)), []
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.work) for _ in range(CALLERS)]
-        for thread in self.threads:
-            thread.start()
-
-    def work(self):
-        try:
-            while True:
-                with self.lock:
-                    number = next(self.next, None)
-                if number is None:
-                    return
-                self.post(number, time.monotonic() + POST_SECONDS_MAX)
-        except Exception as error:  # shown by finish(): a thread's own is not
-            self.errors.append(error)
-
-    def post(self, number, deadline):
-        while True:
-            try:
-                client = Client(self.server.port, token=self.server.used_tokens["ingest"])
-                reply = client.post("/api/v1/scores", scores_of(number),
-                                    headers={"Idempotency-Key": f"batch-{number}"})
-                client.close()
-                if reply.status in (200, 201):
-                    return
-                if reply.status not in (409, 429, 503):
-                    raise AssertionError(f"batch {number}: {reply.status} {reply.body[:300]}")
-            except (OSError, http.client.HTTPException) as error:
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"batch {number}: never answered") from error
-            assert time.monotonic() < deadline, f"batch {number}: not accepted in time"
-            time.sleep(0.02)
-
-    def busy(self):
-        return any(thread.is_alive() for thread in self.threads)
-
-    def finish(self):
-        for thread in self.threads:
-            thread.join()
-        if self.errors:
-            raise self.errors[0]
-
-
 class Serving:
     def __init__(self):
         with Server() as server:
             began = time.monotonic()
-            Callers(server).finish()
+            Callers(server, range(BATCHES), CALLERS).finish()
             self.seconds = time.monotonic() - began
             server.stop()
             self.wanted = contents(server.folder / "test.db")
@@ -198,7 +134,7 @@ class Serving:
     def round(self, number, chance):
         kills = 0
         with Server() as server:
-            callers = Callers(server)
+            callers = Callers(server, range(BATCHES), CALLERS)
             for _ in range(chance.randint(1, KILLS_MAX)):
                 time.sleep(chance.uniform(0, self.seconds / 2))
                 kills += callers.busy()
