@@ -25,9 +25,10 @@ const struct conf_command COMMAND_MIGRATE = {
     .name = "migrate",
     .summary = "bring a database to this version",
     .settings = SETTINGS,
-    .more = "serve and work do this when they start. With --to, the database is copied and stays "
-            "as it\n"
-            "is; stop what writes to it first, for later changes are not in the copy.\n",
+    .more =
+        "serve and work do this when they start. With --to, the database is copied and stays "
+        "as it\n"
+        "is; stop what writes to it first. An interrupted copy goes on when it is started again.\n",
 };
 
 static void tell(UNUSED void *context, const struct db_copied *copied)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "store/db.h"
 #include "store/db_backend.h"
@@ -16,33 +17,39 @@ enum {
     COLUMNS_MAX = 32,
     NAME_BYTES_MAX = 40,
     SQL_BYTES_MAX = 2048,
-    FETCH_ROWS = 5000, /* read back at a time */
+    FETCH_ROWS = 5000,   /* read back at a time */
+    SLICE_ROWS = 100000, /* of one transaction */
 };
 
-/* Parents before children. Keys put the rows in the same order in both engines. */
+/* Parents before children. Keys put the rows in the same order in both engines. A table with a
+ * number is copied in slices of it, which grows from row to row; any other as one. */
 static const struct table {
-    const char *name, *key;
+    const char *name, *key, *number;
     bool has_id; /* numbered by the engine: the numbering goes on behind the copied ones */
 } TABLES[] = {
-    {"entity", "id", true},
-    {"spec", "id", true},
-    {"model", "id", true},
-    {"model_spec", "model_id, spec_id", false},
-    {"object", "id", true},
-    {"request", "origin, key", false},
-    {"finding", "id", true},
-    {"explanation", "finding_id", false},
-    {"note", "id", true},
-    {"observation", "id", true},
-    {"rollup_hour", "hour_ms, spec_id, model_id", false},
-    {"change", "seq", false},
-    {"user", "id", true},
-    {"session", "digest", false},
-    {"token", "id", true},
-    {"comparison", "day_ms, spec_id, active_id, shadow_id", false},
-    {"difference", "id", true},
-    {"counter", "name", false},
+    {"entity", "id", "id", true},
+    {"spec", "id", "id", true},
+    {"model", "id", "id", true},
+    {"model_spec", "model_id, spec_id", NULL, false},
+    {"object", "id", "id", true},
+    {"request", "origin, key", NULL, false},
+    {"finding", "id", "id", true},
+    {"explanation", "finding_id", "finding_id", false},
+    {"note", "id", "id", true},
+    {"observation", "id", "id", true},
+    {"rollup_hour", "hour_ms, spec_id, model_id", NULL, false},
+    {"change", "seq", "seq", false},
+    {"user", "id", "id", true},
+    {"session", "digest", NULL, false},
+    {"token", "id", "id", true},
+    {"comparison", "day_ms, spec_id, active_id, shadow_id", NULL, false},
+    {"difference", "id", "id", true},
+    {"counter", "name", NULL, false},
 };
+
+static const char MARK[] = "INSERT INTO schema_migration (name, checksum, applied_ms)"
+                           " VALUES ('" MIGRATE_COPYING "', '', 0)";
+static const char UNMARK[] = "DELETE FROM schema_migration WHERE name = '" MIGRATE_COPYING "'";
 
 struct column {
     char name[NAME_BYTES_MAX];
@@ -56,8 +63,17 @@ struct copy {
     int column_count;
     char names[SQL_BYTES_MAX / 2]; /* quoted, with commas */
     char sql[SQL_BYTES_MAX];
-    struct db_copied copied;
+    struct progress progress;
+    void (*tell)(void *context, const struct db_copied *copied);
+    void *context;
 };
+
+/* A table may take longer than any query should. */
+static enum err_code begin_target(const struct copy *copy, struct tx *tx, struct err *err)
+{
+    TRY(db_begin(copy->to, tx, err));
+    return db_script(copy->to, "SET LOCAL statement_timeout = 0", err);
+}
 
 /* A statement of this file's own, on either engine. */
 struct own_statement {
@@ -184,7 +200,8 @@ static void read_values(const struct copy *copy, const struct own_statement *s,
 {
     for (int i = 0; i < copy->column_count; i++) {
         values[i] = value_of(s, i, copy->columns[i].type);
-        digest_value(sha, &values[i]);
+        if (sha != NULL)
+            digest_value(sha, &values[i]);
     }
 }
 
@@ -204,25 +221,65 @@ static enum err_code write_row(const struct own_statement *to, const struct para
                                                                               : ERR_NONE;
 }
 
-static enum err_code write_rows(struct copy *copy, struct sha256 *sha, struct err *err)
+static enum err_code one_slice(struct copy *copy, int64_t after, int64_t *ret_rows, struct err *err)
 {
     AUTO(own_statement_done) struct own_statement from = {0};
     AUTO(own_statement_done) struct own_statement to = {0};
     struct param values[COLUMNS_MAX];
     enum db_step outcome;
 
-    (void)snprintf(copy->sql, sizeof copy->sql, "SELECT %s FROM \"%s\" ORDER BY %s", copy->names,
-                   copy->table->name, copy->table->key);
+    if (copy->table->number != NULL)
+        (void)snprintf(copy->sql, sizeof copy->sql,
+                       "SELECT %s FROM \"%s\" WHERE %s > %" PRId64 " ORDER BY %s LIMIT %d",
+                       copy->names, copy->table->name, copy->table->number, after,
+                       copy->table->number, SLICE_ROWS);
+    else
+        (void)snprintf(copy->sql, sizeof copy->sql, "SELECT %s FROM \"%s\"", copy->names,
+                       copy->table->name);
     TRY(prepare(copy->from, copy->sql, &from, err));
     (void)snprintf(copy->sql, sizeof copy->sql, "COPY \"%s\" (%s) FROM STDIN", copy->table->name,
                    copy->names);
     TRY(prepare(copy->to, copy->sql, &to, err));
+    *ret_rows = 0;
     while ((outcome = from.backend->step(from.handle, from.statement, err)) == DB_STEP_ROW) {
-        read_values(copy, &from, values, sha);
+        read_values(copy, &from, values, NULL);
         TRY(write_row(&to, values, copy->column_count, err));
-        copy->copied.rows++;
+        progress_add(&copy->progress, 1);
+        ++*ret_rows;
     }
     return outcome == DB_STEP_ERROR ? err->code : ERR_NONE;
+}
+
+/* A table or the next slice of one, behind what is there already. */
+static enum err_code copy_slice(struct copy *copy, int64_t *ret_rows, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+    int64_t after = INT64_MIN;
+
+    TRY(begin_target(copy, &tx, err));
+    if (copy->table->number != NULL)
+        (void)snprintf(copy->sql, sizeof copy->sql,
+                       "SELECT COALESCE(MAX(%s), %" PRId64 ") FROM \"%s\"", copy->table->number,
+                       after + 1, copy->table->name);
+    else
+        (void)snprintf(copy->sql, sizeof copy->sql, "DELETE FROM \"%s\"", copy->table->name);
+    if (copy->table->number != NULL)
+        TRY(one_int(copy->to, copy->sql, &after, err));
+    else
+        TRY(db_script(copy->to, copy->sql, err));
+    TRY(one_slice(copy, after, ret_rows, err));
+    return tx_commit(&tx, err);
+}
+
+static enum err_code copy_table(struct copy *copy, struct err *err)
+{
+    int64_t rows;
+
+    TRY(read_columns(copy, err));
+    do {
+        TRY(copy_slice(copy, &rows, err));
+    } while (copy->table->number != NULL && rows == SLICE_ROWS);
+    return ERR_NONE;
 }
 
 /* A page of the cursor; *ret_rows of it. */
@@ -261,30 +318,55 @@ static enum err_code read_back(struct copy *copy, struct sha256 *sha, uint64_t *
     return db_script(copy->to, "CLOSE read_back", err);
 }
 
-static enum err_code verify(struct copy *copy, struct err *err)
+static enum err_code read_source(struct copy *copy, struct sha256 *sha, uint64_t *ret_rows,
+                                 struct err *err)
+{
+    AUTO(own_statement_done) struct own_statement from = {0};
+
+    (void)snprintf(copy->sql, sizeof copy->sql, "SELECT %s FROM \"%s\" ORDER BY %s", copy->names,
+                   copy->table->name, copy->table->key);
+    TRY(prepare(copy->from, copy->sql, &from, err));
+    return read_page(copy, &from, sha, ret_rows, err);
+}
+
+typedef enum err_code reader(struct copy *copy, struct sha256 *sha, uint64_t *ret_rows,
+                             struct err *err);
+
+static enum err_code digest_table(struct copy *copy, reader *read, struct db_copied *ret,
+                                  struct err *err)
 {
     struct sha256 *sha = sha256_new();
-    char hex[SHA256_HEX_BYTES];
-    uint64_t rows = 0;
-    enum err_code code = read_back(copy, sha, &rows, err);
+    enum err_code code;
 
-    hex_of(sha, hex);
-    TRY(code);
-    if (rows != copy->copied.rows || strcmp(hex, copy->copied.sha256) != 0)
+    *ret = (struct db_copied){.table = copy->table->name};
+    code = read(copy, sha, &ret->rows, err);
+    hex_of(sha, ret->sha256);
+    return code;
+}
+
+static enum err_code compare_table(struct copy *copy, struct db_copied *ret, struct err *err)
+{
+    struct db_copied other;
+
+    TRY(read_columns(copy, err));
+    TRY(digest_table(copy, read_source, ret, err));
+    TRY(digest_table(copy, read_back, &other, err));
+    if (ret->rows != other.rows || strcmp(ret->sha256, other.sha256) != 0)
         return err_set(err, ERR_CORRUPT,
-                       "%" PRIu64 " rows were written and %" PRIu64
-                       " others read back: nothing was kept",
-                       copy->copied.rows, rows);
+                       "%" PRIu64 " rows there, %" PRIu64
+                       " here, and not the same ones: stop what writes to the one, empty the "
+                       "other and copy again",
+                       ret->rows, other.rows);
     return ERR_NONE;
 }
 
 /* What migrations have put there gives way; anything else is somebody's. */
-static enum err_code make_room(struct copy *copy, struct err *err)
+static enum err_code check_empty(struct copy *copy, struct err *err)
 {
     int64_t there = 0;
 
     if (strcmp(copy->table->name, "counter") == 0)
-        return db_script(copy->to, "DELETE FROM counter", err);
+        return ERR_NONE;
     (void)snprintf(copy->sql, sizeof copy->sql,
                    "SELECT COUNT(*) FROM (SELECT 1 FROM \"%s\" LIMIT 1) t", copy->table->name);
     TRY(one_int(copy->to, copy->sql, &there, err));
@@ -304,22 +386,6 @@ static enum err_code number_on(struct copy *copy, struct err *err)
     return db_script(copy->to, copy->sql, err);
 }
 
-static enum err_code copy_table(struct copy *copy, struct err *err)
-{
-    struct sha256 *sha;
-    enum err_code code;
-
-    copy->copied = (struct db_copied){.table = copy->table->name};
-    TRY(read_columns(copy, err));
-    TRY(make_room(copy, err));
-    sha = sha256_new();
-    code = write_rows(copy, sha, err);
-    hex_of(sha, copy->copied.sha256);
-    TRY(code);
-    TRY(verify(copy, err));
-    return number_on(copy, err);
-}
-
 /* A table that this file does not name would be left behind. */
 static enum err_code check_tables(struct db *from, struct err *err)
 {
@@ -332,25 +398,61 @@ static enum err_code check_tables(struct db *from, struct err *err)
                          ARRAY_LEN(TABLES));
 }
 
-static enum err_code copy_all(struct copy *copy,
-                              void (*tell)(void *context, const struct db_copied *copied),
-                              void *context, struct err *err)
+/* One after the other, with the table in front of what is said of a failure. */
+static enum err_code each_table(struct copy *copy,
+                                enum err_code (*call)(struct copy *, struct err *), struct err *err)
 {
-    AUTO(tx_done) struct tx snapshot = {0};
-    AUTO(tx_done) struct tx tx = {0};
-
-    TRY(db_begin(copy->from, &snapshot, err));
-    TRY(db_begin(copy->to, &tx, err));
-    /* A table may take longer than any query should. */
-    TRY(db_script(copy->to, "SET LOCAL statement_timeout = 0", err));
-    TRY(check_tables(copy->from, err));
     for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
         copy->table = &TABLES[i];
-        if (copy_table(copy, err) != ERR_NONE)
+        if (call(copy, err) != ERR_NONE)
             return err_prefix(err, "copying the table %s", copy->table->name);
-        tell(context, &copy->copied);
     }
+    return ERR_NONE;
+}
+
+static enum err_code start(struct copy *copy, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+
+    TRY(begin_target(copy, &tx, err));
+    TRY(each_table(copy, check_empty, err));
+    TRY(db_script(copy->to, MARK, err));
     return tx_commit(&tx, err);
+}
+
+static enum err_code compare_and_tell(struct copy *copy, struct err *err)
+{
+    struct db_copied copied;
+
+    TRY(compare_table(copy, &copied, err));
+    copy->tell(copy->context, &copied);
+    return number_on(copy, err);
+}
+
+static enum err_code finish(struct copy *copy, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+
+    TRY(begin_target(copy, &tx, err));
+    TRY(each_table(copy, compare_and_tell, err));
+    TRY(db_script(copy->to, UNMARK, err));
+    return tx_commit(&tx, err);
+}
+
+static enum err_code copy_all(struct copy *copy, bool begun, struct err *err)
+{
+    AUTO(tx_done) struct tx snapshot = {0};
+    enum err_code code;
+
+    TRY(db_begin(copy->from, &snapshot, err));
+    TRY(check_tables(copy->from, err));
+    if (!begun)
+        TRY(start(copy, err));
+    progress_start(&copy->progress, "copying", "rows", 0);
+    code = each_table(copy, copy_table, err);
+    progress_end(&copy->progress);
+    TRY(code);
+    return finish(copy, err);
 }
 
 enum err_code db_copy(const char *from_url, const char *to_url,
@@ -359,13 +461,16 @@ enum err_code db_copy(const char *from_url, const char *to_url,
 {
     AUTO(db_closep) struct db *from = NULL;
     AUTO(db_closep) struct db *to = NULL;
+    enum err_code code;
     struct copy copy;
 
     if (!str_starts(from_url, "sqlite:") || !str_starts(to_url, "postgresql:"))
         return err_set(err, ERR_INVALID, "a copy goes from sqlite:FILE to postgresql://…");
     TRY(db_open(from_url, DB_READ, &from, err));
-    TRY(migrate_run(to_url, err));
-    TRY(db_open(to_url, DB_WRITE, &to, err));
-    copy = (struct copy){.from = from, .to = to};
-    return copy_all(&copy, tell, context, err);
+    code = migrate_run(to_url, err);
+    if (code != ERR_NONE && code != ERR_CONFLICT)
+        return code;
+    TRY(db_open_bare(to_url, DB_WRITE, &to, err));
+    copy = (struct copy){.from = from, .to = to, .tell = tell, .context = context};
+    return copy_all(&copy, code == ERR_CONFLICT, err);
 }

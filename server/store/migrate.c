@@ -88,6 +88,10 @@ static enum err_code check_one(struct db *db, const struct applied *applied,
 {
     char checksum[SHA256_HEX_BYTES];
 
+    if (strcmp(applied->name, MIGRATE_COPYING) == 0)
+        return err_set(err, ERR_CONFLICT,
+                       "a copy to this database is not finished: run `pairwatch migrate --to` "
+                       "again");
     if (asset == NULL || strcmp(applied->name, short_name(db, asset)) != 0)
         return err_set(err, ERR_INVALID,
                        "the database has migration %s, which this version (%s) does not know: "

@@ -6,6 +6,10 @@
 
 struct db;
 
+/* Recorded among the migrations while a copy fills the database, which is refused until it is done:
+ * ERR_CONFLICT. */
+#define MIGRATE_COPYING "unfinished copy"
+
 /* Makes the database when there is none and brings it to this version. */
 NODISCARD enum err_code migrate_run(const char *url, struct err *err);
 /* ERR_INVALID when the database is older (run `pairwatch migrate`), newer or altered. */

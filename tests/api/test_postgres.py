@@ -1,6 +1,9 @@
 """serve while its PostgreSQL goes away and comes back."""
 import os
+import random
+import sqlite3
 import subprocess
+import time
 import unittest
 
 from server import POSTGRES, Server, batch, score
@@ -41,6 +44,67 @@ if POSTGRES:
         def send(caller, ip, headers):
             return caller.post("/api/v1/scores", batch(score(ip=ip, score=9.0)),
                                headers=headers).status
+
+    class Copy(unittest.TestCase):
+        """migrate --to, killed again and again in the middle."""
+
+        ROWS = 250000  # more than two slices
+
+        def test_a_killed_copy_goes_on_and_nothing_opens_it_before(self):
+            with Server() as server:  # for its schema, which is emptied
+                server.stop()
+                source = server.folder / "source.db"
+                self.make(server, source)
+                server.execute("SET client_min_messages = warning;"
+                               f" DROP SCHEMA {server.schema} CASCADE")
+                server.execute(f"CREATE SCHEMA {server.schema}")
+                kills, deadline = 0, time.monotonic() + 60
+                chance = random.Random(int(os.environ.get("SEED", "1")))
+                while (done := self.copy(server, source, chance.uniform(0.1, 1) * (kills + 1))) is None:
+                    kills += 1
+                    self.assertLess(time.monotonic(), deadline)
+                    if self.there(server):
+                        refused = server.command("user", "list", check=False)
+                        self.assertEqual(refused.returncode, 1)
+                        self.assertIn("migrate --to", refused.stderr)
+                self.assertGreater(kills, 0)
+                self.assertEqual(done[0], 0, done[1])
+                self.assertRegex(done[1], rf"observation +{self.ROWS} rows")
+                server.start()
+                self.assertEqual(server.client("read").get("/readyz").status, 200)
+
+        def make(self, server, source):
+            subprocess.run([server.binary, "migrate", "--database", f"sqlite:{source}"], check=True,
+                           capture_output=True)
+            with sqlite3.connect(source) as db:
+                db.execute("INSERT INTO entity (uid) VALUES ('i-1')")
+                db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                           f" WHERE i < {self.ROWS}) INSERT INTO observation (entity_id, ip, spec_id,"
+                           " model_id, first_ms, last_ms, count, score)"
+                           " SELECT 1, zeroblob(16), 1, 1, i, i, 1, 0.5 FROM n")
+            db.close()
+
+        @staticmethod
+        def copy(server, source, seconds):
+            """Exit code and what was printed; None when it was killed after so long."""
+            process = subprocess.Popen(
+                [server.binary, "migrate", "--database", f"sqlite:{source}", "--to", server.database],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            try:
+                said, _ = process.communicate(timeout=seconds)
+                return process.returncode, said
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                return None
+
+        @staticmethod
+        def there(server):
+            """Whether the copy has begun."""
+            found = subprocess.run(
+                ["psql", "-qXAt", server.database, "-c", "SELECT count(*) FROM schema_migration"
+                 " WHERE name = 'unfinished copy'"], capture_output=True, text=True)
+            return found.stdout.strip() == "1"
 
 
 if __name__ == "__main__":

@@ -251,16 +251,41 @@ TEST(a_copy_goes_into_an_empty_database_only)
     CHECK_ERR(ERR_INVALID, db_copy(store.url, store.url, count_copied, NULL, &err));
 }
 
-TEST(a_copy_that_is_not_the_same_is_given_up)
+static const char SPOIL[] =
+    "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN NEW.text = substr(NEW.text, 2); RETURN NEW; END';"
+    "CREATE TRIGGER spoil BEFORE INSERT ON note FOR EACH ROW EXECUTE FUNCTION spoil()";
+static const char REFUSE[] =
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RAISE EXCEPTION USING MESSAGE = NEW.seq; END';"
+    "CREATE TRIGGER refuse BEFORE INSERT ON change FOR EACH ROW EXECUTE FUNCTION refuse()";
+
+TEST(a_copy_that_is_not_the_same_is_never_opened)
 {
-    sql_run("CREATE FUNCTION shorten() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN NEW.text = substr(NEW.text, 2); RETURN NEW; END'");
-    sql_run("CREATE TRIGGER shorten BEFORE INSERT ON note FOR EACH ROW EXECUTE FUNCTION shorten()");
+    sql_run(SPOIL);
     given_sqlite_store();
     CHECK_ERR(ERR_CORRUPT, copy_sqlite_store());
-    CHECK_HAS(err.text, "copying the table note: 1 rows were written and 1 others read back");
+    CHECK_HAS(err.text, "copying the table note: 1 rows there, 1 here");
+    CHECK_ERR(ERR_CONFLICT, migrate_run(store.url, &err));
+    CHECK_HAS(err.text, "run `pairwatch migrate --to` again");
+    CHECK_ERR(ERR_CORRUPT, copy_sqlite_store());
+}
+
+TEST(an_interrupted_copy_goes_on_where_it_was)
+{
+    sql_run(REFUSE);
+    given_sqlite_store();
+    CHECK_ERR(ERR_INTERNAL, copy_sqlite_store());
+    CHECK_HAS(err.text, "copying the table change");
+    CHECK_ERR(ERR_CONFLICT, migrate_run(store.url, &err));
+    CHECK_OK(db_open_bare(store.url, DB_WRITE, &store.db, &err));
+    sql_run("DROP TRIGGER refuse ON change");
+    db_closep(&store.db);
+    CHECK_OK(copy_sqlite_store());
+    CHECK(copied_tables == 18 && copied_rows > 130);
     store_open();
-    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 0);
+    CHECK_OK(change_verify(store.reader, &err));
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 100);
 }
 
 int main(void)
@@ -276,7 +301,8 @@ int main(void)
         STORE_TEST(what_a_server_refuses_is_said_without_the_password),
         STORE_TEST(a_sqlite_store_is_copied_whole_and_goes_on),
         STORE_TEST(a_copy_goes_into_an_empty_database_only),
-        STORE_TEST(a_copy_that_is_not_the_same_is_given_up),
+        STORE_TEST(a_copy_that_is_not_the_same_is_never_opened),
+        STORE_TEST(an_interrupted_copy_goes_on_where_it_was),
         STORE_TEST(a_database_that_is_not_there_is_named),
     };
 
