@@ -15,16 +15,9 @@ enum { HELD_OUT_PART = 5 }; /* one of so many */
 /* An alert budget does not buy more than this share of the pairs: a small lake has no 40 a day. */
 #define BUDGET_SHARE_MAX 0.01
 #define SCORE_LEAST      (-1000.0) /* stands in for none at all */
-/* A threshold that rests on fewer pairs is mostly chance: then strangers have the budget alone, and
- * nobody is called an impostor. */
-enum { WANTED_MIN = 10 };
-#define SCORE_NEVER 1e6
-/* Impostors get this part of the rank of strangers: they are the noisier opinion (measured:
- * docs/detection.md). */
-enum { IMPOSTOR_PART = 4 };
 /* An alert budget is not spent on pairs with so many bits for them: of a stranger about an address
  * in a /16 that is the entity's own, of a newcomer one in a /8 that everyone uses. */
-#define STRANGER_LEAST (-32.0)
+#define STRANGER_LEAST (-30.0)
 #define NEWCOMER_LEAST (-8.0)
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
@@ -95,6 +88,8 @@ struct held_pair {
     struct ip ip;
     bool known;
     bool unseen; /* known, and in a network that it has not used */
+    struct prefix_score prefix;
+    double dot_product;
     double scores[OPINION__MAX];
 };
 
@@ -146,77 +141,36 @@ static void take_sample(struct sample_part *sample, double *values, size_t count
     sample->threshold_percentile = 100 * (double)below / (double)count;
 }
 
-/* An opinion's scores in order. The caller frees. */
-static double *ordered(const struct held_pair *pairs, size_t count, enum opinion opinion)
-{
-    double *values = own_array(count + 1, sizeof *values);
-
-    for (size_t i = 0; i < count; i++)
-        values[i] = pairs[i].scores[opinion];
-    qsort(values, count, sizeof *values, by_value);
-    return values;
-}
-
 /* The score that rank of them are above, or fewer when some are equal. */
 static double nth_highest(const double *ascending, size_t count, size_t rank)
 {
     return rank < count ? ascending[count - 1 - rank] : ascending[0] - 1;
 }
 
-static size_t count_over(const struct held_pair *pairs, size_t count, double stranger,
-                         double impostor)
-{
-    size_t over = 0;
-
-    for (size_t i = 0; i < count; i++)
-        over += pairs[i].scores[OPINION_STRANGER] > stranger ||
-                pairs[i].scores[OPINION_IMPOSTOR] > impostor;
-    return over;
-}
-
-/* Strangers and impostors share what is wanted, IMPOSTOR_PART to one. */
-static void share_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
-                             struct sample_part ret[static OPINION__MAX])
-{
-    AUTO(own_freep) double *strangers = ordered(pairs, count, OPINION_STRANGER);
-    AUTO(own_freep) double *impostors = ordered(pairs, count, OPINION_IMPOSTOR);
-    size_t low = 0, high = wanted + 1; /* low is few enough, high too many */
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        double stranger = nth_highest(strangers, count, middle);
-        double impostor = nth_highest(impostors, count, middle / IMPOSTOR_PART);
-
-        if (count_over(pairs, count, stranger, impostor) <= wanted)
-            low = middle;
-        else
-            high = middle;
-    }
-    ret[OPINION_STRANGER].threshold = nth_highest(strangers, count, low);
-    ret[OPINION_IMPOSTOR].threshold = nth_highest(impostors, count, low / IMPOSTOR_PART);
-}
-
-/* Thresholds that let `wanted` of these pairs pass, each opinion alone but strangers and impostors.
- */
+/* Thresholds that let `wanted` of these pairs pass, each opinion alone but strangers and impostors,
+ * who have one: both are counted in bits of the same evidence. */
 static void set_thresholds(const struct held_pair *pairs, size_t count, size_t wanted,
                            struct sample_part ret[static OPINION__MAX])
 {
-    for (int o = 0; o < OPINION__MAX; o++) {
-        AUTO(own_freep) double *values = ordered(pairs, count, (enum opinion)o);
+    AUTO(own_freep) double *values = own_array(count + 1, sizeof *values);
 
+    for (int o = 0; o < OPINION__MAX; o++) {
+        for (size_t i = 0; i < count; i++)
+            values[i] =
+                o == OPINION_STRANGER || o == OPINION_IMPOSTOR
+                    ? fmax(pairs[i].scores[OPINION_STRANGER], pairs[i].scores[OPINION_IMPOSTOR])
+                    : pairs[i].scores[o];
+        qsort(values, count, sizeof *values, by_value);
         ret[o].threshold = nth_highest(values, count, wanted);
     }
-    if (wanted < WANTED_MIN)
-        ret[OPINION_IMPOSTOR].threshold = SCORE_NEVER;
-    else
-        share_thresholds(pairs, count, wanted, ret);
 }
 
 /* A quiet lake would spend its budget on what is almost usual. */
 static void raise_thresholds(struct sample_part ret[static OPINION__MAX])
 {
-    if (ret[OPINION_STRANGER].threshold < STRANGER_LEAST)
-        ret[OPINION_STRANGER].threshold = STRANGER_LEAST;
+    for (int o = OPINION_STRANGER; o <= OPINION_IMPOSTOR; o++)
+        if (ret[o].threshold < STRANGER_LEAST)
+            ret[o].threshold = STRANGER_LEAST;
     if (ret[OPINION_NEWCOMER].threshold < NEWCOMER_LEAST)
         ret[OPINION_NEWCOMER].threshold = NEWCOMER_LEAST;
 }
@@ -281,15 +235,37 @@ static size_t select_known(const struct held_pair *pairs, size_t count, struct h
     return used;
 }
 
-static void calibrate_spec(struct spec_part *spec, enum detector detector,
-                           const struct held_pair *all, size_t all_count, int64_t span_ms,
-                           const struct threshold_rule *rule)
+static void score_held(struct held_pair *held, double shared)
+{
+    opinion_scores(&held->prefix, shared, held->dot_product, held->scores);
+    for (int o = 0; o < OPINION__MAX; o++)
+        held->scores[o] = fmax(held->scores[o], SCORE_LEAST);
+}
+
+/* What is shared, by the pairs of known entities in new places. */
+static double shared_of(const struct held_pair *pairs, size_t count)
+{
+    AUTO(own_freep) double *below = own_array(count + 1, sizeof *below);
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (pairs[i].known && pairs[i].prefix.known_bits < pairs[i].prefix.length)
+            below[used++] = pairs[i].prefix.below;
+    return opinion_shared(below, used);
+}
+
+static void calibrate_spec(struct spec_part *spec, enum detector detector, struct held_pair *all,
+                           size_t all_count, int64_t span_ms, const struct threshold_rule *rule)
 {
     AUTO(own_freep) double *values = own_array(all_count + 1, sizeof *values);
     AUTO(own_freep) struct held_pair *pairs = own_array(all_count + 1, sizeof *pairs);
-    size_t count = distinct_pairs(pairs, select_known(all, all_count, pairs));
     struct sample_part *opinions = spec->opinions;
+    size_t count;
 
+    spec->shared = shared_of(all, all_count);
+    for (size_t i = 0; i < all_count; i++)
+        score_held(&all[i], spec->shared);
+    count = distinct_pairs(pairs, select_known(all, all_count, pairs));
     if (count > 0) {
         set_thresholds(pairs, count, wanted_of(rule, count, span_ms), opinions);
         if (rule->kind == THRESHOLD_BUDGET)
@@ -312,6 +288,7 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector,
     take_usual(spec, detector, all, all_count, values);
 }
 
+/* But for its scores, which need to know what is shared. */
 static struct held_pair held_pair(const struct model *model, const struct train_pair *pair,
                                   const struct ip *ip)
 {
@@ -320,25 +297,20 @@ static struct held_pair held_pair(const struct model *model, const struct train_
                              .ip = *ip};
     struct model_pair asked = {pair->spec, pair->entity, *ip};
     uint64_t index = entity_remembered(parts, held.entity);
-    struct prefix_score prefix;
-    struct model_score score;
 
-    prefix_score(&parts->tree, index, ip, &prefix, NULL);
-    model_score_pairs(model, &asked, 1, &score);
+    prefix_score(&parts->tree, index, ip, &held.prefix, NULL);
+    model_dot_products(model, &asked, 1, &held.dot_product);
     held.known = index < parts->entity_count;
-    held.unseen =
-        held.known && prefix.known_bits < (prefix.length == PREFIX_BITS_V4 ? MODEL_NETWORK_BITS_V4
-                                                                           : MODEL_NETWORK_BITS_V6);
-    opinion_scores(&prefix, score.dot_product, held.scores);
-    for (int o = 0; o < OPINION__MAX; o++)
-        held.scores[o] = fmax(held.scores[o], SCORE_LEAST);
+    held.unseen = held.known && held.prefix.known_bits < (held.prefix.length == PREFIX_BITS_V4
+                                                              ? MODEL_NETWORK_BITS_V4
+                                                              : MODEL_NETWORK_BITS_V6);
     return held;
 }
 
-/* Pairs of one spec, scored. Returns their number. */
-static size_t score_spec(const struct model *model, const char *spec,
-                         const struct train_pair *const *from, size_t count, struct held_pair *ret,
-                         int64_t *ret_span_ms, uint64_t *ret_unknown)
+/* Pairs of one spec. Returns their number. */
+static size_t hold_spec(const struct model *model, const char *spec,
+                        const struct train_pair *const *from, size_t count, struct held_pair *ret,
+                        int64_t *ret_span_ms, uint64_t *ret_unknown)
 {
     int64_t first_ms = INT64_MAX, last_ms = 0;
     size_t used = 0;
@@ -363,8 +335,8 @@ static void calibrate_specs(const struct model *model, const struct train_pair *
 
     for (size_t i = 0; i < ret->spec_count; i++) {
         int64_t span_ms;
-        size_t used = score_spec(model, ret->specs[i].name, held_out, count, pairs, &span_ms,
-                                 &ret->unknown_entities);
+        size_t used = hold_spec(model, ret->specs[i].name, held_out, count, pairs, &span_ms,
+                                &ret->unknown_entities);
 
         calibrate_spec(&ret->specs[i], options->detector, pairs, used, span_ms,
                        &options->threshold);
@@ -379,7 +351,7 @@ static void recalibrate_spec(struct spec_part *spec, const struct model *base,
 {
     struct spec_part fresh = {.name = ""};
     int64_t span_ms;
-    size_t used = score_spec(base, spec->name, order, count, pairs, &span_ms, ret_unknown);
+    size_t used = hold_spec(base, spec->name, order, count, pairs, &span_ms, ret_unknown);
 
     memcpy(fresh.name, spec->name, sizeof fresh.name);
     calibrate_spec(&fresh, base->parts.detector, pairs, used, span_ms, &options->threshold);
@@ -412,13 +384,22 @@ enum err_code calibrate_update(const struct model *base, const struct train_pair
     return ERR_NONE;
 }
 
-/* How well the held-out pairs are told from as many drawn ones, by the detector's main opinion. */
-static double drawn_auc(const struct model *model, const struct train_pair *const *held_out,
-                        size_t count, bool shuffled, uint64_t seed)
+static double main_score(const struct model *model, const struct calibration *calibration,
+                         const struct train_pair *pair, const struct ip *ip)
 {
+    struct held_pair held = held_pair(model, pair, ip);
+
+    score_held(&held, calibration->specs[spec_index(calibration, pair->spec)].shared);
+    return held.scores[model->parts.detector == DETECTOR_IP_INSIGHTS ? OPINION_IP_INSIGHTS
+                                                                     : OPINION_STRANGER];
+}
+
+/* How well the held-out pairs are told from as many drawn ones, by the detector's main opinion. */
+static double drawn_auc(const struct model *model, const struct calibration *calibration,
+                        const struct train_pair *const *held_out, bool shuffled, uint64_t seed)
+{
+    size_t count = calibration->held_out;
     AUTO(own_freep) struct sample *samples = own_array(2 * count + 1, sizeof *samples);
-    enum opinion opinion =
-        model->parts.detector == DETECTOR_IP_INSIGHTS ? OPINION_IP_INSIGHTS : OPINION_STRANGER;
     struct rng rng;
 
     rng_init(&rng, hash_mix(seed + 3));
@@ -426,8 +407,8 @@ static double drawn_auc(const struct model *model, const struct train_pair *cons
         struct ip drawn = shuffled ? held_out[rng_below(&rng, count)]->ip
                                    : draw_ip(&rng, !ip_is_v4(&held_out[i]->ip));
 
-        samples[2 * i].score = held_pair(model, held_out[i], &held_out[i]->ip).scores[opinion];
-        samples[2 * i + 1].score = held_pair(model, held_out[i], &drawn).scores[opinion];
+        samples[2 * i].score = main_score(model, calibration, held_out[i], &held_out[i]->ip);
+        samples[2 * i + 1].score = main_score(model, calibration, held_out[i], &drawn);
         samples[2 * i + 1].positive = true;
     }
     return metrics_auc(samples, 2 * count);
@@ -448,8 +429,8 @@ enum err_code calibrate(const struct train_pair *pairs, size_t count,
     ret->held_out = count - older;
     TRY(learn(order, older, options, true, &learned, err));
     calibrate_specs(&learned.model, held_out, ret->held_out, options, ret);
-    ret->auc_random = drawn_auc(&learned.model, held_out, ret->held_out, false, options->seed);
-    ret->auc_shuffled = drawn_auc(&learned.model, held_out, ret->held_out, true, options->seed);
+    ret->auc_random = drawn_auc(&learned.model, ret, held_out, false, options->seed);
+    ret->auc_shuffled = drawn_auc(&learned.model, ret, held_out, true, options->seed);
     return ERR_NONE;
 }
 

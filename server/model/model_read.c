@@ -256,6 +256,8 @@ static enum err_code check_spec(const struct spec_part *spec, struct err *err)
 {
     if (memchr(spec->name, '\0', sizeof spec->name) == NULL)
         return err_set(err, ERR_CORRUPT, "the name of a spec does not end");
+    if (!(spec->shared >= 0 && spec->shared <= 1))
+        return err_set(err, ERR_CORRUPT, "its share of what is shared is out of bounds");
     for (int i = 0; i < OPINION__MAX; i++)
         TRY(check_sample(&spec->opinions[i], err));
     TRY(check_finite(spec->usual.quantiles, MODEL_QUANTILES, "quantiles", err));

@@ -4,9 +4,13 @@
 #include "model/parts.h"
 
 /* All four of a pair, also that of a newcomer for an entity that is none; -INFINITY where there is
- * no reason at all for one. dot_product is IP Insights'. */
-void opinion_scores(const struct prefix_score *prefix, double dot_product,
+ * no reason at all for one. shared: as struct spec_part has it. dot_product is IP Insights'. */
+void opinion_scores(const struct prefix_score *prefix, double shared, double dot_product,
                     double ret[static OPINION__MAX]);
+/* The share of pairs in new places that others' use explains, the likeliest one (by expectation
+ * and maximisation: Dempster, Laird, Rubin 1977), drawn to 1/4 where there are few. below: the
+ * evidence of others there, in bits. */
+double opinion_shared(const double *below, size_t count);
 /* What the prefix tree makes of a known entity's pair when these are the thresholds of its spec. */
 double opinion_over(const double scores[static OPINION__MAX], bool entity_known,
                     const struct sample_part thresholds[static OPINION__MAX],

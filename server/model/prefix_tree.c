@@ -164,7 +164,7 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
     uint64_t key = prefix_key(ip, &ret->length), start;
     const struct prefix_family *family = &tree->families[ret->length == PREFIX_BITS_V6];
     struct range own = {0, 0}, all = {0, family->count};
-    struct sum both = {1, 0}, alone = {1, 0}, others = {1, 0};
+    struct sum both = {1, 0}, alone = {1, 0}, others = {1, 0}, below = {1, 0};
     int network = ret->length == PREFIX_BITS_V6 ? PREFIX_NETWORK_BITS_V6 : PREFIX_NETWORK_BITS_V4;
     double weight;
 
@@ -193,10 +193,12 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
         add(&both, interpolate(&deep, interpolate(&wide, 0.5)), bit, bits ? bits->both : NULL);
         add(&alone, interpolate(&deep, 0.5), bit, bits ? bits->entity : NULL);
         add(&others, interpolate(&rest, 0.5), bit, bits ? bits->others : NULL);
+        add(&below, own.low < own.high ? 0.5 : interpolate(&rest, 0.5), bit, NULL);
     }
     ret->both = total(&both);
     ret->entity = total(&alone);
     ret->others = total(&others);
+    ret->below = total(&below);
     ret->bearers = all.high - all.low - (own.high - own.low);
 }
 

@@ -47,12 +47,13 @@ struct prefix_tree {
 
 /* In bits; higher = more usual. */
 struct prefix_score {
-    double both;         /* by the entity's addresses, and everyone's where it has none */
-    double entity;       /* by the entity's alone */
-    double others;       /* by everyone else's alone */
-    int length;          /* bits that count: 32 or 64 */
-    int known_bits;      /* longest prefix shared with an address of the entity, up to length */
-    uint64_t bearers;    /* other entities that used the address (IPv6: its /64) */
+    double both;      /* by the entity's addresses, and everyone's where it has none */
+    double entity;    /* by the entity's alone */
+    double others;    /* by everyone else's alone */
+    double below;     /* the part of others beyond known_bits: where the entity is in a new place */
+    int length;       /* bits that count: 32 or 64 */
+    int known_bits;   /* longest prefix shared with an address of the entity, up to length */
+    uint64_t bearers; /* other entities that used the address (IPv6: its /64) */
     uint64_t neighbours; /* addresses of other entities in its /24 (IPv6: /48) */
 };
 /* The three sums before they are summed; bit 0 is /1. */
