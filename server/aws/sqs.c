@@ -238,7 +238,8 @@ enum err_code sqs_receive(struct aws_link *link, const struct sqs_queue *queue, 
     return ERR_NONE;
 }
 
-/* The Failed list of a batch's answer. */
+/* The Failed list of a batch's answer. What is the sender's fault, a receipt that ran out, is no
+ * better the next time. */
 static void read_failed(const struct json_doc *doc, const char *operation, size_t count,
                         bool *ret_failed)
 {
@@ -248,12 +249,14 @@ static void read_failed(const struct json_doc *doc, const char *operation, size_
          node = json_next(node)) {
         const char *id = json_text_of(json_member(node, "Id"));
         const char *code = json_text_of(json_member(node, "Code"));
+        bool senders_fault = false;
         int64_t place;
 
+        (void)json_bool_of(json_member(node, "SenderFault"), &senders_fault);
         log_warn("the queue refused a message", "operation=%s code=%s", operation,
                  log_quote(code != NULL ? code : "unknown"));
         if (id != NULL && str_to_i64(id, &place) && place >= 0 && (size_t)place < count)
-            ret_failed[place] = true;
+            ret_failed[place] = !senders_fault;
     }
 }
 

@@ -36,7 +36,8 @@ NODISCARD enum err_code sqs_receive(struct aws_link *link, const struct sqs_queu
                                     size_t max, int wait_s, const atomic_bool *stop,
                                     struct arena *arena, struct sqs_message *ret, size_t *ret_count,
                                     struct err *err);
-/* ret_failed[i]: the queue refused that one; its reason is logged. At most SQS_BATCH_MAX. */
+/* ret_failed[i]: the queue could not do that one and may the next time; what it refused for good is
+ * only logged. At most SQS_BATCH_MAX. */
 NODISCARD enum err_code sqs_delete(struct aws_link *link, const struct sqs_queue *queue,
                                    const char *const *receipts, size_t count, bool *ret_failed,
                                    struct err *err);

@@ -32,6 +32,9 @@ enum {
     WAIT_ONCE_S = 1,
     VISIBILITY_SECONDS_MIN = 10, /* a shorter timeout is lengthened as soon as work begins */
     TROUBLE_PAUSE_MS = 5000,
+    OUTAGE_PAUSE_FIRST_MS = 1000, /* between tries while S3 is out of reach for everybody */
+    OUTAGE_PAUSE_LAST_MS = 60 * 1000,
+    OUTAGE_MS_MAX = 3600 * 1000, /* a message can be hidden for 12 hours in all */
 };
 
 static struct aws_link *take_link(struct sqs_source *source)
@@ -56,6 +59,17 @@ static void give_link(struct sqs_source *source, struct aws_link *link)
     }
     (void)pthread_mutex_unlock(&source->lock);
     aws_link_close(link);
+}
+
+/* False when a stop was asked for. */
+static bool pause_unless_stopped(const struct sqs_source *source, int64_t pause_ms)
+{
+    const atomic_bool *stop = source->options.stop;
+    int64_t until_ms = clock_mono_ms() + pause_ms;
+
+    while (clock_mono_ms() < until_ms && (stop == NULL || !atomic_load(stop)))
+        clock_sleep_ms(SQS_TICK_MS);
+    return stop == NULL || !atomic_load(stop);
 }
 
 static void add_message(struct sqs_source *source, struct message *message)
@@ -177,8 +191,6 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
                                         bool *ret_drained, struct err *err)
 {
     struct sqs_source *source = (struct sqs_source *)queue;
-    const atomic_bool *stop = source->options.stop;
-    int64_t until_ms;
 
     (void)wait_ms; /* long polling has its own */
     hand_out_some(source, max, arena, ret, ret_count);
@@ -192,9 +204,7 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
         if (source->options.once)
             return err->code;
         log_error("receiving from the queue", "reason=%s", log_quote(err->text));
-        until_ms = clock_mono_ms() + TROUBLE_PAUSE_MS;
-        while (clock_mono_ms() < until_ms && (stop == NULL || !atomic_load(stop)))
-            clock_sleep_ms(SQS_TICK_MS);
+        (void)pause_unless_stopped(source, TROUBLE_PAUSE_MS);
         return ERR_NONE;
     }
     hand_out_some(source, max, arena, ret, ret_count);
@@ -269,6 +279,52 @@ static enum err_code open_room(const struct sqs_source *source, uint64_t size_by
     return ERR_NONE;
 }
 
+/* What says nothing of the object itself. */
+static bool is_outage(enum err_code code)
+{
+    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_RATE ||
+           code == ERR_UNAUTHORIZED;
+}
+
+/* Notes how a fetch ended; true when the same should be tried again: S3 was reached by nobody since
+ * this one began to fail. Were the message left instead, an outage would use up the tries of every
+ * message there is, and their queue would give them up. */
+static bool is_worth_waiting(struct sqs_source *source, enum err_code code, int64_t failing_ms)
+{
+    bool worth;
+
+    (void)pthread_mutex_lock(&source->lock);
+    if (!is_outage(code))
+        source->reached_ms = clock_mono_ms();
+    worth = is_outage(code) && !source->options.once && source->reached_ms < failing_ms &&
+            clock_mono_ms() - failing_ms < OUTAGE_MS_MAX;
+    (void)pthread_mutex_unlock(&source->lock);
+    return worth;
+}
+
+/* s3_get, with an outage waited out; its message stays hidden meanwhile. */
+static enum err_code get_patiently(struct sqs_source *source, const struct s3_wanted *wanted,
+                                   struct s3_object *ret, struct err *err)
+{
+    int64_t failing_ms = 0, pause_ms = OUTAGE_PAUSE_FIRST_MS;
+
+    for (;;) {
+        struct aws_link *link = take_link(source);
+        enum err_code code = s3_get(link, wanted, ret, err);
+
+        give_link(source, link);
+        if (failing_ms == 0)
+            failing_ms = clock_mono_ms();
+        if (!is_worth_waiting(source, code, failing_ms))
+            return code;
+        log_warn("S3 is out of reach", "waiting_s=%" PRId64 " reason=%s",
+                 (clock_mono_ms() - failing_ms) / 1000, log_quote(err->text));
+        if (!pause_unless_stopped(source, pause_ms))
+            return err_set(err, ERR_CANCELLED, "a stop was asked for");
+        pause_ms = pause_ms * 2 < OUTAGE_PAUSE_LAST_MS ? pause_ms * 2 : OUTAGE_PAUSE_LAST_MS;
+    }
+}
+
 static enum err_code sqs_source_fetch(struct queue *queue, const struct notice *notice,
                                       uint64_t bytes_max, int *ret_fd, struct object_info *ret,
                                       struct err *err)
@@ -284,8 +340,6 @@ static enum err_code sqs_source_fetch(struct queue *queue, const struct notice *
         .bytes_max = bytes_max,
         .stop = source->options.stop,
     };
-    struct aws_link *link;
-    enum err_code code;
 
     if (notice->size_bytes > bytes_max)
         return err_set(err, ERR_TOO_LARGE,
@@ -293,10 +347,7 @@ static enum err_code sqs_source_fetch(struct queue *queue, const struct notice *
                        notice->size_bytes, bytes_max);
     TRY(open_room(source, notice->size_bytes, &fd, err));
     wanted.file = fd;
-    link = take_link(source);
-    code = s3_get(link, &wanted, &object, err);
-    give_link(source, link);
-    TRY(code);
+    TRY(get_patiently(source, &wanted, &object, err));
     ret->size_bytes = object.size_bytes;
     (void)snprintf(ret->etag, sizeof ret->etag, "%s", object.etag);
     *ret_fd = fd;

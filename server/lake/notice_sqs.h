@@ -17,7 +17,6 @@ struct sqs_queue;
 enum {
     SQS_LINKS_MAX = 64, /* idle connections kept */
     SQS_TICK_MS = 500,  /* between the keeper's rounds */
-    SQS_RECEIPTS_BYTES_MAX = 4 << 20,
 };
 
 enum message_state { MESSAGE_IN_HAND, MESSAGE_DELETE, MESSAGE_GIVE_BACK, MESSAGE_LEAVE };
@@ -30,7 +29,7 @@ struct message {
     size_t handed_out, settled; /* objects */
     bool keep, failed;
     enum message_state state;
-    int64_t hidden_until_ms; /* on the monotonic clock */
+    int64_t hidden_until_ms; /* on the monotonic clock; the keeper's */
 };
 
 struct sqs_source {
@@ -47,6 +46,7 @@ struct sqs_source {
     size_t message_count;
     struct aws_link *links[SQS_LINKS_MAX];
     size_t link_count;
+    int64_t reached_ms; /* when S3 answered anybody last, on the monotonic clock */
     bool closing;
 
     pthread_t keeper;

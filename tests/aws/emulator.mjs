@@ -1,18 +1,22 @@
-// SQS and S3 by fauxqs, and in front of them a referee that judges every request's signature with
-// AWS's own signer. Prints one line of JSON with the two addresses. GET /referee on the referee's tells
-// what it saw; POST /referee {"s3_failures": 0.1} makes that part of the GETs of objects fail.
+// SQS and S3 by emulators, and in front of them a referee of signatures that can also be told to
+// misbehave. Prints one line of JSON with the two addresses.
+//
+// EMULATOR_PORTS={"sqs": 1, "s3": 2} names emulators that run elsewhere (services.mjs); without it one
+// runs in here. GET /referee on the referee's address tells what it saw; POST /referee sets any of
+//   s3_failures  part of the GETs of objects that fail: broken off, cut short, 503, 500 in turn
+//   clock_s      what the referee's clock is ahead of ours
+//   rules        [{operation, path, after, times, part, ...}]: requests whose operation is the same and
+//                whose URL matches the pattern get, beyond the first `after` and at most `times` times,
+//                one of: {status, headers, body}, {close}, {hang}, {cut: bytes of the true answer}
 import http from 'node:http';
-import { createHash } from 'node:crypto';
-import { SignatureV4 } from '@smithy/signature-v4';
-import { Sha256 } from '@aws-crypto/sha256-js';
 import { buildApp } from 'fauxqs';
+import { fault, serviceOf } from './referee.mjs';
 
-const KEY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
-const TOKEN = process.env.REFEREE_TOKEN;
-const SKEW_MS_MAX = 15 * 60 * 1000;
-const seen = { judged: 0, refused: [], failed: 0, operations: {} };
-let failures = 0;
-let draw = 1;
+const SEEN_MAX = 100000;
+const seen = { judged: 0, refused: [], failed: 0, operations: {}, keys: {}, log: [] };
+const settings = { s3_failures: 0, clock_s: 0, rules: [] };
+const ports = process.env.EMULATOR_PORTS ? JSON.parse(process.env.EMULATOR_PORTS) : undefined;
+let draw = Number(process.env.EMULATOR_SEED ?? 1);
 
 // The same draws in every run (Park and Miller).
 function chance() {
@@ -33,88 +37,110 @@ function readBody(request) {
   });
 }
 
-function queryOf(url) {
-  const query = {};
-  for (const [name, value] of url.searchParams)
-    query[name] = name in query ? [].concat(query[name], value) : value;
-  return query;
-}
-
-// Why the request is wrong, or nothing.
-async function fault(request, body) {
-  const match = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
-    .exec(request.headers.authorization ?? '');
-  if (!match) return 'no authorization';
-  const [, id, day, region, service, names] = match;
-  const date = request.headers['x-amz-date'] ?? '';
-  const at = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-  if (id !== KEY.accessKeyId) return 'unknown key';
-  if (!at || !date.startsWith(day) || Math.abs(at - Date.now()) > SKEW_MS_MAX) return 'date';
-  const list = names.split(';');
-  if (list.join() !== [...list].sort().join()) return 'signed headers out of order';
-  for (const name of ['host', ...Object.keys(request.headers).filter((n) => n.startsWith('x-amz-'))])
-    if (!list.includes(name)) return `${name} is not signed`;
-  const hash = createHash('sha256').update(body).digest('hex');
-  const said = request.headers['x-amz-content-sha256'];
-  if (service === 's3' && !said) return 'x-amz-content-sha256 is missing';
-  if (said && said !== hash && said !== 'UNSIGNED-PAYLOAD') return 'x-amz-content-sha256 is wrong';
-  if (request.headers['x-amz-security-token'] !== TOKEN) return 'session token';
-  const headers = Object.fromEntries(list.map((n) => [n, request.headers[n]]));
-  delete headers['x-amz-security-token'];
-  const url = new URL(request.url, 'http://x');
-  const signer = new SignatureV4({ service, region, sha256: Sha256, uriEscapePath: service !== 's3',
-    applyChecksum: false, credentials: { ...KEY, sessionToken: TOKEN } });
-  const signed = await signer.sign({ method: request.method, protocol: 'http:', hostname: 'x',
-    path: request.url.split('?')[0], query: queryOf(url), headers, body },
-    { signingDate: new Date(at), signableHeaders: new Set(list) });
-  return signed.headers.authorization === request.headers.authorization ? undefined : 'SignatureDoesNotMatch';
-}
-
-function answer(response, status, body, type = 'application/xml') {
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+function answer(response, status, body, headers = { 'Content-Type': 'application/xml' }) {
+  response.writeHead(status, { Date: new Date(now()).toUTCString(), 'Content-Length': Buffer.byteLength(body), ...headers });
   response.end(body);
 }
 
-function forward(request, body, port, response) {
+function xml(code, message) {
+  return `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+}
+
+function now() {
+  return Date.now() + settings.clock_s * 1000;
+}
+
+function forward(request, body, port, response, cut) {
   const out = http.request({ host: '127.0.0.1', port, method: request.method, path: request.url,
     headers: request.headers }, (reply) => {
-    response.writeHead(reply.statusCode, reply.headers);
-    reply.pipe(response);
+    response.writeHead(reply.statusCode, settings.clock_s ? { ...reply.headers, date: new Date(now()).toUTCString() } : reply.headers);
+    if (cut === undefined) return reply.pipe(response);
+    reply.once('data', (part) => response.write(part.subarray(0, cut), () => request.socket.destroy()));
   });
-  out.on('error', () => response.destroy());
+  out.on('error', () => request.socket.destroy());
   response.on('close', () => out.destroy());
   out.end(body);
 }
 
-async function judge(request, port, response) {
+function operationOf(request, service, body) {
+  if (service === 'sts') return `STS.${new URLSearchParams(body.toString()).get('Action')}`;
+  if (service === 'sagemaker') return `SageMaker.${request.method}`;
+  return request.headers['x-amz-target'] ?? `S3.${request.method}`;
+}
+
+function ruleFor(operation, url) {
+  for (const rule of settings.rules) {
+    if (rule.operation !== operation || !new RegExp(rule.path ?? '').test(url)) continue;
+    rule.met = (rule.met ?? 0) + 1;
+    if (rule.met <= (rule.after ?? 0) || (rule.done ?? 0) >= (rule.times ?? Infinity)) continue;
+    if (chance() >= (rule.part ?? 1)) continue;
+    rule.done = (rule.done ?? 0) + 1;
+    return rule;
+  }
+  return undefined;
+}
+
+function misbehave(rule, request, body, port, response) {
+  if (rule.hang) return undefined;
+  if (rule.close) return request.socket.destroy();
+  if (rule.cut !== undefined) return forward(request, body, port, response, rule.cut);
+  return answer(response, rule.status, rule.body ?? '', rule.headers);
+}
+
+function failure(request, body, port, response) {
+  seen.failed++;
+  switch (seen.failed % 4) {
+    case 0: return request.socket.destroy();
+    case 1: return answer(response, 503, xml('SlowDown', 'Please reduce your request rate.'));
+    case 2: return forward(request, body, port, response, 100);
+    default: return answer(response, 500, xml('InternalError', 'We encountered an internal error. Please try again.'));
+  }
+}
+
+function note(request, operation) {
+  seen.judged++;
+  seen.operations[operation] = (seen.operations[operation] ?? 0) + 1;
+  const key = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  seen.keys[key] = (seen.keys[key] ?? 0) + 1;
+  if (seen.log.length < SEEN_MAX) seen.log.push([Date.now(), operation, request.url]);
+}
+
+async function judge(request, own, response) {
   const body = await readBody(request);
   if (request.url === '/referee') {
-    if (request.method === 'POST') failures = JSON.parse(body).s3_failures;
-    return answer(response, 200, JSON.stringify(seen), 'application/json');
+    if (request.method === 'POST') Object.assign(settings, JSON.parse(body));
+    return answer(response, 200, JSON.stringify(seen), { 'Content-Type': 'application/json' });
   }
-  const why = await fault(request, body);
-  const operation = request.headers['x-amz-target'] ?? `S3.${request.method}`;
-  seen.operations[operation] = (seen.operations[operation] ?? 0) + 1;
-  seen.judged++;
+  const service = serviceOf(request);
+  const why = await fault(request, body, now());
+  const operation = operationOf(request, service, body);
+  const port = ports ? ports[service] : own;
+  note(request, operation);
+  if (why === 'date')
+    return answer(response, 403, xml('RequestTimeTooSkewed', 'The difference between the request time and the current time is too large.'));
   if (why) {
     seen.refused.push(`${request.method} ${request.url}: ${why}`);
-    return answer(response, 403, `<Error><Code>SignatureDoesNotMatch</Code><Message>${why}</Message></Error>`);
+    return answer(response, 403, xml('SignatureDoesNotMatch', why));
   }
-  if (operation === 'S3.GET' && chance() < failures) {
-    seen.failed++;
-    if (seen.failed % 2) return request.socket.destroy();
-    return answer(response, 503, '<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
-  }
+  const rule = ruleFor(operation, request.url);
+  if (rule) return misbehave(rule, request, body, port, response);
+  if (operation === 'S3.GET' && chance() < settings.s3_failures) return failure(request, body, port, response);
   return forward(request, body, port, response);
 }
 
-const app = buildApp({ logger: false, defaultRegion: 'eu-west-1' });
-await app.listen({ port: 0, host: '127.0.0.1' });
-const port = app.server.address().port;
+async function start() {
+  if (ports) return undefined;
+  const app = buildApp({ logger: false, defaultRegion: 'eu-west-1' });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return app.server.address().port;
+}
+
+const own = await start();
 const referee = await listen(http.createServer((request, response) =>
-  judge(request, port, response).catch((error) => {
+  judge(request, own, response).catch((error) => {
     seen.refused.push(String(error));
     response.destroy();
   })));
-console.log(JSON.stringify({ emulator: `http://127.0.0.1:${port}`, referee: `http://127.0.0.1:${referee}` }));
+const address = (port) => `http://127.0.0.1:${port}`;
+console.log(JSON.stringify({ sqs: address(ports?.sqs ?? own), s3: address(ports?.s3 ?? own), referee: address(referee) }));
 process.on('SIGTERM', () => process.exit(0));

@@ -9,7 +9,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BINARY = Path(os.environ.get("PAIRWATCH_BINARY", ROOT / "build" / "release" / "pairwatch")).resolve()
 NODE = next((ROOT / "tests" / "node_modules").glob("node-linux-*/bin/node"))
 KEY_ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -17,12 +18,35 @@ REGION, BUCKET = "eu-west-1", "aws-security-data-lake-eu-west-1-example"
 RUN_SECONDS_MAX = 120
 
 
-class Emulator:
-    def __init__(self):
-        self.process = subprocess.Popen([NODE, "--no-warnings", ROOT / "tests" / "aws" / "emulator.mjs"],
+class Service:
+    """One emulator in a process of its own, which may be killed and comes back with what it knew."""
+
+    def __init__(self, kind, folder=""):
+        self.kind, self.folder, self.port = kind, str(folder), 0
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([NODE, "--no-warnings", HERE / "services.mjs", self.kind, str(self.port), self.folder],
                                         stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line, f"{self.kind} did not start"
+        self.port = int(line)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class Emulator:
+    """The referee, in front of emulators in its own process or of the ports given for "sqs" and "s3"."""
+
+    def __init__(self, ports=None, seed=1):
+        self.process = subprocess.Popen([NODE, "--no-warnings", HERE / "emulator.mjs"], stdout=subprocess.PIPE,
+                                        text=True, env=os.environ | {"EMULATOR_SEED": str(seed)} |
+                                        ({"EMULATOR_PORTS": json.dumps(ports)} if ports else {}))
         addresses = json.loads(self.process.stdout.readline())
-        self.direct, self.url = addresses["emulator"], addresses["referee"]
+        self.sqs_url, self.s3_url, self.url = addresses["sqs"], addresses["s3"], addresses["referee"]
 
     def close(self):
         self.process.terminate()
@@ -36,24 +60,37 @@ class Emulator:
 
     def sqs(self, operation, **body):
         scope = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/20260101/{REGION}/sqs/aws4_request, SignedHeaders=host, Signature=0"
-        reply, _ = self.ask(self.direct + "/", "POST", json.dumps(body).encode(), {
+        reply, _ = self.ask(self.sqs_url + "/", "POST", json.dumps(body).encode(), {
             "X-Amz-Target": f"AmazonSQS.{operation}", "Content-Type": "application/x-amz-json-1.0",
             "Authorization": scope})
         return json.loads(reply) if reply else {}
 
+    def make_bucket(self, bucket=None):
+        self.ask(f"{self.s3_url}/{bucket or BUCKET}", "PUT")
+
     def put(self, key, body):
-        url = f"{self.direct}/{BUCKET}/{urllib.parse.quote(key)}"
+        url = f"{self.s3_url}/{BUCKET}/{urllib.parse.quote(key)}"
         _, headers = self.ask(url, "PUT", body, {"Content-Type": "application/octet-stream"})
         return headers["ETag"].strip('"')
 
     def referee(self):
         return json.loads(self.ask(self.url + "/referee", "GET")[0])
 
+    def set(self, **settings):
+        """s3_failures, clock_s, rules: see emulator.mjs."""
+        self.ask(self.url + "/referee", "POST", json.dumps(settings).encode())
+
     def fail(self, part):
-        self.ask(self.url + "/referee", "POST", json.dumps({"s3_failures": part}).encode())
+        self.set(s3_failures=part)
 
     def queue(self, name, **attributes):
         return self.sqs("CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
+
+    def queue_with_dead_letters(self, name, receives, **attributes):
+        dead = self.queue(f"{name}-dead")
+        arn = self.sqs("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(receives)})
+        return self.queue(name, RedrivePolicy=policy, **attributes), dead
 
     def send(self, url, message):
         body = message if isinstance(message, str) else json.dumps(message)
@@ -94,16 +131,21 @@ FORMS = (subscriber_form, event_form, records_form, sns_form)
 
 class Lake(unittest.TestCase):
     """A simulated lake in S3, a model of it, and a way to run the program there."""
+    DAYS = 4  # 16 objects each
+
+    @classmethod
+    def make_emulator(cls):
+        return Emulator()
 
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="pairwatch-aws-"))
-        cls.emulator = Emulator()
         cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.emulator = cls.make_emulator()
         cls.addClassCleanup(cls.emulator.close)
-        cls.run_program("simulate", "--entities", "40", "--days", "4", "--seed", "5", "--out", "lake")
+        cls.run_program("simulate", "--entities", "40", "--days", str(cls.DAYS), "--seed", "5", "--out", "lake")
         cls.run_program("train", "--out", "m.model", "lake")
-        cls.emulator.ask(f"{cls.emulator.direct}/{BUCKET}", "PUT")
+        cls.emulator.make_bucket()
         cls.objects = []
         for path in sorted((cls.folder / "lake").rglob("*.parquet")):
             key, body = str(path.relative_to(cls.folder / "lake")), path.read_bytes()
@@ -117,9 +159,9 @@ class Lake(unittest.TestCase):
                       "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"} | more
 
     @classmethod
-    def start(cls, *arguments, **more):
+    def start(cls, *arguments, output=subprocess.PIPE, **more):
         return subprocess.Popen([BINARY, *arguments], cwd=cls.folder, env=cls.environment(**more), text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=output, stderr=output)
 
     @classmethod
     def run_program(cls, *arguments, status=0, **more):
