@@ -113,6 +113,7 @@ const char *score_explanation_read(const struct json *node, struct arena *arena,
 {
     AUTO(arena_done) struct arena scratch = {0};
     AUTO(str_done) struct str text = {0};
+    struct json_writer json;
     const char *at;
     size_t before = faults->total;
 
@@ -124,7 +125,8 @@ const char *score_explanation_read(const struct json *node, struct arena *arena,
     if (faults->total > before)
         return NULL;
     str_init(&text, EXPLANATION_JSON_BYTES_MAX);
-    json_print(node, &text);
+    json_writer_init(&json, &text);
+    json_node(&json, NULL, node);
     if (!text.failed)
         return arena_strndup(arena, text.text, text.length);
     json_fault(faults, at, "is longer than %d bytes", EXPLANATION_JSON_BYTES_MAX);

@@ -73,6 +73,7 @@ static const char *read_unscored(const struct json *node, struct arena *arena, c
                                  struct json_faults *faults)
 {
     AUTO(str_done) struct str text = {0};
+    struct json_writer json;
     char at[POINTER_BYTES];
 
     if (node == NULL)
@@ -91,7 +92,8 @@ static const char *read_unscored(const struct json *node, struct arena *arena, c
         }
     }
     str_init(&text, UNSCORED_BYTES_MAX);
-    json_print(node, &text);
+    json_writer_init(&json, &text);
+    json_node(&json, NULL, node);
     return arena_strndup(arena, text.text, text.length);
 }
 

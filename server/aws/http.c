@@ -234,6 +234,9 @@ static enum err_code failure(const struct http_link *link, const struct exchange
     switch ((int)code) {
     case CURLE_ABORTED_BY_CALLBACK:
         return err_set(err, ERR_CANCELLED, "a stop was asked for");
+    case CURLE_PEER_FAILED_VERIFICATION: /* asking again changes nothing */
+    case CURLE_SSL_CACERT_BADFILE:
+        return err_set(err, ERR_FORBIDDEN, "%s", text);
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(err, ERR_TIMEOUT, "%s", text);
     case CURLE_URL_MALFORMAT:

@@ -48,7 +48,8 @@ void http_link_close(struct http_link *link);
 void http_link_closep(struct http_link **link);
 
 /* An answer of any status is ERR_NONE. ERR_TIMEOUT; ERR_UNAVAILABLE (no connection, or it broke);
- * ERR_TOO_LARGE; ERR_IO (writing to the file); ERR_CANCELLED; ERR_INVALID (the URL, a header).
+ * ERR_FORBIDDEN (a certificate that is not trusted); ERR_TOO_LARGE; ERR_IO (writing to the file);
+ * ERR_CANCELLED; ERR_INVALID (the URL, a header).
  * reply: zeroed or of an earlier exchange; http_reply_done frees it. */
 NODISCARD enum err_code http_exchange(struct http_link *link, const struct http_request *request,
                                       struct http_reply *reply, struct err *err);

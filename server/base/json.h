@@ -72,6 +72,8 @@ bool json_int_of(const struct json *node,
                  int64_t *ret); /* false unless a whole number, |n| < 2^53 */
 bool json_bool_of(const struct json *node, bool *ret);
 void json_print(const struct json *node, struct str *out); /* compact text */
+/* The node into what is being written, every number as it was read. */
+void json_node(struct json_writer *w, const char *key, const struct json *node);
 
 struct json_fault {
     const char *pointer; /* "/scores/3/ip" */

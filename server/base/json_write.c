@@ -267,3 +267,49 @@ void json_row(struct json_writer *w, const char *key, const struct field *fields
     json_fields(w, fields, row);
     json_end(w);
 }
+
+static void write_number(struct json_writer *w, const char *key, const struct json *node)
+{
+    int64_t whole;
+    double number = 0;
+
+    if (json_int_of(node, &whole)) {
+        json_int(w, key, whole);
+        return;
+    }
+    (void)json_number_of(node, &number);
+    json_real(w, key, number);
+}
+
+/* As deep as json_parse lets a document be. */
+void json_node(struct json_writer *w, const char *key, const struct json *node)
+{
+    enum json_type type = json_type(node);
+    bool value = false;
+
+    switch (type) {
+    case JSON_NULL:
+        json_null(w, key);
+        return;
+    case JSON_BOOL:
+        (void)json_bool_of(node, &value);
+        json_bool(w, key, value);
+        return;
+    case JSON_NUMBER:
+        write_number(w, key, node);
+        return;
+    case JSON_TEXT:
+        json_text(w, key, json_text_of(node));
+        return;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    if (type == JSON_ARRAY)
+        json_array(w, key);
+    else
+        json_object(w, key);
+    for (const struct json *child = json_first(node); child != NULL; child = json_next(child))
+        json_node(w, type == JSON_OBJECT ? json_name(child) : NULL, child);
+    json_end(w);
+}

@@ -9,6 +9,7 @@
 #include "base/conf.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "worker/post.h"
 #include "worker/worker.h"
 
 struct work_options {
@@ -19,6 +20,8 @@ struct work_options {
     int64_t threads, object_bytes_max, since_ms, until_ms;
     const char *learn;
     double alerts_per_day;
+    struct post_options post;
+    int64_t post_rows_max;
 };
 
 static const struct conf_setting SETTINGS[] = {
@@ -30,7 +33,18 @@ static const struct conf_setting SETTINGS[] = {
      "what scores the pairs: a file made by `pairwatch train`, or \"active\": the model that "
      "`pairwatch model activate` names, followed when it changes"},
     {"database", CONF_TEXT, offsetof(struct work_options, database), 0, 0, 0, "URL",
-     "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept"},
+     "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept; sqlite:pairwatch.db "
+     "unless they are posted"},
+    {"post", CONF_TEXT, offsetof(struct work_options, post.url), 0, 0, 0, "URL",
+     "https://HOST of a pairwatch server that is given the results, instead of a database"},
+    {"token-file", CONF_TEXT, offsetof(struct work_options, post.token_file), 0, 0, 0, "FILE",
+     "its token, of the role ingest; read again when the server refuses it"},
+    {"token", CONF_TEXT, offsetof(struct work_options, post.token), CONF_SECRET, 0, 0, NULL,
+     "instead of a file"},
+    {"ca-bundle", CONF_TEXT, offsetof(struct work_options, post.ca_bundle), 0, 0, 0, "FILE",
+     "certificates to trust that server by; the system's unless given"},
+    {"post-rows-max", CONF_INT, offsetof(struct work_options, post_rows_max), 0, 1, POST_ROWS_MAX,
+     "N", "scores in one request"},
     {"spec", CONF_LIST, offsetof(struct work_options, specs), 0, 0, 0, "NAME",
      "pair specs to read; every one the model was trained on unless given"},
     {"spec-dir", CONF_TEXT, offsetof(struct work_options, spec_dir), 0, 0, 0, "DIR",
@@ -106,12 +120,28 @@ static enum err_code model_path_of(const char *scorer, const char **ret, struct 
     return ERR_NONE;
 }
 
+static enum err_code check_post(const struct work_options *options, const char *model_path,
+                                struct err *err)
+{
+    if (options->post.url == NULL)
+        return ERR_NONE;
+    if (options->database != NULL)
+        return err_set(err, ERR_USAGE, "results go to --post or into --database, not to both");
+    if (model_path == NULL)
+        return err_set(err, ERR_USAGE,
+                       "--post needs --scorer model:FILE: which model is active only a database "
+                       "knows");
+    return ERR_NONE;
+}
+
 static enum err_code run(const struct work_options *options, struct err *err)
 {
+    struct post_options post = options->post;
     const char *names[CONF_LIST_MAX + 1] = {NULL};
     struct worker_totals totals = {0};
     struct worker_options worker = {
-        .database_url = options->database,
+        .database_url = options->database != NULL ? options->database : "sqlite:pairwatch.db",
+        .post = options->post.url != NULL ? &post : NULL,
         .queue_url = options->queue,
         .aws_role = options->aws_role,
         .aws_external_id = options->aws_external_id,
@@ -129,6 +159,9 @@ static enum err_code run(const struct work_options *options, struct err *err)
     enum err_code code;
 
     TRY(model_path_of(options->scorer, &worker.model_path, err));
+    TRY(check_post(options, worker.model_path, err));
+    post.rows_max = (size_t)options->post_rows_max;
+    post.stop = &STOP_ASKED;
     if (options->learn != NULL && worker.model_path != NULL)
         return err_set(err, ERR_USAGE, "--learn-daily needs --scorer active");
     for (size_t i = 0; i < options->specs.count; i++)
@@ -153,12 +186,12 @@ static int64_t default_threads(void)
 int cmd_work(int argc, char **argv)
 {
     struct work_options options = {
-        .database = "sqlite:pairwatch.db",
         .scorer = "active",
         .alerts_per_day = THRESHOLD_BUDGET_DEFAULT,
         .threads = default_threads(),
         .object_bytes_max = INT64_C(1) << 30,
         .temp_dir = "/tmp",
+        .post_rows_max = POST_ROWS_DEFAULT,
     };
     struct conf_args args = {0};
     struct err err = {0};

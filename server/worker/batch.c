@@ -18,6 +18,7 @@
 #include "store/writer.h"
 #include "worker/explain.h"
 #include "worker/models.h"
+#include "worker/post.h"
 #include "worker/shadow.h"
 
 enum { UNSCORED_JSON_BYTES_MAX = 1024 };
@@ -141,6 +142,27 @@ static void score_pairs(const struct batch_context *context, const struct lake_r
         batch->comparison = shadow_compare(context->set, batch->scored, batch->count, arena);
 }
 
+static enum err_code post_results(const struct batch_context *context,
+                                  const struct ingest_batch *batch, struct ingest_result *ret,
+                                  struct err *err)
+{
+    const struct model_set *set = context->set;
+    struct post_spec specs[MODEL_SPECS_MAX];
+    struct post_model model = {.specs = specs};
+    struct model_info info;
+
+    for (const char *const *name = set->spec_names; *name != NULL; name++) {
+        const char *model_spec = batch_model_spec(set->model, *name);
+        struct model_calibration calibration;
+
+        if (model_spec != NULL && model_calibration(set->model, model_spec, &calibration))
+            specs[model.spec_count++] = (struct post_spec){*name, calibration.threshold};
+    }
+    model_info(set->model, &info);
+    model.detector = DETECTOR_WORDS[info.detector];
+    return post_batch(context->post, batch, &model, ret, err);
+}
+
 /* Waits for a busy store with a growing pause: a full queue is back-pressure, not a failure. */
 static enum err_code store_batch(const struct batch_context *context,
                                  const struct ingest_batch *batch, struct ingest_result *ret,
@@ -150,6 +172,8 @@ static enum err_code store_batch(const struct batch_context *context,
     int64_t give_up_ms = clock_mono_ms() + STORE_WAIT_MS;
     int64_t pause_ms = STORE_RETRY_FIRST_MS;
 
+    if (context->post != NULL)
+        return post_results(context, batch, ret, err);
     for (;;) {
         enum err_code code = writer_run(context->writer, ingest_job, &job, err);
 
@@ -221,6 +245,7 @@ static enum err_code store_object(const struct batch_context *context, const str
     };
     struct ingest_batch ingest = {
         .object = &object, .model_id = context->set->model_id, .origin = "worker"};
+    enum err_code code;
 
     for (size_t s = 0; s < lake->spec_count; s++)
         for (int i = 0; i < UNSCORED__MAX; i++)
@@ -232,13 +257,29 @@ static enum err_code store_object(const struct batch_context *context, const str
     ingest.count = batch.count;
     ingest.comparison = batch.comparison;
 
-    TRY(store_batch(context, &ingest, &stored, err));
+    code = store_batch(context, &ingest, &stored, err);
+    if (code == ERR_INVALID && context->post != NULL) { /* the server will not have it */
+        struct err reason = *err;
+
+        return record_failure(context, notice, info, &reason, totals, err);
+    }
+    TRY(code);
     if (stored.repeated) {
         totals->repeated++;
         return ERR_NONE;
     }
     add_totals(lake, &batch, &stored, totals);
     return ERR_NONE;
+}
+
+/* A server is not asked: it says so when it is given the object. */
+static enum err_code was_stored(const struct batch_context *context, const struct notice *notice,
+                                const char *etag, bool *ret, struct err *err)
+{
+    *ret = false;
+    if (context->db == NULL || etag == NULL)
+        return ERR_NONE;
+    return ingest_object_done(context->db, notice->bucket, notice->key, etag, ret, err);
 }
 
 /* What an object that was never read goes by in the ledger. */
@@ -279,12 +320,11 @@ enum err_code batch_run(const struct batch_context *context, const struct notice
     bool done = false, fetched = notice->path != NULL;
     enum err_code code;
 
-    if (notice->etag != NULL)
-        TRY(ingest_object_done(context->db, notice->bucket, notice->key, notice->etag, &done, err));
+    TRY(was_stored(context, notice, notice->etag, &done, err));
     code = done ? ERR_NONE : bring(context, notice, arena, &fd, &info, &path, &reason);
     if (!done && code == ERR_NONE) {
         fetched = true;
-        TRY(ingest_object_done(context->db, notice->bucket, notice->key, info.etag, &done, err));
+        TRY(was_stored(context, notice, info.etag, &done, err));
     }
     if (done) {
         totals->repeated++;

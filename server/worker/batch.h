@@ -10,6 +10,7 @@ struct lake;
 struct model;
 struct model_set;
 struct notice;
+struct post_link;
 struct queue;
 struct writer;
 
@@ -17,8 +18,9 @@ struct batch_context {
     struct lake *lake;
     struct queue *queue; /* where notices without a path are fetched from */
     const struct model_set *set;
-    struct db *db; /* reads */
+    struct db *db; /* reads; NULL with post */
     struct writer *writer;
+    struct post_link *post; /* where results go instead of the database, or NULL */
     uint64_t object_bytes_max;
     size_t explanation_bytes_max; /* of one object; what is flagged beyond goes without */
     const atomic_bool *stop;

@@ -116,7 +116,8 @@ static enum err_code set_load(const struct models_options *options, const struct
 
     TRY(load(seats->active_path, seats->active_id, &set->set.model, set->set.model_id, err));
     TRY(choose_specs(options, &set->set, err));
-    TRY(register_model(options->writer, set->set.model, set->set.spec_names, err));
+    if (options->writer != NULL)
+        TRY(register_model(options->writer, set->set.model, set->set.spec_names, err));
     TRY(load_shadow(options, seats, &set->set, err));
     set->takers = 1;
     *ret = TAKE(set);

@@ -21,10 +21,10 @@ struct model_set {
 };
 
 struct models_options {
-    const char *database_url;
+    const char *database_url;      /* NULL with a file only */
     const char *model_path;        /* NULL = the active model of the database, and its shadow */
     const char *const *spec_names; /* NULL-terminated; NULL = those the model was trained on */
-    struct writer *writer;         /* registers what is loaded */
+    struct writer *writer;         /* registers what is loaded; NULL = nobody does */
 };
 enum { MODELS_CHECK_MS = 2000 }; /* how long a move of models may go unseen */
 
@@ -34,7 +34,7 @@ NODISCARD enum err_code models_open(const struct models_options *options, struct
 /* After all sets were given back; accepts NULL. */
 void models_close(struct models *models);
 
-/* The set of now. When the active model's file cannot be loaded the one so far goes on scoring, and
- * the log says so. Any thread; db is the caller's. */
+/* The set of now; of a file, db may be NULL. When the active model's file cannot be loaded the one
+ * so far goes on scoring, and the log says so. Any thread; db is the caller's. */
 const struct model_set *models_take(struct models *models, struct db *db);
 void models_give(struct models *models, const struct model_set *set);

@@ -16,6 +16,7 @@
 #include "worker/batch.h"
 #include "worker/learn.h"
 #include "worker/models.h"
+#include "worker/post.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
 #define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
@@ -27,7 +28,8 @@ struct worker {
     const struct worker_options *options;
     struct queue *queue;
     struct models *models;
-    struct writer *writer;
+    struct writer *writer; /* or */
+    struct post *post;
 
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
@@ -118,7 +120,8 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 /* A thread's own. */
 struct hand {
     struct worker *worker;
-    struct db *db;
+    struct db *db;            /* or */
+    struct post_link *post;   /* where results go */
     struct lake *lake;        /* reads the specs of the set it was opened for */
     uint64_t lake_generation; /* of that set */
 };
@@ -127,6 +130,7 @@ static void hand_done(struct hand *hand)
 {
     lake_closep(&hand->lake);
     db_closep(&hand->db);
+    post_link_close(hand->post);
 }
 
 static enum err_code open_lake(struct hand *hand, const struct model_set *set, struct err *err)
@@ -157,6 +161,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
         .queue = worker->queue,
         .db = hand->db,
         .writer = worker->writer,
+        .post = hand->post,
         .object_bytes_max = worker->options->object_bytes_max,
         .explanation_bytes_max = EXPLANATION_BYTES_MAX,
         .stop = worker->options->stop,
@@ -177,7 +182,10 @@ static enum err_code run_thread(struct hand *hand, struct err *err)
     AUTO(arena_done) struct arena arena = {0};
 
     arena_init(&arena, NOTICE_ARENA_BYTES_MAX);
-    TRY(db_open(worker->options->database_url, DB_READ, &hand->db, err));
+    if (worker->post != NULL)
+        post_link_open(worker->post, &hand->post);
+    else
+        TRY(db_open(worker->options->database_url, DB_READ, &hand->db, err));
     while (!should_end(worker)) {
         struct notice notices[RECEIVE_MAX];
         const struct model_set *set;
@@ -287,6 +295,16 @@ static enum err_code check_model(const char *path, struct err *err)
     return model_load(path, &model, err);
 }
 
+static enum err_code open_store(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = worker->options;
+
+    if (options->post != NULL)
+        return post_open(options->post, &worker->post, err);
+    TRY(migrate_run(options->database_url, err));
+    return writer_start(options->database_url, &worker->writer, err);
+}
+
 static enum err_code open_shared(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = worker->options;
@@ -308,8 +326,7 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
     if (options->model_path != NULL) /* before anything is made */
         TRY(check_model(options->model_path, err));
     TRY(queue_open(options->queue_url, &queue_options, &worker->queue, err));
-    TRY(migrate_run(options->database_url, err));
-    TRY(writer_start(options->database_url, &worker->writer, err));
+    TRY(open_store(worker, err));
     models_options.writer = worker->writer;
     return models_open(&models_options, &worker->models, err);
 }
@@ -326,6 +343,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
         code = run_threads(&worker, err);
     if (worker.writer != NULL)
         writer_stop(worker.writer);
+    post_close(worker.post);
     queue_close(worker.queue);
     models_close(worker.models);
     *ret = worker.totals;

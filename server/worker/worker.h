@@ -1,7 +1,8 @@
 #pragma once
 /* The pipeline: notices → objects → pairs → scores → store, on a few threads.
  * Every thread owns a reader of objects, a read connection and an arena; all share the loaded model
- * (immutable), the queue (one at a time, under a lock) and the writer. An object is one
+ * (immutable), the queue (one at a time, under a lock) and the writer, or the server that results
+ * are posted to. An object is one
  * transaction: its observations, findings and ledger entry, or nothing. A bad object is recorded
  * with its reason and never stops the others; what is wrong with the machine itself (no database,
  * no libduckdb, a full disk) stops the worker. */
@@ -12,10 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct post_options;
+
 enum { WORKER_THREADS_MAX = 32 };
 
 struct worker_options {
-    const char *database_url;
+    const char *database_url;        /* NULL with post */
+    const struct post_options *post; /* where results go instead, or NULL: needs a model_path */
     const char *queue_url;
     const char *aws_role, *aws_external_id; /* for a queue of SQS; NULL = none */
     const char *model_path;                 /* NULL = the active model of the database */

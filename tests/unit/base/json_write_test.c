@@ -183,6 +183,19 @@ TEST(words_have_indexes)
     CHECK(field_word_index(STATES, "Done") == -1 && field_word_index(STATES, "") == -1);
 }
 
+TEST(a_node_is_written_as_it_was_read)
+{
+    static const char TEXT[] = "{\"a\":[1,-0.73648726923125461,0.1,1e+300,9007199254740991,true,"
+                               "null],\"b\":{\"c\":\"x\\\"y\"},\"d\":[]}";
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    struct err err;
+
+    CHECK_OK(json_parse(TEXT, sizeof TEXT - 1, &doc, &err));
+    json_node(&w, NULL, json_root(doc));
+    CHECK_STR(out.text, "{\"a\":[1,-0.7364872692312546,0.1,1e+300,9007199254740991,true,null],"
+                        "\"b\":{\"c\":\"x\\\"y\"},\"d\":[]}");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
@@ -192,7 +205,7 @@ int main(void)
         CASE(text_is_escaped_and_repaired), CASE(keys_are_escaped_too),
         CASE(mistakes_of_the_caller_abort), CASE(a_full_buffer_is_sticky),
         CASE(a_row_by_its_table),           CASE(nulls_of_a_row),
-        CASE(words_have_indexes),
+        CASE(words_have_indexes),           CASE(a_node_is_written_as_it_was_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
