@@ -10,7 +10,7 @@
 //                one of: {status, headers, body}, {close}, {hang}, {cut: bytes of the true answer}
 import http from 'node:http';
 import { buildApp } from 'fauxqs';
-import { fault, serviceOf } from './referee.mjs';
+import { fault, listen, readBody, serviceOf } from './referee.mjs';
 
 const SEEN_MAX = 100000;
 const seen = { judged: 0, refused: [], failed: 0, operations: {}, keys: {}, log: [] };
@@ -22,19 +22,6 @@ let draw = Number(process.env.EMULATOR_SEED ?? 1);
 function chance() {
   draw = (draw * 48271) % 2147483647;
   return draw / 2147483647;
-}
-
-function listen(server) {
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
-}
-
-function readBody(request) {
-  return new Promise((done, fail) => {
-    const parts = [];
-    request.on('data', (part) => parts.push(part));
-    request.on('end', () => done(Buffer.concat(parts)));
-    request.on('error', fail);
-  });
 }
 
 function answer(response, status, body, headers = { 'Content-Type': 'application/xml' }) {

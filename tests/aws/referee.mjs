@@ -20,7 +20,7 @@ export function serviceOf(request) {
 }
 
 // Why the request is wrong, or nothing.
-export async function fault(request, body, nowMs) {
+export async function fault(request, body, nowMs = Date.now()) {
   const match = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
     .exec(request.headers.authorization ?? '');
   if (!match) return 'no authorization';
@@ -47,4 +47,17 @@ export async function fault(request, body, nowMs) {
     path: request.url.split('?')[0], query: queryOf(url), headers, body },
     { signingDate: new Date(at), signableHeaders: new Set(list) });
   return signed.headers.authorization === request.headers.authorization ? undefined : 'SignatureDoesNotMatch';
+}
+
+export function listen(server) {
+  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
+}
+
+export function readBody(request) {
+  return new Promise((done, fail) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => done(Buffer.concat(parts)));
+    request.on('error', fail);
+  });
 }
