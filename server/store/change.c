@@ -129,6 +129,11 @@ enum err_code change_last_seq(struct db *db, int64_t *ret, struct err *err)
     return db_int(db, SQL_CHANGE_LAST_SEQ, NO_PARAMS, ret, err);
 }
 
+enum err_code change_first_seq(struct db *db, int64_t *ret, struct err *err)
+{
+    return db_int(db, SQL_CHANGE_FIRST_SEQ, NO_PARAMS, ret, err);
+}
+
 static enum err_code check_link(const struct chained *row, int64_t seq,
                                 uint8_t previous[static SHA256_BYTES], struct err *err)
 {
@@ -166,11 +171,33 @@ static enum err_code verify_page(struct db *db, int64_t *after, int64_t *expecte
     return query_end(&q, err);
 }
 
+/* What the first row that is kept follows. */
+static enum err_code read_start(struct db *db, int64_t *ret_seq,
+                                uint8_t ret_hash[static SHA256_BYTES], struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct last start;
+    enum err_code code;
+
+    arena_init(&arena, CHANGE_ROW_ARENA_BYTES);
+    code = db_row(db, SQL_CHANGE_START, NO_PARAMS, LAST_FIELDS, &arena, &start, err);
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    if (start.hash.length != SHA256_BYTES)
+        return err_set(err, ERR_CORRUPT, "what the change feed begins after is no hash");
+    *ret_seq = start.seq;
+    (void)memcpy(ret_hash, start.hash.bytes, SHA256_BYTES);
+    return ERR_NONE;
+}
+
 enum err_code change_verify(struct db *db, struct err *err)
 {
     uint8_t previous[SHA256_BYTES] = {0};
-    int64_t after = INT64_MIN, expected = 1, before;
+    int64_t after = INT64_MIN, expected = 0, before;
 
+    TRY(read_start(db, &expected, previous, err));
+    expected++;
     do {
         before = expected;
         TRY(verify_page(db, &after, &expected, previous, err));

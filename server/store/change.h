@@ -44,7 +44,10 @@ NODISCARD enum err_code change_list(struct db *db, struct arena *arena, int64_t 
 NODISCARD enum err_code change_history(struct db *db, struct arena *arena, int64_t finding_id,
                                        struct change_list *ret, struct err *err);
 NODISCARD enum err_code change_last_seq(struct db *db, int64_t *ret, struct err *err);
-/* ERR_CORRUPT names the first row whose hash does not follow from the rows before. */
+/* Of the oldest that is kept; 0 when there is none. */
+NODISCARD enum err_code change_first_seq(struct db *db, int64_t *ret, struct err *err);
+/* From the first change that is kept. ERR_CORRUPT names the first row whose hash does not follow
+ * from the rows before. */
 NODISCARD enum err_code change_verify(struct db *db, struct err *err);
 
 /* Inside a writer's job: appends a row; *ret_seq may be NULL. */

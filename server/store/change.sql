@@ -11,6 +11,9 @@ SELECT seq, time, kind, actor, finding, body FROM
 -- name: CHANGE_LAST_SEQ
 SELECT COALESCE(MAX(seq), 0) FROM change;
 
+-- name: CHANGE_FIRST_SEQ
+SELECT COALESCE(MIN(seq), 0) FROM change;
+
 -- name: CHANGE_LAST
 SELECT seq, hash FROM change ORDER BY seq DESC LIMIT 1;
 
@@ -19,6 +22,9 @@ SELECT seq, hash FROM change ORDER BY seq DESC LIMIT 1;
 SELECT seq, time_ms AS time, kind, substr(actor, 1, $1) AS actor, finding_id AS finding,
        substr(body, 1, $1) AS body, substr(hash, 1, 33) AS hash
   FROM change WHERE seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: CHANGE_START
+SELECT seq, hash FROM change_start;
 
 -- name: CHANGE_INSERT
 -- mode: write

@@ -39,6 +39,8 @@ static const struct table {
     {"observation", "id", "id", true},
     {"rollup_hour", "hour_ms, spec_id, model_id", NULL, false},
     {"change", "seq", "seq", false},
+    {"change_start", "seq", NULL, false},
+    {"archive", "id", "id", true},
     {"user", "id", "id", true},
     {"session", "digest", NULL, false},
     {"token", "id", "id", true},

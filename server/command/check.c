@@ -1,0 +1,65 @@
+/* pairwatch check: whether what pairwatch stands on is sound. */
+#include "command/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "command/command.h"
+
+static const struct conf_setting SETTINGS[] = {
+    {"database", CONF_TEXT, offsetof(struct check_options, database), 0, 0, 0, "URL",
+     "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
+    {NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+const struct conf_command COMMAND_CHECK = {
+    .name = "check",
+    .summary = "whether the store is sound",
+    .positional = "SUBJECT",
+    .settings = SETTINGS,
+    .more = "One line for each thing that was checked; exit status 1 when one of them says FAULT.\n"
+            "\nSubjects:\n"
+            "  store   the database: the file, its indexes and their use, the chain of changes,\n"
+            "          counters against recounts, references; it may be in use meanwhile\n",
+};
+
+static const struct {
+    const char *word;
+    check_subject *run;
+} SUBJECTS[] = {
+    {"store", check_subject_store},
+};
+
+void check_print(const char *name, bool sound, const char *text)
+{
+    (void)printf("%-6s %-12s %s\n", sound ? "ok" : "FAULT", name, text);
+    (void)fflush(stdout);
+}
+
+static enum err_code run(const struct check_options *options, const struct conf_args *args,
+                         struct err *err)
+{
+    int faults = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(SUBJECTS); i++) {
+        if (args->positional_count != 1 || strcmp(args->positional[0], SUBJECTS[i].word) != 0)
+            continue;
+        TRY(SUBJECTS[i].run(options, &faults, err));
+        return faults == 0 ? ERR_NONE
+                           : err_set(err, ERR_CORRUPT, "%d of the checks found a fault", faults);
+    }
+    return err_set(err, ERR_USAGE, "say what to check: `pairwatch check --help` lists it");
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct check_options options = {.database = "sqlite:pairwatch.db"};
+    struct conf_args args = {0};
+    struct err err = {0};
+    enum err_code code = conf_read(&COMMAND_CHECK, argc, argv, &options, &args, &err);
+
+    if (code == ERR_NONE && !args.help)
+        code = run(&options, &args, &err);
+    return command_exit(code, &err);
+}
