@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "store/db.h"
 #include "store/db_backend.h"
+#include "store/db_copy_tables.h"
 #include "store/migrate.h"
 
 enum {
@@ -19,34 +20,7 @@ enum {
     SQL_BYTES_MAX = 2048,
     FETCH_ROWS = 5000,   /* read back at a time */
     SLICE_ROWS = 100000, /* of one transaction */
-};
-
-/* Parents before children. Keys put the rows in the same order in both engines. A table with a
- * number is copied in slices of it, which grows from row to row; any other as one. */
-static const struct table {
-    const char *name, *key, *number;
-    bool has_id; /* numbered by the engine: the numbering goes on behind the copied ones */
-} TABLES[] = {
-    {"entity", "id", "id", true},
-    {"spec", "id", "id", true},
-    {"model", "id", "id", true},
-    {"model_spec", "model_id, spec_id", NULL, false},
-    {"object", "id", "id", true},
-    {"request", "origin, key", NULL, false},
-    {"finding", "id", "id", true},
-    {"explanation", "finding_id", "finding_id", false},
-    {"note", "id", "id", true},
-    {"observation", "id", "id", true},
-    {"rollup_hour", "hour_ms, spec_id, model_id", NULL, false},
-    {"change", "seq", "seq", false},
-    {"change_start", "seq", NULL, false},
-    {"archive", "id", "id", true},
-    {"user", "id", "id", true},
-    {"session", "digest", NULL, false},
-    {"token", "id", "id", true},
-    {"comparison", "day_ms, spec_id, active_id, shadow_id", NULL, false},
-    {"difference", "id", "id", true},
-    {"counter", "name", NULL, false},
+    LARGE_ROWS = 50,     /* both, of chunks: a few are as much as many other rows */
 };
 
 static const char MARK[] = "INSERT INTO schema_migration (name, checksum, applied_ms)"
@@ -60,7 +34,7 @@ struct column {
 
 struct copy {
     struct db *from, *to;
-    const struct table *table;
+    const struct copied_table *table;
     struct column columns[COLUMNS_MAX];
     int column_count;
     char names[SQL_BYTES_MAX / 2]; /* quoted, with commas */
@@ -77,8 +51,7 @@ static enum err_code begin_target(const struct copy *copy, struct tx *tx, struct
     return db_script(copy->to, "SET LOCAL statement_timeout = 0", err);
 }
 
-/* A statement of this file's own, on either engine. */
-struct own_statement {
+struct own_statement { /* of this file, on either engine */
     const struct db_backend *backend;
     void *handle, *statement;
 };
@@ -110,15 +83,14 @@ static enum err_code one_int(struct db *db, const char *sql, int64_t *ret, struc
 
 static enum err_code type_of(const char *word, enum param_type *ret, struct err *err)
 {
-    static const struct {
-        const char *word;
-        enum param_type type;
-    } TYPES[] = {
-        {"INTEGER", PARAM_INT}, {"REAL", PARAM_REAL}, {"TEXT", PARAM_TEXT}, {"BLOB", PARAM_BLOB}};
+    static const char *const WORDS[] = {[PARAM_INT] = "INTEGER",
+                                        [PARAM_REAL] = "REAL",
+                                        [PARAM_TEXT] = "TEXT",
+                                        [PARAM_BLOB] = "BLOB"};
 
-    for (size_t i = 0; i < ARRAY_LEN(TYPES); i++)
-        if (strcmp(TYPES[i].word, word) == 0) {
-            *ret = TYPES[i].type;
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+        if (WORDS[i] != NULL && strcmp(WORDS[i], word) == 0) {
+            *ret = (enum param_type)i;
             return ERR_NONE;
         }
     return err_set(err, ERR_INTERNAL, "a column of the type %.40s", word);
@@ -223,6 +195,11 @@ static enum err_code write_row(const struct own_statement *to, const struct para
                                                                               : ERR_NONE;
 }
 
+static int rows_at_once(const struct copied_table *table, int usual)
+{
+    return strcmp(table->name, "observation_chunk") == 0 ? LARGE_ROWS : usual;
+}
+
 static enum err_code one_slice(struct copy *copy, int64_t after, int64_t *ret_rows, struct err *err)
 {
     AUTO(own_statement_done) struct own_statement from = {0};
@@ -234,7 +211,7 @@ static enum err_code one_slice(struct copy *copy, int64_t after, int64_t *ret_ro
         (void)snprintf(copy->sql, sizeof copy->sql,
                        "SELECT %s FROM \"%s\" WHERE %s > %" PRId64 " ORDER BY %s LIMIT %d",
                        copy->names, copy->table->name, copy->table->number, after,
-                       copy->table->number, SLICE_ROWS);
+                       copy->table->number, rows_at_once(copy->table, SLICE_ROWS));
     else
         (void)snprintf(copy->sql, sizeof copy->sql, "SELECT %s FROM \"%s\"", copy->names,
                        copy->table->name);
@@ -252,35 +229,54 @@ static enum err_code one_slice(struct copy *copy, int64_t after, int64_t *ret_ro
     return outcome == DB_STEP_ERROR ? err->code : ERR_NONE;
 }
 
-/* A table or the next slice of one, behind what is there already. */
+/* A table or its next slice, behind what is there already. */
 static enum err_code copy_slice(struct copy *copy, int64_t *ret_rows, struct err *err)
 {
     AUTO(tx_done) struct tx tx = {0};
     int64_t after = INT64_MIN;
 
     TRY(begin_target(copy, &tx, err));
-    if (copy->table->number != NULL)
+    if (copy->table->number != NULL) {
         (void)snprintf(copy->sql, sizeof copy->sql,
                        "SELECT COALESCE(MAX(%s), %" PRId64 ") FROM \"%s\"", copy->table->number,
                        after + 1, copy->table->name);
-    else
-        (void)snprintf(copy->sql, sizeof copy->sql, "DELETE FROM \"%s\"", copy->table->name);
-    if (copy->table->number != NULL)
         TRY(one_int(copy->to, copy->sql, &after, err));
-    else
+    } else {
+        (void)snprintf(copy->sql, sizeof copy->sql, "DELETE FROM \"%s\"", copy->table->name);
         TRY(db_script(copy->to, copy->sql, err));
+    }
     TRY(one_slice(copy, after, ret_rows, err));
     return tx_commit(&tx, err);
 }
 
+/* The days of chunks have partitions of their own. */
+static enum err_code make_days(struct copy *copy, struct err *err)
+{
+    AUTO(own_statement_done) struct own_statement days = {0};
+    AUTO(tx_done) struct tx tx = {0};
+    enum db_step outcome;
+
+    if (rows_at_once(copy->table, 0) == 0)
+        return ERR_NONE;
+    TRY(begin_target(copy, &tx, err));
+    TRY(prepare(copy->from, "SELECT DISTINCT day_ms AS day FROM observation_chunk", &days, err));
+    while ((outcome = days.backend->step(days.handle, days.statement, err)) == DB_STEP_ROW) {
+        (void)snprintf(copy->sql, sizeof copy->sql, "SELECT observation_chunk_day(%s)",
+                       days.backend->column_text(days.statement, 0));
+        TRY(db_script(copy->to, copy->sql, err));
+    }
+    return outcome == DB_STEP_ERROR ? err->code : tx_commit(&tx, err);
+}
+
 static enum err_code copy_table(struct copy *copy, struct err *err)
 {
-    int64_t rows;
+    int64_t rows = 0;
 
     TRY(read_columns(copy, err));
+    TRY(make_days(copy, err));
     do {
         TRY(copy_slice(copy, &rows, err));
-    } while (copy->table->number != NULL && rows == SLICE_ROWS);
+    } while (copy->table->number != NULL && rows == rows_at_once(copy->table, SLICE_ROWS));
     return ERR_NONE;
 }
 
@@ -311,7 +307,8 @@ static enum err_code read_back(struct copy *copy, struct sha256 *sha, uint64_t *
                    "DECLARE read_back NO SCROLL CURSOR FOR SELECT %s FROM \"%s\" ORDER BY %s",
                    copy->names, copy->table->name, copy->table->key);
     TRY(db_script(copy->to, copy->sql, err));
-    (void)snprintf(copy->sql, sizeof copy->sql, "FETCH %d FROM read_back", FETCH_ROWS);
+    (void)snprintf(copy->sql, sizeof copy->sql, "FETCH %d FROM read_back",
+                   rows_at_once(copy->table, FETCH_ROWS));
     TRY(prepare(copy->to, copy->sql, &cursor, err));
     do {
         TRY(read_page(copy, &cursor, sha, &page, err));
@@ -331,8 +328,7 @@ static enum err_code read_source(struct copy *copy, struct sha256 *sha, uint64_t
     return read_page(copy, &from, sha, ret_rows, err);
 }
 
-typedef enum err_code reader(struct copy *copy, struct sha256 *sha, uint64_t *ret_rows,
-                             struct err *err);
+typedef enum err_code reader(struct copy *, struct sha256 *, uint64_t *ret_rows, struct err *);
 
 static enum err_code digest_table(struct copy *copy, reader *read, struct db_copied *ret,
                                   struct err *err)
@@ -394,18 +390,19 @@ static enum err_code check_tables(struct db *from, struct err *err)
     int64_t tables = 0;
 
     TRY(one_int(from, db_backend(from)->foreign_tables, &tables, err));
-    return tables == (int64_t)ARRAY_LEN(TABLES)
-               ? ERR_NONE
-               : err_set(err, ERR_INTERNAL, "there are %" PRId64 " tables, not %zu", tables,
-                         ARRAY_LEN(TABLES));
+    if (tables == (int64_t)COPIED_TABLE_COUNT)
+        return ERR_NONE;
+    return err_set(err, ERR_INTERNAL, "there are %" PRId64 " tables, not %zu", tables,
+                   COPIED_TABLE_COUNT);
 }
 
+typedef enum err_code visit(struct copy *, struct err *);
+
 /* One after the other, with the table in front of what is said of a failure. */
-static enum err_code each_table(struct copy *copy,
-                                enum err_code (*call)(struct copy *, struct err *), struct err *err)
+static enum err_code each_table(struct copy *copy, visit *call, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
-        copy->table = &TABLES[i];
+    for (size_t i = 0; i < COPIED_TABLE_COUNT; i++) {
+        copy->table = &COPIED_TABLES[i];
         if (call(copy, err) != ERR_NONE)
             return err_prefix(err, "copying the table %s", copy->table->name);
     }
@@ -464,7 +461,6 @@ enum err_code db_copy(const char *from_url, const char *to_url,
     AUTO(db_closep) struct db *from = NULL;
     AUTO(db_closep) struct db *to = NULL;
     enum err_code code;
-    struct copy copy;
 
     if (!str_starts(from_url, "sqlite:") || !str_starts(to_url, "postgresql:"))
         return err_set(err, ERR_INVALID, "a copy goes from sqlite:FILE to postgresql://…");
@@ -473,6 +469,6 @@ enum err_code db_copy(const char *from_url, const char *to_url,
     if (code != ERR_NONE && code != ERR_CONFLICT)
         return code;
     TRY(db_open_bare(to_url, DB_WRITE, &to, err));
-    copy = (struct copy){.from = from, .to = to, .tell = tell, .context = context};
-    return copy_all(&copy, code == ERR_CONFLICT, err);
+    return copy_all(&(struct copy){.from = from, .to = to, .tell = tell, .context = context},
+                    code == ERR_CONFLICT, err);
 }

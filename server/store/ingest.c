@@ -1,5 +1,5 @@
-/* A batch is sorted twice in memory: by finding, so that each gets one change, and by hour, so that
- * each rollup is written once. Observations are appended in the order they came. */
+/* A batch is sorted in memory: by finding, so that each gets one change, by hour, so that each
+ * rollup is written once, and by day, entity and address, as observations are kept. */
 #include "store/ingest.h"
 
 #include <inttypes.h>
@@ -14,6 +14,7 @@
 #include "store/db.h"
 #include "store/dictionary.h"
 #include "store/model_life.h"
+#include "store/observation_chunk.h"
 #include "store/rollup.h"
 #include "store/sighting_group.h"
 
@@ -164,21 +165,54 @@ static enum err_code store_findings(struct ingest *in, struct entry **sorted, st
     return ERR_NONE;
 }
 
-static enum err_code store_observations(struct ingest *in, struct err *err)
+static struct observation observation_of(const struct ingest *in, const struct entry *entry)
 {
-    for (size_t i = 0; i < in->batch->count; i++) {
-        const struct entry *entry = &in->entries[i];
-        const struct scored_pair *pair = entry->pair;
+    const struct scored_pair *pair = entry->pair;
 
-        TRY(db_exec(in->db, SQL_OBSERVATION_INSERT,
-                    PARAMS(P_INT(entry->entity_id), P_IP(&pair->ip), P_INT(entry->spec_id),
-                           P_INT(in->model_id), P_INT_OR_NULL(in->object_id), P_INT(pair->first_ms),
-                           P_INT(pair->last_ms), P_INT((int64_t)pair->count), P_REAL(pair->score),
-                           P_REAL_OR_NULL(pair->percentile), P_INT_OR_NULL(entry->finding_id)),
-                    NULL, err));
+    return (struct observation){
+        .entity_id = entry->entity_id,
+        .ip = pair->ip,
+        .spec_id = entry->spec_id,
+        .model_id = in->model_id,
+        .object_id = in->object_id,
+        .first_ms = pair->first_ms,
+        .last_ms = pair->last_ms,
+        .count = pair->count,
+        .score = pair->score,
+        .percentile = pair->percentile,
+    };
+}
+
+static enum err_code insert_row(struct db *db, const struct observation *row, int64_t finding_id,
+                                struct err *err)
+{
+    return db_exec(db, SQL_OBSERVATION_INSERT,
+                   PARAMS(P_INT(row->entity_id), P_IP(&row->ip), P_INT(row->spec_id),
+                          P_INT(row->model_id), P_INT_OR_NULL(row->object_id), P_INT(row->first_ms),
+                          P_INT(row->last_ms), P_INT((int64_t)row->count), P_REAL(row->score),
+                          P_REAL_OR_NULL(row->percentile), P_INT_OR_NULL(finding_id)),
+                   NULL, err);
+}
+
+/* Flagged ones become rows; of the others those of which a day has many are packed. */
+static enum err_code store_observations(struct ingest *in, struct arena *arena, struct err *err)
+{
+    struct observation *rows = ARENA_ARRAY(arena, struct observation, in->batch->count);
+    struct observation **unflagged = ARENA_ARRAY(arena, struct observation *, in->batch->count);
+    size_t count = 0, left;
+
+    for (size_t i = 0; i < in->batch->count; i++) {
+        rows[i] = observation_of(in, &in->entries[i]);
+        if (in->entries[i].finding_id == FIELD_NULL_INT)
+            unflagged[count++] = &rows[i];
+        else
+            TRY(insert_row(in->db, &rows[i], in->entries[i].finding_id, err));
     }
     in->result->observations = in->batch->count;
-    return ERR_NONE;
+    TRY(chunk_store(in->db, unflagged, count, CHUNK_BATCH_ROWS_MIN, &left, err));
+    for (size_t i = 0; i < left; i++)
+        TRY(insert_row(in->db, unflagged[i], FIELD_NULL_INT, err));
+    return left > 0 ? chunk_pack(in->db, err) : ERR_NONE;
 }
 
 static bool is_unseen(const struct scored_pair *pair)
@@ -250,7 +284,7 @@ static enum err_code store_all(struct ingest *in, struct err *err)
     TRY(db_exec(in->db, SQL_MODEL_USED, PARAMS(P_INT(in->now_ms), P_INT(in->model_id)), NULL, err));
     TRY(resolve_names(in, err));
     TRY(store_findings(in, sorted, err));
-    TRY(store_observations(in, err));
+    TRY(store_observations(in, &arena, err));
     if (in->batch->comparison != NULL)
         TRY(comparison_add(in->db, in->batch->model_id, in->batch->comparison,
                            in->batch->pairs[0].first_ms, err));

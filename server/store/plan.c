@@ -20,6 +20,7 @@ static const struct {
     {SQL_ROLLUP_FIRST, "SCAN rollup_hour", "its key, one row"},
     {SQL_ROLLUP_LAST, "SCAN rollup_hour", "its key backwards, one row"},
     {SQL_OBJECT_COUNT, "SCAN object", "counts them"},
+    {SQL_CHUNK_DAY, "SCAN CONSTANT ROW", "of no table"},
     {SQL_MODEL_LIST, "SCAN model", "small"},
     {SQL_MODEL_SEAT, "SCAN model", "small"},
     {SQL_MODEL_SEATS, "SCAN model", "small"},

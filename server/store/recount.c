@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "store/db.h"
+#include "store/observation_chunk.h"
 #include "store/rollup.h"
 
 enum {
@@ -281,6 +282,34 @@ static enum err_code count_rows(struct recount_run *run, struct err *err)
     return ERR_NONE;
 }
 
+static enum err_code count_packed(struct recount_run *run, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct chunk chunk = {.id = 0};
+
+    arena_init(&arena, PAGE_ARENA_BYTES);
+    for (;; arena_reset(&arena)) {
+        TRY(chunk_next(run->db, &arena, chunk.id, TIME_MS_MIN, INT64_MAX, &chunk, err));
+        if (chunk.id == 0)
+            return ERR_NONE;
+        for (size_t i = 0; i < chunk.count; i++) {
+            const struct observation *from = &chunk.rows[i];
+            struct seen_row row = {
+                .entity = from->entity_id,
+                .spec = from->spec_id,
+                .model = from->model_id,
+                .object = from->object_id,
+                .finding = FIELD_NULL_INT,
+                .last = from->last_ms,
+                .count = (int64_t)from->count,
+                .score = from->score,
+            };
+
+            TRY(count_row(run, &row, err));
+        }
+    }
+}
+
 /* ---- held against what is stored ---- */
 
 static bool bins_equal(const struct cell *cell, const struct blob *histogram, bool at_most)
@@ -435,6 +464,7 @@ enum err_code recount_run(struct db *db, struct recount *ret, struct err *err)
     TRY(ids_read(db, SQL_CHECK_MODELS, &run.models, err));
     TRY(ids_read(db, SQL_CHECK_OBJECT_IDS, &run.objects, err));
     TRY(count_rows(&run, err));
+    TRY(count_packed(&run, err));
     TRY(check_rollups(&run, sums, err));
     TRY(check_counter(&run, "observations", "observations_gone", sums[0], err));
     TRY(check_counter(&run, "flagged", "flagged_gone", sums[1], err));

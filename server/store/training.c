@@ -6,6 +6,7 @@
 #include "base/field.h"
 #include "store/db.h"
 #include "store/finding.h"
+#include "store/training_chunks.h"
 
 const char *const TRAINING_USE_WORDS[] = {"learned", "held_back", "never", NULL};
 
@@ -85,8 +86,8 @@ static enum err_code visit_page(struct query *q, struct arena *arena, bool all,
     return query_end(q, err);
 }
 
-enum err_code training_observations(struct db *db, int64_t since_ms, int64_t until_ms,
-                                    training_visit *visit, void *context, struct err *err)
+static enum err_code visit_rows(struct db *db, int64_t since_ms, int64_t until_ms,
+                                training_visit *visit, void *context, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
     int64_t last = 0;
@@ -103,6 +104,17 @@ enum err_code training_observations(struct db *db, int64_t since_ms, int64_t unt
         TRY(visit_page(&q, &arena, true, visit, context, &last, &rows, err));
     }
     return ERR_NONE;
+}
+
+enum err_code training_observations(struct db *db, int64_t since_ms, int64_t until_ms,
+                                    training_visit *visit, void *context, struct err *err)
+{
+    AUTO(tx_done) struct tx snapshot = {0};
+
+    TRY(db_begin(db, &snapshot, err));
+    TRY(visit_rows(db, since_ms, until_ms, visit, context, err));
+    TRY(training_chunks(db, since_ms, until_ms, visit, context, err));
+    return tx_commit(&snapshot, err);
 }
 
 enum err_code training_findings(struct db *db, training_visit *visit, void *context,

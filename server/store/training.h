@@ -32,7 +32,8 @@ struct training_row {
 typedef enum err_code training_visit(void *context, const struct training_row *row,
                                      struct err *err);
 
-/* Observations that began in [since_ms, until_ms), as they were stored. */
+/* Observations that began in [since_ms, until_ms), on one snapshot: those that are rows as they
+ * were stored, then the packed ones by day. */
 NODISCARD enum err_code training_observations(struct db *db, int64_t since_ms, int64_t until_ms,
                                               training_visit *visit, void *context,
                                               struct err *err);

@@ -11,3 +11,13 @@ SELECT f.id, s.name AS spec, e.uid AS entity, f.ip, f.first_seen_ms AS first_ms,
        f.observations AS count, f.id AS finding, f.verdict, f.verdict_source AS source
   FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
  WHERE f.id > $1 ORDER BY f.id LIMIT $2;
+
+-- name: TRAINING_FINDING_PAIRS
+SELECT id, spec_id, entity_id, ip, verdict, verdict_source AS source FROM finding
+ WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: TRAINING_SPEC
+SELECT name FROM spec WHERE id = $1;
+
+-- name: TRAINING_ENTITY
+SELECT uid AS name FROM entity WHERE id = $1;

@@ -22,6 +22,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from kill import CALLERS, Worker  # noqa: E402
 from promises import Callers, Promises, copy_of_postgres  # noqa: E402
+import chunk  # noqa: E402
 from server import BINARY, POSTGRES, Server  # noqa: E402
 
 WORKERS, BATCHES = 3, 200
@@ -30,7 +31,7 @@ STOP_SECONDS_MAX = 30
 RETRY_AFTER_S = 1
 RETRIES_OF_AN_ANALYST_MAX = 1
 OF_OBJECTS = ("SELECT bucket, key, uid, ip, spec.name, first_ms, last_ms, count, round(score, 4),"
-              " finding_id IS NULL FROM observation JOIN object ON object.id = object_id"
+              " finding_id IS NULL FROM every_observation JOIN object ON object.id = object_id"
               " JOIN entity ON entity.id = entity_id JOIN spec ON spec.id = spec_id")
 
 
@@ -49,6 +50,7 @@ class Second(Server):
 
 def rows_of(path):
     db = sqlite3.connect(path)
+    chunk.unpack(db)
     rows = Counter(db.execute(OF_OBJECTS))
     db.close()
     return rows

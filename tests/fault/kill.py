@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from promises import Callers  # noqa: E402
+import chunk  # noqa: E402
 from server import BINARY, Server  # noqa: E402
 
 ENTITIES, DAYS, TRAIN_DAYS = 150, 6, 4
@@ -39,7 +40,7 @@ MEANING = {
     "finding_id": "(select spec_id || ' ' || hex(ip) || ' ' || (select uid from entity where"
                   " id = finding.entity_id) from finding where id = t.finding_id)",
 }
-TABLES = ("observation", "finding", "rollup_hour", "object", "request")
+TABLES = ("every_observation", "finding", "rollup_hour", "object", "request")
 
 
 def contents(path):
@@ -47,6 +48,7 @@ def contents(path):
     tables = {}
     with sqlite3.connect(path) as db:
         assert db.execute("pragma integrity_check").fetchone() == ("ok",), "the file is damaged"
+        chunk.unpack(db)
         for table in TABLES:
             columns = [row[1] for row in db.execute(f"pragma table_info({table})")]
             assert columns, f"there is no table {table}"
@@ -86,7 +88,7 @@ class Worker:
         self.finish(folder / "undisturbed.db")
         self.seconds = time.monotonic() - began
         self.wanted = contents(folder / "undisturbed.db")
-        assert self.wanted["observation"] and self.wanted["finding"], "nothing to compare"
+        assert self.wanted["every_observation"] and self.wanted["finding"], "nothing to compare"
 
     def run(self, *arguments):
         done = subprocess.run([str(BINARY), *arguments], cwd=self.folder, capture_output=True,
@@ -158,9 +160,9 @@ def main():
     try:
         kinds = (Worker(folder), Serving())
         print(f"undisturbed: worker {kinds[0].seconds:.1f} s, "
-              f"{len(kinds[0].wanted['observation'])} observations, "
+              f"{len(kinds[0].wanted['every_observation'])} observations, "
               f"{len(kinds[0].wanted['finding'])} findings; server {kinds[1].seconds:.1f} s, "
-              f"{len(kinds[1].wanted['observation'])} observations, "
+              f"{len(kinds[1].wanted['every_observation'])} observations, "
               f"{len(kinds[1].wanted['finding'])} findings", flush=True)
         for number in range(options.rounds):
             try:

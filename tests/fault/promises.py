@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "api"), str(ROOT / "tests" / "store")]
 
+import chunk  # noqa: E402
 from audit import faults  # noqa: E402
 from server import BINARY, Client, batch, score  # noqa: E402
 
@@ -156,7 +157,8 @@ class Promises:
         db = sqlite3.connect(path)
         stored = {key for (key,) in db.execute("SELECT key FROM request WHERE key LIKE 'batch-%'")}
         notes = {text for (text,) in db.execute("SELECT text FROM note")}
-        rows = Counter(db.execute("SELECT entity.uid, ip, last_ms FROM observation"
+        chunk.unpack(db)
+        rows = Counter(db.execute("SELECT entity.uid, ip, last_ms FROM every_observation"
                                   " JOIN entity ON entity.id = entity_id"
                                   " WHERE object_id IS NULL"))
         db.close()

@@ -12,6 +12,12 @@ import sqlite3
 import struct
 import sys
 from collections import Counter, defaultdict
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import chunk  # noqa: E402
 
 HOUR_MS = 3600 * 1000
 BINS, LOW, WIDTH = 256, -64.0, 0.5
@@ -43,7 +49,7 @@ def bin_of(score):
 def check_rollups(db):
     counted = defaultdict(lambda: [0, 0, 0, Counter()])
     for last, spec, model, count, finding, score in db.execute(
-        "SELECT last_ms, spec_id, model_id, count, finding_id, score FROM observation"
+        "SELECT last_ms, spec_id, model_id, count, finding_id, score FROM every_observation"
     ):
         row = counted[last - last % HOUR_MS, spec, model]
         row[0] += 1
@@ -106,9 +112,9 @@ def check_history(db):
 
 def check_references(db):
     for table, column, to in (
-        ("observation", "entity_id", "entity"), ("observation", "spec_id", "spec"),
-        ("observation", "model_id", "model"), ("observation", "object_id", "object"),
-        ("observation", "finding_id", "finding"), ("rollup_hour", "spec_id", "spec"),
+        ("every_observation", "entity_id", "entity"), ("every_observation", "spec_id", "spec"),
+        ("every_observation", "model_id", "model"), ("every_observation", "object_id", "object"),
+        ("every_observation", "finding_id", "finding"), ("rollup_hour", "spec_id", "spec"),
         ("rollup_hour", "model_id", "model"),
     ):
         (lost,) = db.execute(
@@ -123,8 +129,8 @@ def check_references(db):
 
 def check_ledger(db):
     for key, scored, stored, error in db.execute(
-        "SELECT o.key, o.scored, COUNT(b.id), o.error_code FROM object o"
-        " LEFT JOIN observation b ON b.object_id = o.id GROUP BY o.id"
+        "SELECT o.key, o.scored, COUNT(b.entity_id), o.error_code FROM object o"
+        " LEFT JOIN every_observation b ON b.object_id = o.id GROUP BY o.id"
     ):
         if stored != (0 if error else scored):
             yield f"object {key} has {stored} observations, the ledger says {scored} ({error})"
@@ -145,6 +151,7 @@ def faults(path):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         db.execute("BEGIN")
+        chunk.unpack(db)
         return [fault for check in CHECKS for fault in check(db)]
     finally:
         db.close()

@@ -1,0 +1,363 @@
+#include "store/chunk.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+enum {
+    FORMAT = 1,
+    CHECK_BYTES = 8,
+    FILTER_BITS_A_ROW = 10,
+    FILTER_PROBES = 7,
+    VARINT_BYTES_MAX = 10,
+};
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+int observation_compare(const struct observation *a, const struct observation *b)
+{
+    int order = compare_numbers(a->entity_id, b->entity_id);
+
+    if (order == 0)
+        order = ip_compare(&a->ip, &b->ip);
+    return order != 0 ? order : compare_numbers(a->first_ms, b->first_ms);
+}
+
+/* ---- writing ---- */
+
+static void put(struct str *to, uint64_t value)
+{
+    uint8_t bytes[VARINT_BYTES_MAX];
+    size_t length = 0;
+
+    while (value >= 0x80) {
+        bytes[length++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    bytes[length++] = (uint8_t)value;
+    str_add_bytes(to, bytes, length);
+}
+
+static uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
+}
+
+static void put_address(const struct observation *row, const struct observation *before,
+                        struct str *to)
+{
+    bool follows = before != NULL && before->entity_id == row->entity_id && ip_is_v4(&before->ip);
+
+    if (!ip_is_v4(&row->ip)) {
+        put(to, 1);
+        str_add_bytes(to, row->ip.bytes, sizeof row->ip.bytes);
+        return;
+    }
+    put(to, (uint64_t)(ip_v4(&row->ip) - (follows ? ip_v4(&before->ip) : 0)) << 1);
+}
+
+static uint64_t id_at(const struct observation *row, size_t offset)
+{
+    int64_t id;
+
+    (void)memcpy(&id, (const char *)row + offset, sizeof id);
+    return id == FIELD_NULL_INT ? 0 : (uint64_t)id + 1;
+}
+
+static void put_runs(const struct observation *const *rows, size_t count, size_t offset,
+                     struct str *to)
+{
+    size_t end;
+
+    for (size_t i = 0; i < count; i = end) {
+        uint64_t id = id_at(rows[i], offset);
+
+        for (end = i + 1; end < count && id_at(rows[end], offset) == id;)
+            end++;
+        put(to, id);
+        put(to, end - i);
+    }
+}
+
+static void put_times(const struct observation *const *rows, size_t count, struct str *to)
+{
+    int64_t first = rows[0]->first_ms;
+
+    for (size_t i = 1; i < count; i++)
+        if (rows[i]->first_ms < first)
+            first = rows[i]->first_ms;
+    put(to, zigzag(first));
+    for (size_t i = 0; i < count; i++)
+        put(to, (uint64_t)(rows[i]->first_ms - first));
+    for (size_t i = 0; i < count; i++)
+        put(to, zigzag(rows[i]->last_ms - rows[i]->first_ms));
+}
+
+static double real_at(const struct observation *row, size_t offset)
+{
+    double value;
+
+    (void)memcpy(&value, (const char *)row + offset, sizeof value);
+    return value;
+}
+
+static bool is_short(double value)
+{
+    return isnan(value) || (double)(float)value == value;
+}
+
+static void put_bits(uint64_t bits, int bytes, struct str *to)
+{
+    uint8_t out[8];
+
+    for (int i = 0; i < bytes; i++)
+        out[i] = (uint8_t)(bits >> (8 * i));
+    str_add_bytes(to, out, (size_t)bytes);
+}
+
+static void put_reals(const struct observation *const *rows, size_t count, size_t offset,
+                      struct str *to)
+{
+    int bytes = 4;
+
+    for (size_t i = 0; i < count && bytes == 4; i++)
+        if (!is_short(real_at(rows[i], offset)))
+            bytes = 8;
+    put(to, (uint64_t)bytes);
+    for (size_t i = 0; i < count; i++) {
+        double value = real_at(rows[i], offset);
+        float narrow = (float)value;
+        uint64_t bits = 0;
+        uint32_t narrow_bits;
+
+        (void)memcpy(&bits, &value, sizeof bits);
+        (void)memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
+        put_bits(bytes == 4 ? narrow_bits : bits, bytes, to);
+    }
+}
+
+void chunk_encode(const struct observation *const *rows, size_t count, struct str *ret)
+{
+    size_t start = ret->length;
+
+    ASSERT(count > 0 && count <= CHUNK_ROWS_MAX);
+    put(ret, FORMAT);
+    put(ret, count);
+    put(ret, (uint64_t)rows[0]->entity_id);
+    for (size_t i = 1; i < count; i++)
+        put(ret, (uint64_t)(rows[i]->entity_id - rows[i - 1]->entity_id));
+    for (size_t i = 0; i < count; i++)
+        put_address(rows[i], i > 0 ? rows[i - 1] : NULL, ret);
+    put_runs(rows, count, offsetof(struct observation, spec_id), ret);
+    put_runs(rows, count, offsetof(struct observation, model_id), ret);
+    put_runs(rows, count, offsetof(struct observation, object_id), ret);
+    put_times(rows, count, ret);
+    for (size_t i = 0; i < count; i++)
+        put(ret, rows[i]->count);
+    put_reals(rows, count, offsetof(struct observation, score), ret);
+    put_reals(rows, count, offsetof(struct observation, percentile), ret);
+    put_bits(hash_bytes(ret->text + start, ret->length - start, 0), CHECK_BYTES, ret);
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    const uint8_t *at, *end;
+    bool broken;
+};
+
+static uint64_t take(struct reader *r)
+{
+    uint64_t value = 0;
+
+    for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
+        uint8_t byte = *r->at++;
+
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return value;
+    }
+    r->broken = true;
+    return 0;
+}
+
+static int64_t take_signed(struct reader *r)
+{
+    uint64_t value = take(r);
+
+    return (int64_t)(value >> 1 ^ ((value & 1) != 0 ? UINT64_MAX : 0));
+}
+
+static int64_t sum_of(int64_t a, uint64_t b)
+{
+    return (int64_t)((uint64_t)a + b);
+}
+
+static uint64_t take_bits(struct reader *r, int bytes)
+{
+    uint64_t bits = 0;
+
+    if (r->end - r->at < bytes) {
+        r->broken = true;
+        return 0;
+    }
+    for (int i = 0; i < bytes; i++)
+        bits |= (uint64_t)r->at[i] << (8 * i);
+    r->at += bytes;
+    return bits;
+}
+
+static void take_address(struct reader *r, const struct observation *before,
+                         struct observation *row)
+{
+    bool follows = before != NULL && before->entity_id == row->entity_id && ip_is_v4(&before->ip);
+    uint64_t value = take(r);
+
+    if ((value & 1) == 0) {
+        row->ip = ip_from_v4((uint32_t)(value >> 1) + (follows ? ip_v4(&before->ip) : 0));
+        return;
+    }
+    if (r->end - r->at < (ptrdiff_t)sizeof row->ip.bytes) {
+        r->broken = true;
+        return;
+    }
+    (void)memcpy(row->ip.bytes, r->at, sizeof row->ip.bytes);
+    r->at += sizeof row->ip.bytes;
+}
+
+static void take_runs(struct reader *r, size_t offset, struct observation *rows, size_t count)
+{
+    for (size_t i = 0; i < count && !r->broken;) {
+        uint64_t stored = take(r), run = take(r);
+        int64_t id = stored == 0 ? FIELD_NULL_INT : (int64_t)(stored - 1);
+
+        if (run == 0 || run > count - i)
+            r->broken = true;
+        for (; run > 0 && !r->broken; run--, i++)
+            (void)memcpy((char *)&rows[i] + offset, &id, sizeof id);
+    }
+}
+
+static void take_reals(struct reader *r, size_t offset, struct observation *rows, size_t count)
+{
+    uint64_t bytes = take(r);
+
+    r->broken |= bytes != 4 && bytes != 8;
+    for (size_t i = 0; i < count && !r->broken; i++) {
+        uint64_t bits = take_bits(r, (int)bytes);
+        uint32_t narrow_bits = (uint32_t)bits;
+        double value;
+        float narrow;
+
+        (void)memcpy(&value, &bits, sizeof value);
+        (void)memcpy(&narrow, &narrow_bits, sizeof narrow);
+        if (bytes == 4)
+            value = (double)narrow;
+        (void)memcpy((char *)&rows[i] + offset, &value, sizeof value);
+    }
+}
+
+static void take_columns(struct reader *r, struct observation *rows, size_t count)
+{
+    int64_t first;
+
+    for (size_t i = 0; i < count; i++)
+        rows[i].entity_id = sum_of(i > 0 ? rows[i - 1].entity_id : 0, take(r));
+    for (size_t i = 0; i < count; i++)
+        take_address(r, i > 0 ? &rows[i - 1] : NULL, &rows[i]);
+    take_runs(r, offsetof(struct observation, spec_id), rows, count);
+    take_runs(r, offsetof(struct observation, model_id), rows, count);
+    take_runs(r, offsetof(struct observation, object_id), rows, count);
+    first = take_signed(r);
+    for (size_t i = 0; i < count; i++)
+        rows[i].first_ms = sum_of(first, take(r));
+    for (size_t i = 0; i < count; i++)
+        rows[i].last_ms = sum_of(rows[i].first_ms, (uint64_t)take_signed(r));
+    for (size_t i = 0; i < count; i++)
+        rows[i].count = take(r);
+    take_reals(r, offsetof(struct observation, score), rows, count);
+    take_reals(r, offsetof(struct observation, percentile), rows, count);
+}
+
+enum err_code chunk_decode(const void *bytes, size_t length, struct arena *arena,
+                           struct observation **ret, size_t *ret_count, struct err *err)
+{
+    struct reader r = {.at = bytes, .end = (const uint8_t *)bytes + length};
+    struct reader check = {0};
+    uint64_t count;
+
+    if (length <= CHECK_BYTES)
+        return err_set(err, ERR_CORRUPT, "a chunk of observations has %zu bytes", length);
+    r.end -= CHECK_BYTES;
+    check = (struct reader){.at = r.end, .end = r.end + CHECK_BYTES};
+    if (take_bits(&check, CHECK_BYTES) != hash_bytes(bytes, length - CHECK_BYTES, 0))
+        return err_set(err, ERR_CORRUPT, "a chunk of observations was altered");
+    r.broken = take(&r) != FORMAT;
+    count = take(&r);
+    if (r.broken || count == 0 || count > CHUNK_ROWS_MAX)
+        return err_set(err, ERR_CORRUPT, "a chunk of observations is of no known format");
+    *ret = ARENA_ARRAY(arena, struct observation, count);
+    *ret_count = count;
+    take_columns(&r, *ret, count);
+    if (r.broken || r.at != r.end)
+        return err_set(err, ERR_CORRUPT, "a chunk of observations contradicts itself");
+    return ERR_NONE;
+}
+
+/* ---- filters ---- */
+
+/* Double hashing (Kirsch and Mitzenmacher 2006): one hash gives all the probes. */
+struct probe {
+    uint64_t at, step;
+};
+
+static struct probe probe_of(int64_t entity_id, const struct ip *ip)
+{
+    uint64_t hash = hash_bytes(ip->bytes, sizeof ip->bytes, (uint64_t)entity_id);
+
+    return (struct probe){.at = hash, .step = hash_mix(hash) | 1};
+}
+
+uint8_t *chunk_filter(struct arena *arena, const struct observation *const *rows, size_t count,
+                      size_t *ret_length)
+{
+    size_t length = (count * FILTER_BITS_A_ROW + 7) / 8;
+    uint8_t *filter = ARENA_ARRAY(arena, uint8_t, length);
+
+    ASSERT(length <= CHUNK_FILTER_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct probe probe = probe_of(rows[i]->entity_id, &rows[i]->ip);
+
+        for (int n = 0; n < FILTER_PROBES; n++, probe.at += probe.step) {
+            uint64_t bit = probe.at % (length * 8);
+
+            filter[bit / 8] |= (uint8_t)(1u << (bit % 8));
+        }
+    }
+    *ret_length = length;
+    return filter;
+}
+
+bool chunk_may_hold(const void *filter, size_t length, int64_t entity_id, const struct ip *ip)
+{
+    const uint8_t *bytes = filter;
+    struct probe probe = probe_of(entity_id, ip);
+
+    if (length == 0)
+        return true;
+    for (int n = 0; n < FILTER_PROBES; n++, probe.at += probe.step) {
+        uint64_t bit = probe.at % (length * 8);
+
+        if ((bytes[bit / 8] & (1u << (bit % 8))) == 0)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,28 @@
+#include "store/db_copy_tables.h"
+
+#include "base/own.h"
+
+const struct copied_table COPIED_TABLES[] = {
+    {"entity", "id", "id", true},
+    {"spec", "id", "id", true},
+    {"model", "id", "id", true},
+    {"model_spec", "model_id, spec_id", NULL, false},
+    {"object", "id", "id", true},
+    {"request", "origin, key", NULL, false},
+    {"finding", "id", "id", true},
+    {"explanation", "finding_id", "finding_id", false},
+    {"note", "id", "id", true},
+    {"observation", "id", "id", true},
+    {"observation_chunk", "id", "id", true},
+    {"rollup_hour", "hour_ms, spec_id, model_id", NULL, false},
+    {"change", "seq", "seq", false},
+    {"change_start", "seq", NULL, false},
+    {"archive", "id", "id", true},
+    {"user", "id", "id", true},
+    {"session", "digest", NULL, false},
+    {"token", "id", "id", true},
+    {"comparison", "day_ms, spec_id, active_id, shadow_id", NULL, false},
+    {"difference", "id", "id", true},
+    {"counter", "name", NULL, false},
+};
+const size_t COPIED_TABLE_COUNT = ARRAY_LEN(COPIED_TABLES);

@@ -1,0 +1,285 @@
+#include "store/observation_chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "store/db.h"
+
+/* Rows of the chunks that are merged, or of those that are packed, with their bytes. */
+#define CHUNK_ARENA_BYTES_MAX ((size_t)256 << 20)
+static const char PACKED[] = "observations_packed"; /* a counter */
+
+static int64_t day_of(int64_t ms)
+{
+    return ms - ms % DAY_MS;
+}
+
+static int by_day(const void *a_, const void *b_)
+{
+    const struct observation *a = *(const struct observation *const *)a_;
+    const struct observation *b = *(const struct observation *const *)b_;
+    int64_t day_a = day_of(a->last_ms), day_b = day_of(b->last_ms);
+
+    return day_a != day_b ? (day_a > day_b) - (day_a < day_b) : observation_compare(a, b);
+}
+
+/* ---- writing ---- */
+
+static enum err_code insert_chunk(struct db *db, const struct observation *const *rows,
+                                  size_t count, int64_t level, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(str_done) struct str body = {0};
+    int64_t first_ms = rows[0]->first_ms;
+    size_t filter_length;
+    uint8_t *filter;
+
+    arena_init(&arena, CHUNK_FILTER_BYTES_MAX + 1024);
+    str_init(&body, CHUNK_BYTES_MAX);
+    for (size_t i = 1; i < count; i++)
+        if (rows[i]->first_ms < first_ms)
+            first_ms = rows[i]->first_ms;
+    filter = chunk_filter(&arena, rows, count, &filter_length);
+    chunk_encode(rows, count, &body);
+    TRY(str_check(&body, "a chunk of observations", err));
+    return db_exec(db, SQL_CHUNK_INSERT,
+                   PARAMS(P_INT(day_of(rows[0]->last_ms)), P_INT(level), P_INT((int64_t)count),
+                          P_INT(rows[0]->entity_id), P_INT(rows[count - 1]->entity_id),
+                          P_INT(first_ms), P_BLOB(filter, filter_length),
+                          P_BLOB(body.text, body.length)),
+                   NULL, err);
+}
+
+/* Sorted rows of one day, as chunks of about the same size. */
+static enum err_code insert_day(struct db *db, const struct observation *const *rows, size_t count,
+                                int64_t level, struct err *err)
+{
+    size_t chunks = (count + CHUNK_ROWS_MAX - 1) / CHUNK_ROWS_MAX;
+
+    for (size_t i = 0; i < chunks; i++) {
+        size_t from = count * i / chunks, to = count * (i + 1) / chunks;
+
+        TRY(insert_chunk(db, rows + from, to - from, level, err));
+    }
+    return ERR_NONE;
+}
+
+static const struct observation *const *readable(struct observation **rows)
+{
+    return (const struct observation *const *)rows;
+}
+
+struct body_row {
+    struct blob body;
+};
+static const struct field BODY_FIELDS[] = {
+    FIELD(struct body_row, body, FIELD_BLOB, .flags = 0),
+    FIELD_END,
+};
+
+static enum err_code read_chunk(struct db *db, struct arena *arena, int64_t id, int64_t day_ms,
+                                struct chunk *ret, struct err *err)
+{
+    struct body_row row;
+
+    ret->id = id;
+    TRY(db_row(db, SQL_CHUNK_BODY, PARAMS(P_INT(id), P_INT(day_ms)), BODY_FIELDS, arena, &row,
+               err));
+    if (chunk_decode(row.body.bytes, row.body.length, arena, &ret->rows, &ret->count, err) !=
+        ERR_NONE)
+        return err_prefix(err, "observation_chunk %lld", (long long)id);
+    return ERR_NONE;
+}
+
+struct place { /* of a chunk */
+    int64_t id, day;
+};
+static const struct field PLACE_FIELDS[] = {
+    FIELD(struct place, id, FIELD_INT, .flags = 0),
+    FIELD(struct place, day, FIELD_INT, .flags = 0),
+    FIELD_END,
+};
+
+static enum err_code list_to_merge(struct db *db, struct arena *arena, int64_t day_ms,
+                                   struct place ret[static CHUNK_MERGED], size_t *ret_count,
+                                   struct err *err)
+{
+    AUTO(query_done) struct query q = {0};
+
+    *ret_count = 0;
+    TRY(db_query(db, SQL_CHUNK_TO_MERGE, PARAMS(P_INT(day_ms), P_INT(CHUNK_MERGED)), &q, err));
+    while (*ret_count < CHUNK_MERGED && query_next(&q, PLACE_FIELDS, arena, &ret[*ret_count]))
+        ++*ret_count;
+    return query_end(&q, err);
+}
+
+/* When enough of a day have come: afterwards each of them holds other entities. */
+static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct place places[CHUNK_MERGED];
+    struct chunk chunks[CHUNK_MERGED];
+    struct observation **rows;
+    size_t count, total = 0, at = 0;
+
+    arena_init(&arena, CHUNK_ARENA_BYTES_MAX);
+    TRY(list_to_merge(db, &arena, day_ms, places, &count, err));
+    if (count < CHUNK_MERGED)
+        return ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        TRY(read_chunk(db, &arena, places[i].id, places[i].day, &chunks[i], err));
+        total += chunks[i].count;
+    }
+    rows = ARENA_ARRAY(&arena, struct observation *, total);
+    for (size_t i = 0; i < count; i++)
+        for (size_t n = 0; n < chunks[i].count; n++)
+            rows[at++] = &chunks[i].rows[n];
+    qsort(rows, total, sizeof(struct observation *), by_day);
+    TRY(insert_day(db, readable(rows), total, 1, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(places[i].id), P_INT(places[i].day)), NULL,
+                    err));
+    return ERR_NONE;
+}
+
+static enum err_code store_day(struct db *db, struct observation **rows, size_t count,
+                               struct err *err)
+{
+    int64_t day_ms = day_of(rows[0]->last_ms);
+
+    TRY(db_exec(db, SQL_CHUNK_DAY, PARAMS(P_INT(day_ms)), NULL, err));
+    TRY(insert_day(db, readable(rows), count, 0, err));
+    return merge_day(db, day_ms, err);
+}
+
+enum err_code chunk_store(struct db *db, struct observation **rows, size_t count, size_t rows_min,
+                          size_t *ret_left, struct err *err)
+{
+    size_t end;
+
+    *ret_left = 0;
+    qsort(rows, count, sizeof(struct observation *), by_day);
+    for (size_t i = 0; i < count; i = end) {
+        int64_t day_ms = day_of(rows[i]->last_ms);
+
+        for (end = i + 1; end < count && day_of(rows[end]->last_ms) == day_ms;)
+            end++;
+        if (end - i >= rows_min) {
+            TRY(store_day(db, rows + i, end - i, err));
+            continue;
+        }
+        for (size_t n = i; n < end; n++)
+            rows[(*ret_left)++] = rows[n];
+    }
+    return ERR_NONE;
+}
+
+/* ---- what gathered in the table ---- */
+
+struct staged_row {
+    int64_t id, entity_id;
+    struct ip ip;
+    int64_t spec_id, model_id, object_id, first_ms, last_ms, count;
+    double score, percentile;
+};
+static const struct field STAGED_FIELDS[] = {
+    FIELD(struct staged_row, id, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, entity_id, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, ip, FIELD_IP, .flags = 0),
+    FIELD(struct staged_row, spec_id, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, model_id, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, object_id, FIELD_INT, .flags = FIELD_NULLABLE),
+    FIELD(struct staged_row, first_ms, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, last_ms, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, count, FIELD_INT, .flags = 0),
+    FIELD(struct staged_row, score, FIELD_REAL, .flags = 0),
+    FIELD(struct staged_row, percentile, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD_END,
+};
+
+static struct observation observation_of(const struct staged_row *row)
+{
+    return (struct observation){
+        .entity_id = row->entity_id,
+        .ip = row->ip,
+        .spec_id = row->spec_id,
+        .model_id = row->model_id,
+        .object_id = row->object_id,
+        .first_ms = row->first_ms,
+        .last_ms = row->last_ms,
+        .count = (uint64_t)row->count,
+        .score = row->score,
+        .percentile = row->percentile,
+    };
+}
+
+/* *last_id: where to begin after, then the id of the last row read. */
+static enum err_code read_staged(struct db *db, struct arena *arena, struct observation **ret,
+                                 size_t *ret_count, int64_t *last_id, struct err *err)
+{
+    AUTO(query_done) struct query q = {0};
+    struct observation *rows = ARENA_ARRAY(arena, struct observation, CHUNK_STAGED_ROWS);
+    struct staged_row row;
+
+    *ret_count = 0;
+    TRY(db_query(db, SQL_OBSERVATION_TO_PACK, PARAMS(P_INT(*last_id), P_INT(CHUNK_STAGED_ROWS)), &q,
+                 err));
+    while (*ret_count < CHUNK_STAGED_ROWS && query_next(&q, STAGED_FIELDS, arena, &row)) {
+        rows[*ret_count] = observation_of(&row);
+        ret[*ret_count] = &rows[*ret_count];
+        ++*ret_count;
+        *last_id = row.id;
+    }
+    return query_end(&q, err);
+}
+
+enum err_code chunk_pack(struct db *db, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct observation **rows;
+    int64_t staged, from, to;
+    size_t count, left;
+
+    TRY(db_int(db, SQL_OBSERVATION_STAGED, PARAMS(P_TEXT(PACKED)), &staged, err));
+    if (staged < CHUNK_STAGED_ROWS)
+        return ERR_NONE;
+    arena_init(&arena, CHUNK_ARENA_BYTES_MAX);
+    TRY(db_int(db, SQL_COUNTER_GET, PARAMS(P_TEXT(PACKED)), &from, err));
+    rows = ARENA_ARRAY(&arena, struct observation *, CHUNK_STAGED_ROWS);
+    to = from;
+    TRY(read_staged(db, &arena, rows, &count, &to, err));
+    if (count < CHUNK_STAGED_ROWS)
+        to = from + staged; /* what is left are flagged ones */
+    if (count > 0) {
+        TRY(chunk_store(db, rows, count, 1, &left, err));
+        TRY(db_exec(db, SQL_OBSERVATION_PACKED, PARAMS(P_INT(from), P_INT(to)), NULL, err));
+    }
+    return db_exec(db, SQL_OBSERVATION_PACKED_TO, PARAMS(P_INT(to), P_TEXT(PACKED)), NULL, err);
+}
+
+/* ---- reading ---- */
+
+enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id, int64_t since_ms,
+                         int64_t until_ms, struct chunk *ret, struct err *err)
+{
+    struct place place;
+    enum err_code code = db_row(db, SQL_CHUNK_NEXT,
+                                PARAMS(P_INT(after_id), P_INT(day_of(since_ms)), P_INT(until_ms)),
+                                PLACE_FIELDS, arena, &place, err);
+
+    *ret = (struct chunk){.id = 0};
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    return read_chunk(db, arena, place.id, place.day, ret, err);
+}
+
+enum err_code chunk_drop(struct db *db, int64_t before_ms, int64_t limit, int64_t *ret_gone,
+                         struct err *err)
+{
+    return db_exec(db, SQL_CHUNK_DROP, PARAMS(P_INT(day_of(before_ms)), P_INT(limit)), ret_gone,
+                   err);
+}

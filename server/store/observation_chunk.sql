@@ -1,0 +1,59 @@
+-- name: CHUNK_INSERT
+-- mode: write
+INSERT INTO observation_chunk (day_ms, level, rows, entity_low, entity_high, first_ms, filter, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: CHUNK_DAY
+-- mode: write
+SELECT 1 WHERE CAST($1 AS INTEGER) IS NULL;
+-- postgres:
+SELECT observation_chunk_day($1);
+
+-- name: CHUNK_CANDIDATES
+SELECT id, day_ms AS day FROM observation_chunk
+ WHERE day_ms >= $1 AND day_ms <= $2 AND entity_low <= $3 AND entity_high >= $3
+ ORDER BY day_ms DESC LIMIT $4;
+
+-- name: CHUNK_FILTER
+SELECT filter FROM observation_chunk WHERE id = $1 AND day_ms = $2;
+
+-- name: CHUNK_BODY
+SELECT body FROM observation_chunk WHERE id = $1 AND day_ms = $2;
+
+-- name: CHUNK_NEXT
+SELECT id, day_ms AS day FROM observation_chunk
+ WHERE id > $1 AND day_ms >= $2 AND first_ms < $3 ORDER BY id LIMIT 1;
+
+-- name: CHUNK_TO_MERGE
+-- mode: write
+SELECT id, day_ms AS day FROM observation_chunk
+ WHERE day_ms = $1 AND level = 0 ORDER BY id LIMIT $2;
+
+-- name: CHUNK_DELETE
+-- mode: write
+DELETE FROM observation_chunk WHERE id = $1 AND day_ms = $2;
+
+-- name: OBSERVATION_STAGED
+-- mode: write
+SELECT COALESCE((SELECT MAX(id) FROM observation), 0) - value FROM counter WHERE name = $1;
+
+-- name: OBSERVATION_TO_PACK
+-- mode: write
+SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count, score, percentile
+  FROM observation
+ WHERE id > $1 AND finding_id IS NULL ORDER BY id LIMIT $2;
+
+-- name: OBSERVATION_PACKED
+-- mode: write
+DELETE FROM observation WHERE id > $1 AND id <= $2 AND finding_id IS NULL;
+
+-- name: OBSERVATION_PACKED_TO
+-- mode: write
+UPDATE counter SET value = $1 WHERE name = $2;
+
+-- name: CHUNK_DROP
+-- mode: write
+DELETE FROM observation_chunk
+ WHERE id IN (SELECT id FROM observation_chunk WHERE day_ms < $1 LIMIT $2);
+-- postgres:
+SELECT 1 FROM generate_series(1, observation_chunk_drop($1)) WHERE CAST($2 AS BIGINT) > 0;

@@ -1,0 +1,181 @@
+/* The packed form of observations: what is read back is what was written, whatever it is. */
+#include "fixture.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "store/chunk.h"
+
+static struct observation rows[CHUNK_ROWS_MAX];
+static const struct observation *sorted[CHUNK_ROWS_MAX];
+
+static struct observation observation_of(struct rng *rng, bool wild)
+{
+    struct observation row = {
+        .entity_id = (int64_t)(wild ? rng_u64(rng) >> 1 : rng_below(rng, 50) + 1),
+        .ip = ip_from_v4((uint32_t)rng_u64(rng)),
+        .spec_id = (int64_t)rng_below(rng, 3) + 1,
+        .model_id = wild ? INT64_MAX - 1 : 1,
+        .object_id = rng_below(rng, 4) == 0 ? FIELD_NULL_INT : (int64_t)rng_below(rng, 1000),
+        .first_ms = T0 + (int64_t)rng_below(rng, DAY_MS),
+        .count = wild ? rng_u64(rng) : 1,
+        .score = wild ? rng_normal(rng) * 1e300 : (double)(float)rng_normal(rng),
+        .percentile = rng_below(rng, 3) == 0 ? NAN : 100 * rng_unit(rng),
+    };
+
+    if (rng_below(rng, 3) == 0)
+        (void)memcpy(row.ip.bytes, "\x20\x01\x0d\xb8", 4);
+    row.last_ms = row.first_ms + (wild ? (int64_t)rng_u64(rng) / 4 : (int64_t)rng_below(rng, 9));
+    return row;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return observation_compare(*(const struct observation *const *)a,
+                               *(const struct observation *const *)b);
+}
+
+static void given_rows(size_t count, uint64_t seed, bool wild)
+{
+    struct rng rng;
+
+    rng_init(&rng, seed);
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = observation_of(&rng, wild);
+        sorted[i] = &rows[i];
+    }
+    qsort(sorted, count, sizeof sorted[0], compare);
+}
+
+static bool same_real(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+static bool same(const struct observation *a, const struct observation *b)
+{
+    return a->entity_id == b->entity_id && ip_equal(&a->ip, &b->ip) && a->spec_id == b->spec_id &&
+           a->model_id == b->model_id && a->object_id == b->object_id &&
+           a->first_ms == b->first_ms && a->last_ms == b->last_ms && a->count == b->count &&
+           same_real(a->score, b->score) && same_real(a->percentile, b->percentile);
+}
+
+static void check_round_trip(size_t count)
+{
+    AUTO(str_done) struct str text = {0};
+    struct observation *back;
+    size_t back_count;
+
+    str_init(&text, CHUNK_BYTES_MAX);
+    chunk_encode(sorted, count, &text);
+    CHECK_OK(str_check(&text, "a chunk", &err));
+    CHECK_OK(chunk_decode(text.text, text.length, &store.arena, &back, &back_count, &err));
+    CHECK(back_count == count);
+    for (size_t i = 0; i < count; i++)
+        CHECK(same(&back[i], sorted[i]));
+}
+
+TEST(what_is_read_back_is_what_was_written)
+{
+    static const size_t COUNTS[] = {1, 2, 3, 100, CHUNK_ROWS_MAX};
+
+    for (size_t i = 0; i < ARRAY_LEN(COUNTS); i++) {
+        given_rows(COUNTS[i], i, false);
+        check_round_trip(COUNTS[i]);
+        given_rows(COUNTS[i], i, true);
+        check_round_trip(COUNTS[i]);
+    }
+}
+
+TEST(usual_rows_take_less_than_fifty_bytes)
+{
+    AUTO(str_done) struct str text = {0};
+
+    str_init(&text, CHUNK_BYTES_MAX);
+    given_rows(CHUNK_ROWS_MAX, 1, false);
+    chunk_encode(sorted, CHUNK_ROWS_MAX, &text);
+    CHECK(text.length < 50 * CHUNK_ROWS_MAX);
+}
+
+/* Every byte altered and every length cut is told; nothing outside is touched (see asan). */
+TEST(a_damaged_chunk_is_refused)
+{
+    AUTO(str_done) struct str text = {0};
+    struct observation *back;
+    size_t count;
+
+    str_init(&text, CHUNK_BYTES_MAX);
+    given_rows(40, 1, true);
+    chunk_encode(sorted, 40, &text);
+    for (size_t i = 0; i < text.length; i++) {
+        char *cut = own_alloc(i + 1);
+
+        (void)memcpy(cut, text.text, i);
+        CHECK_ERR(ERR_CORRUPT, chunk_decode(cut, i, &store.arena, &back, &count, &err));
+        free(cut);
+        text.text[i] ^= 0x41;
+        CHECK_ERR(ERR_CORRUPT,
+                  chunk_decode(text.text, text.length, &store.arena, &back, &count, &err));
+        text.text[i] ^= 0x41;
+    }
+    CHECK_OK(chunk_decode(text.text, text.length, &store.arena, &back, &count, &err));
+}
+
+/* As a file that was made to be read: the sum is right, what it says is not. */
+TEST(a_chunk_made_up_is_refused)
+{
+    struct rng rng;
+
+    rng_init(&rng, 7);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t bytes[64] = {1, 5};
+        size_t length = 2 + rng_below(&rng, 54), count;
+        struct observation *back;
+        uint64_t sum;
+
+        for (size_t i = 2; i < length; i++)
+            bytes[i] = (uint8_t)(rng_below(&rng, 2) == 0 ? rng_below(&rng, 6) : rng_u64(&rng));
+        sum = hash_bytes(bytes, length, 0);
+        for (int i = 0; i < 8; i++)
+            bytes[length + (size_t)i] = (uint8_t)(sum >> (8 * i));
+        if (chunk_decode(bytes, length + 8, &store.arena, &back, &count, &err) == ERR_NONE)
+            CHECK(count == 5);
+        arena_reset(&store.arena);
+    }
+}
+
+TEST(a_filter_holds_its_pairs_and_few_others)
+{
+    struct rng rng;
+    uint8_t *filter;
+    size_t length;
+    int wrong = 0;
+
+    given_rows(CHUNK_ROWS_MAX, 3, false);
+    filter = chunk_filter(&store.arena, sorted, CHUNK_ROWS_MAX, &length);
+    for (size_t i = 0; i < CHUNK_ROWS_MAX; i++)
+        CHECK(chunk_may_hold(filter, length, rows[i].entity_id, &rows[i].ip));
+    rng_init(&rng, 4);
+    for (int i = 0; i < 10000; i++) {
+        struct ip ip = ip_from_v4((uint32_t)rng_u64(&rng));
+
+        wrong += chunk_may_hold(filter, length, 60, &ip); /* an entity that is not there */
+    }
+    CHECK(wrong < 200);
+    CHECK(chunk_may_hold(NULL, 0, 1, &rows[0].ip)); /* without a filter anything may be */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(what_is_read_back_is_what_was_written),
+        STORE_TEST(usual_rows_take_less_than_fifty_bytes),
+        STORE_TEST(a_damaged_chunk_is_refused),
+        STORE_TEST(a_chunk_made_up_is_refused),
+        STORE_TEST(a_filter_holds_its_pairs_and_few_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
