@@ -163,7 +163,7 @@ static enum err_code code_of(const struct aws_reply *reply, enum retry_class cla
     if (status == 403 || strcmp(reply->code, "AccessDeniedException") == 0 ||
         strcmp(reply->code, "AccessDenied") == 0)
         return ERR_FORBIDDEN;
-    return status >= 500 ? ERR_UNAVAILABLE : ERR_INVALID;
+    return class_ == RETRY_TRANSIENT || status >= 500 ? ERR_UNAVAILABLE : ERR_INVALID;
 }
 
 static enum err_code explain(const struct aws_call *call, const struct aws_reply *reply,
@@ -218,6 +218,8 @@ static enum err_code try_once(struct aws_link *link, const struct aws_call *call
     if (reply->http.status / 100 == 2)
         return ERR_NONE;
     *ret_class = retry_class_of(reply->http.status, reply->code);
+    if (*ret_class == RETRY_NO && call->transient != NULL && call->transient(reply))
+        *ret_class = RETRY_TRANSIENT;
     code = explain(call, reply, *ret_class, err);
     if (*ret_class == RETRY_THROTTLED)
         (void)atomic_fetch_add(&aws->counts[call->service].throttles, 1);

@@ -28,7 +28,16 @@ enum {
     AWS_CALL_HEADERS_MAX = 8,
 };
 
-enum aws_service { AWS_SQS, AWS_S3, AWS_SAGEMAKER_RUNTIME, AWS_STS, AWS_SERVICE__MAX };
+enum aws_service {
+    AWS_SQS,
+    AWS_S3,
+    AWS_SAGEMAKER_RUNTIME,
+    AWS_SAGEMAKER,
+    AWS_ATHENA,
+    AWS_LOGS,
+    AWS_STS,
+    AWS_SERVICE__MAX
+};
 
 struct aws_options {
     const char *region; /* NULL = environment, then the profile */
@@ -44,6 +53,7 @@ void aws_link_open(struct aws *aws, struct aws_link **ret);
 void aws_link_close(struct aws_link *link);
 void aws_link_closep(struct aws_link **link);
 
+struct aws_reply;
 struct aws_call {
     enum aws_service service;
     const char *method;
@@ -59,6 +69,9 @@ struct aws_call {
     int64_t try_timeout_ms; /* of one exchange */
     int64_t deadline_ms;    /* of all tries with the pauses between them, from now */
     const atomic_bool *stop;
+    /* Whether an answer that the table of retries does not know is worth another try; NULL = not.
+     */
+    bool (*transient)(const struct aws_reply *reply);
 };
 
 /* What the service said last. Zeroed, or of an earlier call; aws_reply_done frees it. */

@@ -7,7 +7,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-const char *const AWS_SERVICE_WORDS[AWS_SERVICE__MAX + 1] = {"sqs", "s3", "sagemaker", "sts", NULL};
+const char *const AWS_SERVICE_WORDS[AWS_SERVICE__MAX + 1] = {
+    "sqs", "s3", "sagemaker-runtime", "sagemaker", "athena", "logs", "sts", NULL};
 
 struct service {
     const char *host, *fips_host; /* before the region */
@@ -19,6 +20,10 @@ static const struct service SERVICES[AWS_SERVICE__MAX] = {
     [AWS_S3] = {"s3", "s3-fips", "s3", "AWS_ENDPOINT_URL_S3"},
     [AWS_SAGEMAKER_RUNTIME] = {"runtime.sagemaker", "runtime-fips.sagemaker", "sagemaker",
                                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"},
+    [AWS_SAGEMAKER] = {"api.sagemaker", "api-fips.sagemaker", "sagemaker",
+                       "AWS_ENDPOINT_URL_SAGEMAKER"},
+    [AWS_ATHENA] = {"athena", "athena-fips", "athena", "AWS_ENDPOINT_URL_ATHENA"},
+    [AWS_LOGS] = {"logs", "logs-fips", "logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"},
     [AWS_STS] = {"sts", "sts-fips", "sts", "AWS_ENDPOINT_URL_STS"},
 };
 

@@ -1,52 +1,89 @@
 /* pairwatch model: which models there are, which one scores, and what a shadow makes of the same.
  */
 #include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "aws/sagemaker_runtime.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/str.h"
 #include "command/access.h"
 #include "command/command.h"
+#include "command/model_actions.h"
 #include "model/model.h"
 #include "store/db.h"
 #include "store/migrate.h"
 #include "store/model_life.h"
 #include "store/writer.h"
+#include "worker/endpoint_calibrate.h"
 #include "worker/register.h"
+#include "worker/remote.h"
 
-enum { MODEL_ARENA_BYTES_MAX = 64 * 1024 * 1024, ID_PREFIX_MIN = 6 };
+enum { MODEL_ARENA_BYTES_MAX = 64 * 1024 * 1024, ID_PREFIX_MIN = 6, SAMPLE_DEFAULT = 100 * 1000 };
 
-struct model_options {
-    const char *database;
-    int64_t limit;
-};
-
+#define AT(member) offsetof(struct model_options, member)
 static const struct conf_setting SETTINGS[] = {
     {"database", CONF_TEXT, offsetof(struct model_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {"limit", CONF_INT, offsetof(struct model_options, limit), CONF_FLAG_ONLY, 0,
      DIFFERENCE_LIST_MAX, "N", "differences that compare prints"},
+    {"out", CONF_TEXT, AT(out), CONF_FLAG_ONLY, 0, 0, "FILE",
+     "calibrate: where a calibrated model file goes"},
+    {"spec", CONF_LIST, AT(specs), 0, 0, 0, "NAME",
+     "calibrate: pair specs to read from objects, or what rows without one stand for"},
+    {"spec-dir", CONF_TEXT, AT(spec_dir), 0, 0, 0, "DIR", "more pair specs, *.spec files"},
+    {"alerts-per-day", CONF_REAL, AT(alerts_per_day), CONF_FLAG_ONLY, 0.01, 1e6, "N",
+     "calibrate: threshold of each spec, so many findings a day; at most one pair in a hundred"},
+    {"threshold-percentile", CONF_REAL, AT(threshold_percentile), CONF_FLAG_ONLY, 0, 100, "P",
+     "instead: what is above this percentile of the pairs"},
+    {"threshold-score", CONF_REAL, AT(threshold_score), CONF_FLAG_ONLY, -1e6, 1e6, "X",
+     "instead: what is above this score"},
+    {"sample", CONF_INT, AT(sample), CONF_FLAG_ONLY, CALIBRATE_SAMPLE_MIN, 10e6, "N",
+     "calibrate: distinct pairs of each spec that an endpoint is asked for, drawn at random"},
+    {"seed", CONF_INT, AT(seed), CONF_FLAG_ONLY, 0, 9007199254740991.0, "N",
+     "calibrate: of that draw"},
+    {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
+     "calibrate: pass over bad rows of CSV, up to so many of all"},
+    {"since", CONF_TIME, AT(since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "calibrate: leave out what is of days before"},
+    {"until", CONF_TIME, AT(until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "calibrate: leave out what is of this day and later"},
+    {"object-bytes-max", CONF_BYTES, AT(object_bytes_max), 0, 1024, 64.0 * 1024 * 1024 * 1024,
+     "BYTES", "larger objects are refused"},
+    {"temp-dir", CONF_TEXT, AT(temp_dir), 0, 0, 0, "DIR", "for what does not fit in memory"},
+    {"scorer-rows", CONF_INT, AT(scorer_rows), 0, 1, REMOTE_ROWS_MAX, "N",
+     "pairs of one request to an endpoint; fewer when they are too large together"},
+    {"scorer-timeout", CONF_DURATION, AT(scorer_timeout_ms), 0, 0, 0, "TIME",
+     "an endpoint's answer is waited for so long"},
+    {"scorer-wait", CONF_DURATION, AT(scorer_wait_ms), 0, 0, 0, "TIME",
+     "an endpoint that does not answer is asked again for so long"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
 const struct conf_command COMMAND_MODEL = {
     .name = "model",
     .summary = "list, shadow, activate and roll back models",
-    .positional = "ACTION [MODEL]",
+    .positional = "ACTION [MODEL [PATH…]]",
     .settings = SETTINGS,
-    .more = "A MODEL is a file made by `pairwatch train`, or the id of one that is known, or the "
-            "beginning of it.\n\nActions:\n"
-            "  list             all models, newest first\n"
-            "  add MODEL        a candidate\n"
-            "  shadow MODEL     scores beside the active one; nothing is flagged by it\n"
-            "  activate MODEL   scores from now on, in every `work --scorer active`\n"
-            "  rollback         the one that was active before\n"
-            "  compare MODEL    what it and the other one flagged, as shadow or active\n",
+    .more =
+        "A MODEL is a file made by `pairwatch train`, or the id of one that is known, or the "
+        "beginning of it.\n\nActions:\n"
+        "  list             all models, newest first\n"
+        "  add MODEL        a candidate\n"
+        "  shadow MODEL     scores beside the active one; nothing is flagged by it\n"
+        "  activate MODEL   scores from now on, in every `work --scorer active`\n"
+        "  rollback         the one that was active before\n"
+        "  compare MODEL    what it and the other one flagged, as shadow or active\n"
+        "  calibrate SCORER [PATH…]\n"
+        "                   thresholds and percentiles by what the scorer makes of these pairs,\n"
+        "                   or of those the database observed. sagemaker:ENDPOINT becomes a new\n"
+        "                   candidate; a model file is written anew to --out\n",
 };
 
 /* A model named on the command line. */
@@ -213,6 +250,16 @@ static enum err_code compare(const struct model_options *options, const char *te
     return ERR_NONE;
 }
 
+static enum err_code calibrate(const struct model_options *options, const struct conf_args *args,
+                               struct err *err)
+{
+    if (args->positional_count < 2)
+        return err_set(err, ERR_USAGE,
+                       "model calibrate takes sagemaker:ENDPOINT or a model file, and paths of "
+                       "pairs");
+    return model_calibrate(options, args->positional + 1, args->positional_count - 1, err);
+}
+
 static const struct action {
     const char *word;
     enum err_code (*run)(const struct model_options *options, const char *text, struct err *err);
@@ -224,6 +271,8 @@ static const struct action {
 static enum err_code run(const struct model_options *options, const struct conf_args *args,
                          struct err *err)
 {
+    if (args->positional_count > 0 && strcmp(args->positional[0], "calibrate") == 0)
+        return calibrate(options, args, err);
     for (size_t i = 0; i < ARRAY_LEN(ACTIONS); i++) {
         if (args->positional_count == 0 || strcmp(args->positional[0], ACTIONS[i].word) != 0)
             continue;
@@ -232,13 +281,28 @@ static enum err_code run(const struct model_options *options, const struct conf_
                            ACTIONS[i].named ? "one model" : "no model");
         return ACTIONS[i].run(options, ACTIONS[i].named ? args->positional[1] : NULL, err);
     }
-    return err_set(err, ERR_USAGE,
-                   "say what to do: model list, add, shadow, activate, rollback or compare");
+    return err_set(
+        err, ERR_USAGE,
+        "say what to do: model list, add, shadow, activate, rollback, compare or calibrate");
 }
 
 int cmd_model(int argc, char **argv)
 {
-    struct model_options options = {.database = "sqlite:pairwatch.db", .limit = 20};
+    struct model_options options = {
+        .database = "sqlite:pairwatch.db",
+        .limit = 20,
+        .temp_dir = "/tmp",
+        .max_bad = "0%",
+        .alerts_per_day = NAN,
+        .threshold_percentile = NAN,
+        .threshold_score = NAN,
+        .sample = SAMPLE_DEFAULT,
+        .seed = 1,
+        .object_bytes_max = INT64_C(1) << 30,
+        .scorer_rows = REMOTE_ROWS_DEFAULT,
+        .scorer_timeout_ms = SAGEMAKER_ANSWER_MS,
+        .scorer_wait_ms = REMOTE_WAIT_DEFAULT_MS,
+    };
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_MODEL, argc, argv, &options, &args, &err);

@@ -13,6 +13,7 @@
 #include "command/command.h"
 #include "command/container.h"
 #include "command/pairs_input.h"
+#include "command/threshold.h"
 #include "command/train_report.h"
 #include "model/train.h"
 
@@ -112,30 +113,6 @@ static enum err_code choose_detector(const char *name, enum detector *ret, struc
             return ERR_NONE;
         }
     return err_set(err, ERR_USAGE, "--detector must be prefix or ip_insights, not \"%s\"", name);
-}
-
-static enum err_code choose_threshold(const struct command_options *options,
-                                      struct threshold_rule *ret, struct err *err)
-{
-    const struct threshold_rule rules[] = {
-        {THRESHOLD_BUDGET, options->alerts_per_day},
-        {THRESHOLD_PERCENTILE, options->threshold_percentile},
-        {THRESHOLD_SCORE, options->threshold_score},
-    };
-    int given = 0;
-
-    *ret = (struct threshold_rule){THRESHOLD_BUDGET, THRESHOLD_BUDGET_DEFAULT};
-    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-        if (!isnan(rules[i].value)) {
-            *ret = rules[i];
-            given++;
-        }
-    if (given > 1)
-        return err_set(
-            err, ERR_USAGE,
-            "--alerts-per-day, --threshold-percentile and --threshold-score exclude each "
-            "other");
-    return ERR_NONE;
 }
 
 static enum err_code gather(struct pairs_input *input, const struct command_options *options,
@@ -262,7 +239,8 @@ static enum err_code run(const struct command_options *options, const struct con
         train.checkpoint = checkpoint.text;
     TRY(check_out(options->out, err));
     TRY(choose_detector(options->detector, &train.detector, err));
-    TRY(choose_threshold(options, &train.threshold, err));
+    TRY(threshold_choose(options->alerts_per_day, options->threshold_percentile,
+                         options->threshold_score, &train.threshold, err));
     if (options->base != NULL)
         TRY(model_load(options->base, &base, err));
     pairs_input_init(&input);

@@ -5,11 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aws/sagemaker_runtime.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "worker/endpoint_model.h"
 #include "worker/post.h"
+#include "worker/remote.h"
 #include "worker/worker.h"
 
 struct work_options {
@@ -18,6 +21,7 @@ struct work_options {
     struct conf_list specs;
     bool once;
     int64_t threads, object_bytes_max, since_ms, until_ms;
+    int64_t scorer_rows, scorer_timeout_ms, scorer_wait_ms;
     const char *learn;
     double alerts_per_day;
     struct post_options post;
@@ -29,9 +33,17 @@ static const struct conf_setting SETTINGS[] = {
      "dir:PATH|sqs:URL",
      "where notices come from: a folder laid out as Security Lake's bucket, or a "
      "subscriber's SQS queue by URL or ARN"},
-    {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), 0, 0, 0, "model:FILE",
-     "what scores the pairs: a file made by `pairwatch train`, or \"active\": the model that "
-     "`pairwatch model activate` names, followed when it changes"},
+    {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), 0, 0, 0,
+     "model:FILE|sagemaker:NAME",
+     "what scores the pairs: a file made by `pairwatch train`, an endpoint of SageMaker that "
+     "`pairwatch model calibrate` measured, or \"active\": the model that `pairwatch model "
+     "activate` names, followed when it changes"},
+    {"scorer-rows", CONF_INT, offsetof(struct work_options, scorer_rows), 0, 1, REMOTE_ROWS_MAX,
+     "N", "pairs of one request to an endpoint; fewer when they are too large together"},
+    {"scorer-timeout", CONF_DURATION, offsetof(struct work_options, scorer_timeout_ms), 0, 0, 0,
+     "TIME", "an endpoint's answer is waited for so long"},
+    {"scorer-wait", CONF_DURATION, offsetof(struct work_options, scorer_wait_ms), 0, 0, 0, "TIME",
+     "an endpoint that does not answer is asked again for so long before an object fails"},
     {"database", CONF_TEXT, offsetof(struct work_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept; sqlite:pairwatch.db "
      "unless they are posted"},
@@ -83,15 +95,21 @@ const struct conf_command COMMAND_WORK = {
 
 static void print_unscored(const struct worker_totals *totals)
 {
+    const struct {
+        const char *word;
+        uint64_t rows;
+    } others[] = {{"no_model", totals->unscored_no_model},
+                  {"no_spec", totals->unscored_no_spec},
+                  {"refused", totals->unscored_refused},
+                  {"ipv6", totals->unscored_ipv6}};
+
     for (int i = 0; i < UNSCORED__MAX; i++)
         if (totals->unscored[i] > 0)
             (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", UNSCORED_WORDS[i],
                          totals->unscored[i]);
-    if (totals->unscored_no_model > 0)
-        (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", "no_model",
-                     totals->unscored_no_model);
-    if (totals->unscored_no_spec > 0)
-        (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", "no_spec", totals->unscored_no_spec);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (others[i].rows > 0)
+            (void)printf("  unscored, %-12s %12" PRIu64 " rows\n", others[i].word, others[i].rows);
 }
 
 static void print_totals(const struct worker_totals *totals)
@@ -107,30 +125,33 @@ static void print_totals(const struct worker_totals *totals)
                  totals->findings_updated);
 }
 
-static enum err_code model_path_of(const char *scorer, const char **ret, struct err *err)
+static enum err_code choose_scorer(const char *scorer, struct worker_options *ret, struct err *err)
 {
     static const char PREFIX[] = "model:";
 
-    *ret = NULL;
     if (str_equal(scorer, "active"))
         return ERR_NONE;
+    ret->endpoint = endpoint_name_of(scorer);
+    if (ret->endpoint != NULL && sagemaker_name_ok(ret->endpoint))
+        return ERR_NONE;
     if (!str_starts(scorer, PREFIX) || scorer[sizeof PREFIX - 1] == '\0')
-        return err_set(err, ERR_USAGE, "--scorer must be active or model:FILE, not \"%s\"", scorer);
-    *ret = scorer + sizeof PREFIX - 1;
+        return err_set(err, ERR_USAGE,
+                       "--scorer must be active, model:FILE or sagemaker:NAME, not \"%s\"", scorer);
+    ret->model_path = scorer + sizeof PREFIX - 1;
     return ERR_NONE;
 }
 
-static enum err_code check_post(const struct work_options *options, const char *model_path,
-                                struct err *err)
+static enum err_code check_post(const struct work_options *options,
+                                const struct worker_options *worker, struct err *err)
 {
     if (options->post.url == NULL)
         return ERR_NONE;
     if (options->database != NULL)
         return err_set(err, ERR_USAGE, "results go to --post or into --database, not to both");
-    if (model_path == NULL)
+    if (worker->model_path == NULL)
         return err_set(err, ERR_USAGE,
-                       "--post needs --scorer model:FILE: which model is active only a database "
-                       "knows");
+                       "--post needs --scorer model:FILE: which model is active, and what an "
+                       "endpoint's scores are worth, only a database knows");
     return ERR_NONE;
 }
 
@@ -154,15 +175,18 @@ static enum err_code run(const struct work_options *options, struct err *err)
         .object_bytes_max = (uint64_t)options->object_bytes_max,
         .learn_folder = options->learn,
         .learn_threshold = {THRESHOLD_BUDGET, options->alerts_per_day},
+        .scorer_rows = (size_t)options->scorer_rows,
+        .scorer_answer_ms = options->scorer_timeout_ms,
+        .scorer_wait_ms = options->scorer_wait_ms,
         .stop = &STOP_ASKED,
     };
     enum err_code code;
 
-    TRY(model_path_of(options->scorer, &worker.model_path, err));
-    TRY(check_post(options, worker.model_path, err));
+    TRY(choose_scorer(options->scorer, &worker, err));
+    TRY(check_post(options, &worker, err));
     post.rows_max = (size_t)options->post_rows_max;
     post.stop = &STOP_ASKED;
-    if (options->learn != NULL && worker.model_path != NULL)
+    if (options->learn != NULL && (worker.model_path != NULL || worker.endpoint != NULL))
         return err_set(err, ERR_USAGE, "--learn-daily needs --scorer active");
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
@@ -192,6 +216,9 @@ int cmd_work(int argc, char **argv)
         .object_bytes_max = INT64_C(1) << 30,
         .temp_dir = "/tmp",
         .post_rows_max = POST_ROWS_DEFAULT,
+        .scorer_rows = REMOTE_ROWS_DEFAULT,
+        .scorer_timeout_ms = SAGEMAKER_ANSWER_MS,
+        .scorer_wait_ms = REMOTE_WAIT_DEFAULT_MS,
     };
     struct conf_args args = {0};
     struct err err = {0};

@@ -119,8 +119,7 @@ static double quantile(const double *sorted, size_t count, double share)
     return sorted[low] + (position - (double)low) * (sorted[high] - sorted[low]);
 }
 
-/* Sorts values, at least one. */
-static void take_quantiles(double *values, size_t count, float ret[static MODEL_QUANTILES])
+void calibrate_quantiles(double *values, size_t count, float ret[static MODEL_QUANTILES])
 {
     qsort(values, count, sizeof *values, by_value);
     for (int i = 0; i < MODEL_QUANTILES; i++)
@@ -135,14 +134,13 @@ static void take_sample(struct sample_part *sample, double *values, size_t count
     sample->sample_size = count;
     if (count == 0)
         return;
-    take_quantiles(values, count, sample->quantiles);
+    calibrate_quantiles(values, count, sample->quantiles);
     while (below < count && values[below] <= sample->threshold)
         below++;
     sample->threshold_percentile = 100 * (double)below / (double)count;
 }
 
-/* The score that rank of them are above, or fewer when some are equal. */
-static double nth_highest(const double *ascending, size_t count, size_t rank)
+double calibrate_nth_highest(const double *ascending, size_t count, size_t rank)
 {
     return rank < count ? ascending[count - 1 - rank] : ascending[0] - 1;
 }
@@ -161,7 +159,7 @@ static void set_thresholds(const struct held_pair *pairs, size_t count, size_t w
                     ? fmax(pairs[i].scores[OPINION_STRANGER], pairs[i].scores[OPINION_IMPOSTOR])
                     : pairs[i].scores[o];
         qsort(values, count, sizeof *values, by_value);
-        ret[o].threshold = nth_highest(values, count, wanted);
+        ret[o].threshold = calibrate_nth_highest(values, count, wanted);
     }
 }
 
@@ -175,8 +173,7 @@ static void raise_thresholds(struct sample_part ret[static OPINION__MAX])
         ret[OPINION_NEWCOMER].threshold = NEWCOMER_LEAST;
 }
 
-/* How many of the distinct pairs may pass. */
-static size_t wanted_of(const struct threshold_rule *rule, size_t distinct, int64_t span_ms)
+size_t calibrate_wanted(const struct threshold_rule *rule, size_t distinct, int64_t span_ms)
 {
     double days = fmax(1, (double)span_ms / (double)DAY_MS);
     double share = 1 - rule->value / 100;
@@ -221,7 +218,7 @@ static void take_usual(struct spec_part *spec, enum detector detector,
         usual->unseen_share += pairs[i].unseen / (double)count;
     }
     if (count > 0)
-        take_quantiles(values, count, usual->quantiles);
+        calibrate_quantiles(values, count, usual->quantiles);
 }
 
 /* Moves the known ones to the front, in their order; returns their number. */
@@ -267,7 +264,7 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
         score_held(&all[i], spec->shared);
     count = distinct_pairs(pairs, select_known(all, all_count, pairs));
     if (count > 0) {
-        set_thresholds(pairs, count, wanted_of(rule, count, span_ms), opinions);
+        set_thresholds(pairs, count, calibrate_wanted(rule, count, span_ms), opinions);
         if (rule->kind == THRESHOLD_BUDGET)
             raise_thresholds(opinions);
     }

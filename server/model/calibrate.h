@@ -21,4 +21,11 @@ NODISCARD enum err_code calibrate(const struct train_pair *pairs, size_t count,
 NODISCARD enum err_code calibrate_update(const struct model *base, const struct train_pair *pairs,
                                          size_t count, const struct train_options *options,
                                          struct calibration *ret, struct err *err);
+
+/* Sorts values, at least one. */
+void calibrate_quantiles(double *values, size_t count, float ret[static MODEL_QUANTILES]);
+/* The score that rank of them are above, or fewer when some are equal. */
+double calibrate_nth_highest(const double *ascending, size_t count, size_t rank);
+/* How many of the distinct pairs may pass. */
+size_t calibrate_wanted(const struct threshold_rule *rule, size_t distinct, int64_t span_ms);
 void calibration_done(struct calibration *calibration); /* accepts a zeroed one */

@@ -200,6 +200,8 @@ void trained_free(struct trained *trained)
 {
     if (trained == NULL)
         return;
+    if (trained->recalibrated)
+        trained->learned.model.parts.tree = (struct prefix_tree){.entity_count = 0};
     learned_done(&trained->learned);
     calibration_done(&trained->calibration);
     own_freep(&trained->hyperparameters_json);

@@ -72,6 +72,11 @@ NODISCARD enum err_code train_update(const struct model *base, struct train_pair
                                      size_t count, const struct train_pair *forgotten,
                                      size_t forgotten_count, const struct train_options *options,
                                      struct trained **ret, struct err *err);
+/* base with other calibrations, and nothing else of it: by what it makes of pairs that it has not
+ * learned. As train_update, whose sample of a spec it wants as well. */
+NODISCARD enum err_code train_recalibrate(const struct model *base, struct train_pair *pairs,
+                                          size_t count, const struct train_options *options,
+                                          struct trained **ret, struct err *err);
 void train_checkpoint_remove(const char *checkpoint); /* NULL and missing files are fine */
 const struct model *trained_model(const struct trained *trained); /* its id is "" until written */
 NODISCARD enum err_code trained_write(struct trained *trained, const char *path, struct err *err);

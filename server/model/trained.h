@@ -8,6 +8,7 @@ struct trained {
     struct learned learned;
     struct calibration calibration;
     char *hyperparameters_json, *metrics_json;
+    bool recalibrated; /* the tree is the base's */
 };
 
 /* By time, then by everything else that matters: a total order. */

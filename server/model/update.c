@@ -147,6 +147,48 @@ static char *update_json(const struct model *base, const struct trained *trained
     return str_take(&text);
 }
 
+static char *recalibrated_json(const struct model *base, const struct trained *trained)
+{
+    struct json_writer writer;
+    struct str text;
+
+    str_init(&text, UPDATE_JSON_BYTES_MAX);
+    json_writer_init(&writer, &text);
+    json_object(&writer, NULL);
+    json_text(&writer, "calibrated_from", base->id);
+    json_int(&writer, "held_out_pairs", (int64_t)trained->calibration.held_out);
+    json_int(&writer, "held_out_unknown_entities", (int64_t)trained->calibration.unknown_entities);
+    json_end(&writer);
+    return str_take(&text);
+}
+
+/* The parts but the texts and specs are base's own. */
+enum err_code train_recalibrate(const struct model *base, struct train_pair *pairs, size_t count,
+                                const struct train_options *options, struct trained **ret,
+                                struct err *err)
+{
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct model_parts *parts;
+
+    TRY(train_check(count, options, err));
+    trained = own_alloc(sizeof *trained);
+    parts = &trained->learned.model.parts;
+    train_sort(pairs, count);
+    TRY(calibrate_update(base, pairs, count, options, &trained->calibration, err));
+    *parts = base->parts;
+    trained->recalibrated = true;
+    TRY(ip_encoder_init(&trained->learned.model.encoder, parts->prefix_keys, parts->prefix_counts,
+                        err));
+    trained->hyperparameters_json = own_strdup(base->parts.hyperparameters_json);
+    trained->metrics_json = recalibrated_json(base, trained);
+    parts->hyperparameters_json = trained->hyperparameters_json;
+    parts->metrics_json = trained->metrics_json;
+    parts->specs = trained->calibration.specs;
+    parts->spec_count = trained->calibration.spec_count;
+    *ret = TAKE(trained);
+    return ERR_NONE;
+}
+
 static struct identity *identities(bool scoped, const struct train_pair *pairs, size_t count)
 {
     struct identity *ret = own_array(count + 1, sizeof *ret);

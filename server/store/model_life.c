@@ -56,6 +56,17 @@ enum err_code model_seat(struct db *db, struct arena *arena, enum model_state st
     return code;
 }
 
+enum err_code model_of_path(struct db *db, struct arena *arena, const char *path,
+                            struct model_seat *ret, struct err *err)
+{
+    enum err_code code =
+        db_row(db, SQL_MODEL_OF_PATH, PARAMS(P_TEXT(path)), SEAT_FIELDS, arena, ret, err);
+
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, code, "no model is scored by \"%.128s\"", path);
+    return code;
+}
+
 enum err_code model_seats(struct db *db, struct arena *arena, struct model_seat_list *ret,
                           struct err *err)
 {

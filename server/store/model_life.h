@@ -15,7 +15,8 @@ enum model_state { MODEL_CANDIDATE, MODEL_SHADOW, MODEL_ACTIVE, MODEL_RETIRED };
 extern const char *const MODEL_STATE_WORDS[]; /* NULL ends */
 
 struct model_seat {
-    const char *id, *path; /* path NULL = scored elsewhere */
+    /* path: a file, or sagemaker:ENDPOINT; NULL = scored elsewhere. */
+    const char *id, *path;
     int64_t state, activated;
 };
 struct model_seat_list {
@@ -27,6 +28,9 @@ enum { MODEL_SEATS_MAX = 1000 };
 /* The active model or the shadow. ERR_NOT_FOUND when nobody sits there. */
 NODISCARD enum err_code model_seat(struct db *db, struct arena *arena, enum model_state state,
                                    struct model_seat *ret, struct err *err);
+/* The newest model that is scored by this path. ERR_NOT_FOUND when there is none. */
+NODISCARD enum err_code model_of_path(struct db *db, struct arena *arena, const char *path,
+                                      struct model_seat *ret, struct err *err);
 /* Newest first. */
 NODISCARD enum err_code model_seats(struct db *db, struct arena *arena, struct model_seat_list *ret,
                                     struct err *err);

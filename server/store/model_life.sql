@@ -2,6 +2,10 @@
 SELECT uid AS id, path, state, activated_ms AS activated FROM model WHERE state = $1
  ORDER BY model.id DESC LIMIT 1;
 
+-- name: MODEL_OF_PATH
+SELECT uid AS id, path, state, activated_ms AS activated FROM model WHERE path = $1
+ ORDER BY model.id DESC LIMIT 1;
+
 -- name: MODEL_SEATS
 SELECT uid AS id, path, state, activated_ms AS activated FROM model ORDER BY model.id DESC LIMIT $1;
 

@@ -24,6 +24,7 @@ static const struct {
     {SQL_MODEL_LIST, "SCAN model", "small"},
     {SQL_MODEL_SEAT, "SCAN model", "small"},
     {SQL_MODEL_SEATS, "SCAN model", "small"},
+    {SQL_MODEL_OF_PATH, "SCAN model", "small"},
     {SQL_MODEL_BEFORE, "SCAN model", "small"},
     {SQL_MODEL_EMPTY_SEAT, "SCAN model", "small"},
     {SQL_COMPARISON_LIST, "SCAN c", "a row per day, spec and pair of models"},

@@ -19,6 +19,7 @@
 #include "worker/explain.h"
 #include "worker/models.h"
 #include "worker/post.h"
+#include "worker/scorer.h"
 #include "worker/shadow.h"
 
 enum { UNSCORED_JSON_BYTES_MAX = 1024 };
@@ -32,6 +33,7 @@ struct batch {
     uint64_t unscored[UNSCORED__MAX];
     const struct comparison *comparison; /* with the shadow, or NULL */
     uint64_t no_model, no_spec; /* rows the model knows no spec of; rows no spec asks for */
+    uint64_t refused, ipv6;     /* rows whose pair the endpoint's model does not score */
 };
 
 const char *batch_model_spec(const struct model *model, const char *spec)
@@ -65,12 +67,16 @@ static const char *unscored_json(const struct batch *batch, struct arena *arena)
         json_int(&json, "no_model", (int64_t)batch->no_model);
     if (batch->no_spec > 0)
         json_int(&json, "no_spec", (int64_t)batch->no_spec);
+    if (batch->refused > 0)
+        json_int(&json, "refused", (int64_t)batch->refused);
+    if (batch->ipv6 > 0)
+        json_int(&json, "ipv6", (int64_t)batch->ipv6);
     json_end(&json);
     return arena_strndup(arena, text.text, text.length);
 }
 
 /* The pairs that the model can judge, in the order they came; ret_from[i] is the pair behind it. */
-static size_t select_pairs(const struct model *model, const struct lake_result *lake,
+static size_t select_pairs(const struct scorer *scorer, const struct lake_result *lake,
                            struct model_pair *ret, size_t *ret_from, struct batch *batch)
 {
     const char *spec = NULL, *model_spec = NULL;
@@ -81,7 +87,7 @@ static size_t select_pairs(const struct model *model, const struct lake_result *
 
         if (pair->spec != spec) { /* pairs come ordered by spec */
             spec = pair->spec;
-            model_spec = batch_model_spec(model, spec);
+            model_spec = scorer_spec(scorer, spec);
         }
         if (model_spec == NULL) {
             batch->no_model += pair->count;
@@ -123,23 +129,43 @@ static void explain_pairs(const struct batch_context *context, const struct mode
             batch->scored[i].explanation_json = explain_pair(context->set->model, &pairs[i], arena);
 }
 
-static void score_pairs(const struct batch_context *context, const struct lake_result *lake,
-                        struct arena *arena, struct batch *batch)
+/* The pairs that got a score; pairs[] is left to those. */
+static void keep_scored(const struct lake_result *lake, const size_t *from,
+                        const struct model_score *scores, const uint8_t *why, size_t count,
+                        struct model_pair *pairs, struct batch *batch)
 {
-    const struct model *model = context->set->model;
+    for (size_t i = 0; i < count; i++) {
+        const struct lake_pair *pair = &lake->pairs[from[i]];
+
+        batch->refused += why[i] == REMOTE_REFUSED ? pair->count : 0;
+        batch->ipv6 += why[i] == REMOTE_IPV6 ? pair->count : 0;
+        if (why[i] != REMOTE_SCORED)
+            continue;
+        pairs[batch->count] = pairs[i];
+        batch->scored[batch->count++] = scored_of(pair, &scores[i]);
+    }
+}
+
+static enum err_code score_pairs(const struct batch_context *context,
+                                 const struct lake_result *lake, struct arena *arena,
+                                 struct batch *batch, struct err *err)
+{
+    const struct scorer scorer = {context->set, context->remote};
     size_t room = lake->pair_count > 0 ? lake->pair_count : 1;
     struct model_pair *pairs = ARENA_ARRAY(arena, struct model_pair, room);
     struct model_score *scores = ARENA_ARRAY(arena, struct model_score, room);
+    uint8_t *why = ARENA_ARRAY(arena, uint8_t, room);
     size_t *from = ARENA_ARRAY(arena, size_t, room);
+    size_t count = select_pairs(&scorer, lake, pairs, from, batch);
 
-    batch->count = select_pairs(model, lake, pairs, from, batch);
     batch->scored = ARENA_ARRAY(arena, struct scored_pair, room);
-    model_score_pairs(model, pairs, batch->count, scores);
-    for (size_t i = 0; i < batch->count; i++)
-        batch->scored[i] = scored_of(&lake->pairs[from[i]], &scores[i]);
-    explain_pairs(context, pairs, arena, batch);
+    TRY(scorer_run(&scorer, pairs, count, arena, scores, why, err));
+    keep_scored(lake, from, scores, why, count, pairs, batch);
+    if (context->set->model != NULL)
+        explain_pairs(context, pairs, arena, batch);
     if (context->set->shadow != NULL && batch->count > 0)
         batch->comparison = shadow_compare(context->set, batch->scored, batch->count, arena);
+    return ERR_NONE;
 }
 
 static enum err_code post_results(const struct batch_context *context,
@@ -199,6 +225,8 @@ static void add_totals(const struct lake_result *lake, const struct batch *batch
         totals->unscored[i] += batch->unscored[i];
     totals->unscored_no_model += batch->no_model;
     totals->unscored_no_spec += batch->no_spec;
+    totals->unscored_refused += batch->refused;
+    totals->unscored_ipv6 += batch->ipv6;
     totals->flagged += stored->flagged;
     totals->findings_new += stored->findings_new;
     totals->findings_updated += stored->findings_updated;
@@ -228,6 +256,14 @@ static enum err_code record_failure(const struct batch_context *context,
     return store_batch(context, &batch, &stored, err);
 }
 
+/* What an endpoint makes of these pairs is recorded; that it is not there at all stops the worker.
+ */
+static bool is_recorded_of_scorer(enum err_code code)
+{
+    return code == ERR_INVALID || code == ERR_CORRUPT || code == ERR_UNAVAILABLE ||
+           code == ERR_TOO_LARGE;
+}
+
 static enum err_code store_object(const struct batch_context *context, const struct notice *notice,
                                   const struct object_info *info, const struct lake_result *lake,
                                   struct arena *arena, struct worker_totals *totals,
@@ -235,6 +271,8 @@ static enum err_code store_object(const struct batch_context *context, const str
 {
     struct batch batch = {.no_spec = lake->rows_unclaimed};
     struct ingest_result stored = {0};
+    struct err reason = {0};
+    enum err_code code;
     struct ingest_object object = {
         .bucket = notice->bucket,
         .key = notice->key,
@@ -245,12 +283,17 @@ static enum err_code store_object(const struct batch_context *context, const str
     };
     struct ingest_batch ingest = {
         .object = &object, .model_id = context->set->model_id, .origin = "worker"};
-    enum err_code code;
 
     for (size_t s = 0; s < lake->spec_count; s++)
         for (int i = 0; i < UNSCORED__MAX; i++)
             batch.unscored[i] += lake->specs[s].unscored[i];
-    score_pairs(context, lake, arena, &batch);
+    code = score_pairs(context, lake, arena, &batch, &reason);
+    if (is_recorded_of_scorer(code))
+        return record_failure(context, notice, info, &reason, totals, err);
+    if (code != ERR_NONE) {
+        *err = reason;
+        return err_prefix(err, "scoring %s", notice->key);
+    }
     object.scored = batch.count;
     object.unscored_json = unscored_json(&batch, arena);
     ingest.pairs = batch.scored;
@@ -259,8 +302,7 @@ static enum err_code store_object(const struct batch_context *context, const str
 
     code = store_batch(context, &ingest, &stored, err);
     if (code == ERR_INVALID && context->post != NULL) { /* the server will not have it */
-        struct err reason = *err;
-
+        reason = *err;
         return record_failure(context, notice, info, &reason, totals, err);
     }
     TRY(code);

@@ -12,13 +12,15 @@ struct model_set;
 struct notice;
 struct post_link;
 struct queue;
+struct remote;
 struct writer;
 
 struct batch_context {
     struct lake *lake;
     struct queue *queue; /* where notices without a path are fetched from */
     const struct model_set *set;
-    struct db *db; /* reads; NULL with post */
+    struct remote *remote; /* of a set whose endpoint scores */
+    struct db *db;         /* reads; NULL with post */
     struct writer *writer;
     struct post_link *post; /* where results go instead of the database, or NULL */
     uint64_t object_bytes_max;

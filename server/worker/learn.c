@@ -17,6 +17,7 @@
 #include "store/model_life.h"
 #include "store/training.h"
 #include "store/writer.h"
+#include "worker/endpoint_model.h"
 #include "worker/register.h"
 #include "worker/triage_filter.h"
 
@@ -175,6 +176,10 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
     if (!leads)
         return ERR_NONE; /* another worker is at it */
     TRY(model_seat(db, &arena, MODEL_ACTIVE, &seat, err));
+    if (endpoint_name_of(seat.path) != NULL)
+        return err_set(err, ERR_INVALID,
+                       "the active model is an endpoint's, which does not learn on: train another "
+                       "one and activate it");
     TRY(model_load(seat.path, &base, err));
     model_info(base, &info);
     if (strcmp(info.id, seat.id) != 0)

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "store/db.h"
 #include "store/model_life.h"
+#include "worker/endpoint_model.h"
 #include "worker/register.h"
 
 enum { SEAT_ARENA_BYTES = 1 << 16, PATH_BYTES_MAX = 4096 };
@@ -41,6 +42,7 @@ static void set_free(struct counted_set *set)
         return;
     model_free(set->set.model);
     model_free(set->set.shadow);
+    endpoint_model_free(set->set.endpoint);
     own_freep(&set);
 }
 
@@ -49,11 +51,30 @@ static void set_freep(struct counted_set **set)
     set_free(*set);
 }
 
+/* Those the model says it knows; returns how many. */
+static size_t known_specs(struct model_set *set)
+{
+    struct model_info info;
+    size_t count = 0;
+
+    if (set->endpoint != NULL) {
+        const struct model_row *row = &set->endpoint->row;
+
+        for (size_t i = 0; i < row->spec_count && count < MODEL_SPECS_MAX; i++)
+            set->spec_names[count++] = row->specs[i].spec;
+        return count;
+    }
+    model_info(set->model, &info);
+    for (size_t i = 0; i < info.spec_count; i++)
+        if (info.specs[i][0] != '\0')
+            set->spec_names[count++] = info.specs[i];
+    return count;
+}
+
 static enum err_code choose_specs(const struct models_options *options, struct model_set *set,
                                   struct err *err)
 {
     const char *const *asked = options->spec_names;
-    struct model_info info;
     size_t count = 0;
 
     for (; asked != NULL && asked[count] != NULL; count++) {
@@ -61,13 +82,7 @@ static enum err_code choose_specs(const struct models_options *options, struct m
             return err_set(err, ERR_USAGE, "--spec is given more than %d times", MODEL_SPECS_MAX);
         set->spec_names[count] = asked[count];
     }
-    if (count > 0)
-        return ERR_NONE;
-    model_info(set->model, &info);
-    for (size_t i = 0; i < info.spec_count; i++)
-        if (info.specs[i][0] != '\0')
-            set->spec_names[count++] = info.specs[i];
-    if (count == 0)
+    if (count == 0 && known_specs(set) == 0)
         return err_set(err, ERR_USAGE,
                        "the model was trained on bare pairs: say with --spec which pairs to score");
     return ERR_NONE;
@@ -101,23 +116,38 @@ static enum err_code load_shadow(const struct models_options *options, const str
     if (seats->shadow_path[0] == '\0')
         return ERR_NONE;
     (void)memcpy(set->shadow_id, seats->shadow_id, MODEL_ID_BYTES);
-    if (load(seats->shadow_path, seats->shadow_id, &set->shadow, set->shadow_id, &reason) ==
-        ERR_NONE)
+    if (endpoint_name_of(seats->shadow_path) != NULL)
+        (void)err_set(&reason, ERR_INVALID, "an endpoint does not score as a shadow");
+    else if (load(seats->shadow_path, seats->shadow_id, &set->shadow, set->shadow_id, &reason) ==
+             ERR_NONE)
         return register_model(options->writer, set->shadow, set->spec_names, err);
     log_warn("no shadow is scored", "reason=%s", log_quote(reason.text));
     model_free(TAKE(set->shadow));
     return ERR_NONE;
 }
 
-static enum err_code set_load(const struct models_options *options, const struct seats *seats,
-                              struct counted_set **ret, struct err *err)
+/* An endpoint's model is known to the store before it scores. */
+static enum err_code load_active(const struct models_options *options, struct db *db,
+                                 const struct seats *seats, struct model_set *set, struct err *err)
+{
+    if (endpoint_name_of(seats->active_path) != NULL) {
+        (void)memcpy(set->model_id, seats->active_id, MODEL_ID_BYTES);
+        TRY(endpoint_model_load(db, seats->active_id, seats->active_path, &set->endpoint, err));
+        return choose_specs(options, set, err);
+    }
+    TRY(load(seats->active_path, seats->active_id, &set->model, set->model_id, err));
+    TRY(choose_specs(options, set, err));
+    return options->writer != NULL
+               ? register_model(options->writer, set->model, set->spec_names, err)
+               : ERR_NONE;
+}
+
+static enum err_code set_load(const struct models_options *options, struct db *db,
+                              const struct seats *seats, struct counted_set **ret, struct err *err)
 {
     AUTO(set_freep) struct counted_set *set = own_alloc(sizeof *set);
 
-    TRY(load(seats->active_path, seats->active_id, &set->set.model, set->set.model_id, err));
-    TRY(choose_specs(options, &set->set, err));
-    if (options->writer != NULL)
-        TRY(register_model(options->writer, set->set.model, set->set.spec_names, err));
+    TRY(load_active(options, db, seats, &set->set, err));
     TRY(load_shadow(options, seats, &set->set, err));
     set->takers = 1;
     *ret = TAKE(set);
@@ -151,29 +181,51 @@ static enum err_code read_seats(struct db *db, struct seats *ret, struct err *er
     return code == ERR_NOT_FOUND ? ERR_NONE : code;
 }
 
-static enum err_code first_seats(const struct models_options *options, struct seats *ret,
-                                 struct err *err)
+static enum err_code seat_of_endpoint(struct db *db, const char *name, struct seats *ret,
+                                      struct err *err)
 {
-    AUTO(db_closep) struct db *db = NULL;
+    AUTO(arena_done) struct arena arena = {0};
+    char path[ENDPOINT_PATH_BYTES];
+    struct model_seat seat;
+    enum err_code code;
 
+    arena_init(&arena, SEAT_ARENA_BYTES);
+    (void)snprintf(path, sizeof path, "%s%s", ENDPOINT_SCHEME, name);
+    code = model_of_path(db, &arena, path, &seat, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, code,
+                       "nothing is known of the scores of the endpoint %s, so there is no "
+                       "threshold: `pairwatch model calibrate %s PATH…` measures them",
+                       name, path);
+    TRY(code);
+    copy_seat(&seat, ret->active_path, ret->active_id);
+    return ERR_NONE;
+}
+
+static enum err_code first_seats(const struct models_options *options, struct db *db,
+                                 struct seats *ret, struct err *err)
+{
     *ret = (struct seats){.active_path = ""};
-    if (options->model_path != NULL) {
-        (void)snprintf(ret->active_path, sizeof ret->active_path, "%s", options->model_path);
-        return ERR_NONE;
-    }
-    TRY(db_open(options->database_url, DB_READ, &db, err));
-    return read_seats(db, ret, err);
+    if (options->endpoint != NULL)
+        return seat_of_endpoint(db, options->endpoint, ret, err);
+    if (options->model_path == NULL)
+        return read_seats(db, ret, err);
+    (void)snprintf(ret->active_path, sizeof ret->active_path, "%s", options->model_path);
+    return ERR_NONE;
 }
 
 enum err_code models_open(const struct models_options *options, struct models **ret,
                           struct err *err)
 {
+    AUTO(db_closep) struct db *db = NULL;
     struct counted_set *set;
     struct models *models;
     struct seats seats;
 
-    TRY(first_seats(options, &seats, err));
-    TRY(set_load(options, &seats, &set, err));
+    if (options->model_path == NULL)
+        TRY(db_open(options->database_url, DB_READ, &db, err));
+    TRY(first_seats(options, db, &seats, err));
+    TRY(set_load(options, db, &seats, &set, err));
     models = own_alloc(sizeof *models);
     *models = (struct models){.options = *options,
                               .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -214,7 +266,7 @@ static void look(struct models *models, struct db *db)
     enum err_code code = read_seats(db, &seats, &err);
 
     if (code == ERR_NONE && !is_set_of(&models->now->set, &seats))
-        code = set_load(&models->options, &seats, &fresh, &err);
+        code = set_load(&models->options, db, &seats, &fresh, &err);
     if (code != ERR_NONE && strcmp(err.text, models->told) != 0)
         log_warn("the model stays as it is", "model=%s reason=%s", models->now->set.model_id,
                  log_quote(err.text));
@@ -239,8 +291,8 @@ static bool is_due(struct models *models)
     bool due;
 
     (void)pthread_mutex_lock(&models->lock);
-    due = models->options.model_path == NULL && !models->checking &&
-          clock_mono_ms() - models->checked_mono_ms >= MODELS_CHECK_MS;
+    due = models->options.model_path == NULL && models->options.endpoint == NULL &&
+          !models->checking && clock_mono_ms() - models->checked_mono_ms >= MODELS_CHECK_MS;
     models->checking = models->checking || due;
     (void)pthread_mutex_unlock(&models->lock);
     return due;

@@ -8,12 +8,14 @@
 #include <stdbool.h>
 
 struct db;
+struct endpoint_model;
 struct models;
 struct writer;
 
 struct model_set {
-    uint64_t generation; /* another one is another set */
-    struct model *model;
+    uint64_t generation;             /* another one is another set */
+    struct model *model;             /* of a file; NULL = an endpoint scores */
+    struct endpoint_model *endpoint; /* or NULL */
     char model_id[MODEL_ID_BYTES];
     struct model *shadow; /* or NULL, also when it could not be loaded */
     char shadow_id[MODEL_ID_BYTES];
@@ -23,12 +25,13 @@ struct model_set {
 struct models_options {
     const char *database_url;      /* NULL with a file only */
     const char *model_path;        /* NULL = the active model of the database, and its shadow */
+    const char *endpoint;          /* instead: the newest model of this endpoint's; or NULL */
     const char *const *spec_names; /* NULL-terminated; NULL = those the model was trained on */
     struct writer *writer;         /* registers what is loaded; NULL = nobody does */
 };
 enum { MODELS_CHECK_MS = 2000 }; /* how long a move of models may go unseen */
 
-/* ERR_NOT_FOUND says that no model is active and how to make one so. */
+/* ERR_NOT_FOUND says that no model is active, or the endpoint has none, and how to change that. */
 NODISCARD enum err_code models_open(const struct models_options *options, struct models **ret,
                                     struct err *err);
 /* After all sets were given back; accepts NULL. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "aws/client.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,9 +15,11 @@
 #include "store/migrate.h"
 #include "store/writer.h"
 #include "worker/batch.h"
+#include "worker/endpoint_model.h"
 #include "worker/learn.h"
 #include "worker/models.h"
 #include "worker/post.h"
+#include "worker/remote.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
 #define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
@@ -34,7 +37,8 @@ struct worker {
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
     struct worker_totals totals;
-    struct err err; /* of the first thread that failed */
+    struct aws *aws; /* opened when the first endpoint scores */
+    struct err err;  /* of the first thread that failed */
     bool failed;
     struct progress progress;
 };
@@ -73,6 +77,8 @@ static void add_totals(struct worker *worker, const struct worker_totals *add)
         sum->unscored[i] += add->unscored[i];
     sum->unscored_no_model += add->unscored_no_model;
     sum->unscored_no_spec += add->unscored_no_spec;
+    sum->unscored_refused += add->unscored_refused;
+    sum->unscored_ipv6 += add->unscored_ipv6;
     sum->flagged += add->flagged;
     sum->findings_new += add->findings_new;
     sum->findings_updated += add->findings_updated;
@@ -120,20 +126,57 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 /* A thread's own. */
 struct hand {
     struct worker *worker;
-    struct db *db;            /* or */
-    struct post_link *post;   /* where results go */
-    struct lake *lake;        /* reads the specs of the set it was opened for */
-    uint64_t lake_generation; /* of that set */
+    struct db *db;          /* or */
+    struct post_link *post; /* where results go */
+    struct lake *lake;      /* reads the specs of the set it was opened for */
+    struct remote *remote;  /* asks the endpoint of that set, if it has one */
+    uint64_t generation;    /* of that set */
 };
 
 static void hand_done(struct hand *hand)
 {
+    remote_closep(&hand->remote);
     lake_closep(&hand->lake);
     db_closep(&hand->db);
     post_link_close(hand->post);
 }
 
-static enum err_code open_lake(struct hand *hand, const struct model_set *set, struct err *err)
+/* One for all threads: they share the credentials and the budget of retries. */
+static enum err_code shared_aws(struct worker *worker, struct aws **ret, struct err *err)
+{
+    const struct aws_options options = {.region = NULL};
+    enum err_code code = ERR_NONE;
+
+    (void)pthread_mutex_lock(&worker->lock);
+    if (worker->aws == NULL)
+        code = aws_open(&options, &worker->aws, err);
+    *ret = worker->aws;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return code;
+}
+
+static enum err_code open_remote(struct hand *hand, const struct model_set *set, struct err *err)
+{
+    const struct worker_options *options = hand->worker->options;
+    struct remote_options remote = {
+        .rows_max = options->scorer_rows,
+        .answer_ms = options->scorer_answer_ms,
+        .wait_ms = options->scorer_wait_ms,
+        .stop = options->stop,
+    };
+
+    remote_closep(&hand->remote);
+    if (set->endpoint == NULL)
+        return ERR_NONE;
+    TRY(shared_aws(hand->worker, &remote.aws, err));
+    remote.endpoint = set->endpoint->name;
+    remote.ipv6 = set->endpoint->ipv6;
+    remote_open(&remote, &hand->remote);
+    return ERR_NONE;
+}
+
+/* What belongs to the set: kept as long as it is the same one. */
+static enum err_code open_for(struct hand *hand, const struct model_set *set, struct err *err)
 {
     const struct worker_options *options = hand->worker->options;
     struct lake_options lake_options = {
@@ -144,11 +187,12 @@ static enum err_code open_lake(struct hand *hand, const struct model_set *set, s
         .object_bytes_max = options->object_bytes_max,
     };
 
-    if (hand->lake != NULL && hand->lake_generation == set->generation)
+    if (hand->lake != NULL && hand->generation == set->generation)
         return ERR_NONE;
     lake_closep(&hand->lake);
+    TRY(open_remote(hand, set, err));
     TRY(lake_open(&lake_options, &hand->lake, err));
-    hand->lake_generation = set->generation;
+    hand->generation = set->generation;
     return ERR_NONE;
 }
 
@@ -166,9 +210,10 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
         .explanation_bytes_max = EXPLANATION_BYTES_MAX,
         .stop = worker->options->stop,
     };
-    enum err_code code = open_lake(hand, set, err);
+    enum err_code code = open_for(hand, set, err);
 
     context.lake = hand->lake;
+    context.remote = hand->remote;
     if (code == ERR_NONE)
         return run_received(worker, &context, notices, count, err);
     for (size_t i = 0; i < count; i++)
@@ -320,6 +365,7 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
     struct models_options models_options = {
         .database_url = options->database_url,
         .model_path = options->model_path,
+        .endpoint = options->endpoint,
         .spec_names = options->spec_names,
     };
 
@@ -346,6 +392,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     post_close(worker.post);
     queue_close(worker.queue);
     models_close(worker.models);
+    aws_close(worker.aws);
     *ret = worker.totals;
     return code;
 }

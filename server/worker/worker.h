@@ -21,8 +21,11 @@ struct worker_options {
     const char *database_url;        /* NULL with post */
     const struct post_options *post; /* where results go instead, or NULL: needs a model_path */
     const char *queue_url;
-    const char *aws_role, *aws_external_id; /* for a queue of SQS; NULL = none */
-    const char *model_path;                 /* NULL = the active model of the database */
+    const char *aws_role, *aws_external_id;   /* for a queue of SQS; NULL = none */
+    const char *model_path;                   /* NULL = the active model of the database */
+    const char *endpoint;                     /* of SageMaker, instead; NULL = none */
+    size_t scorer_rows;                       /* pairs of one request to an endpoint */
+    int64_t scorer_answer_ms, scorer_wait_ms; /* as struct remote_options has them */
     const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */
     const char *spec_dir;          /* or NULL */
     const char *temp_dir;
@@ -41,6 +44,8 @@ struct worker_totals {
     uint64_t unscored[UNSCORED__MAX];
     uint64_t unscored_no_model; /* the model was not trained on the spec */
     uint64_t unscored_no_spec;  /* of no spec that is read: other classes, other products */
+    uint64_t unscored_refused;  /* the endpoint's model refused the pair */
+    uint64_t unscored_ipv6;     /* the endpoint's model takes none */
     uint64_t flagged, findings_new, findings_updated;
 };
 
