@@ -22,6 +22,9 @@ struct db_backend {
     uint64_t (*connections)(void *handle);
     /* NULL: every connection leads. See db_lead. */
     enum err_code (*lead)(void *handle, enum db_task task, bool *ret, struct err *err);
+    /* Puts what was committed where it stays; on a connection of its own, beside the writer. NULL:
+     * the engine does that by itself. */
+    enum err_code (*checkpoint)(void *handle, struct err *err);
     /* Runs several statements without parameters: migrations and pragmas. */
     enum err_code (*script)(void *handle, const char *sql, struct err *err);
 

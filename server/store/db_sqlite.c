@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "store/db_backend.h"
+#include "store/network_fs.h"
 
 enum {
     /* Another process may hold the write lock for one group of batches. */
@@ -108,10 +109,15 @@ static enum err_code configure(struct sqlite *sqlite, enum db_mode mode, struct 
 {
     /* FULL: what was committed outlives a power cut, for a message is deleted and a POST answered
      * after it. One sync serves a whole group of jobs. */
-    static const char WRITE[] = "PRAGMA journal_mode = WAL;"
+    /* Free pages are given back by retention: only a file made so can, hence before the log. The
+     * log goes into the file beside the writer (sqlite_checkpoint); 64 MB of it and the writer
+     * does it itself. */
+    static const char WRITE[] = "PRAGMA auto_vacuum = INCREMENTAL;"
+                                "PRAGMA journal_mode = WAL;"
                                 "PRAGMA synchronous = FULL;"
                                 "PRAGMA foreign_keys = ON;"
-                                "PRAGMA wal_autocheckpoint = 4000;"
+                                "PRAGMA wal_autocheckpoint = 16000;"
+                                "PRAGMA journal_size_limit = 67108864;"
                                 "PRAGMA cache_size = -65536;";
     static const char READ[] = "PRAGMA query_only = ON; PRAGMA cache_size = -16384;";
 
@@ -132,6 +138,7 @@ static enum err_code check_path(const char *path, enum db_mode mode, struct err 
 {
     struct stat info;
 
+    TRY(network_fs_refuse(path, err));
     if (stat(path, &info) != 0) {
         if (errno == ENOENT && mode == DB_WRITE)
             return ERR_NONE;
@@ -245,6 +252,16 @@ static void sqlite_reset(void *statement)
     (void)sqlite3_clear_bindings(statement);
 }
 
+/* Writers and readers go on meanwhile; what a reader still needs stays for the next time. */
+static enum err_code sqlite_checkpoint(void *handle, struct err *err)
+{
+    struct sqlite *sqlite = handle;
+    int result =
+        sqlite3_wal_checkpoint_v2(sqlite->connection, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+    return result == SQLITE_OK ? ERR_NONE : fail(sqlite, "writing the log into", result, err);
+}
+
 static int64_t sqlite_changes(void *handle)
 {
     return sqlite3_changes64(((struct sqlite *)handle)->connection);
@@ -295,7 +312,7 @@ const struct db_backend DB_SQLITE = {
     .begin_write = "BEGIN IMMEDIATE",
     .begin_read = "BEGIN",
     .foreign_tables = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'"
-                      " AND name NOT IN ('schema_migration', 'sqlite_sequence')",
+                      " AND name <> 'schema_migration' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'",
     .open = sqlite_open,
     .close = sqlite_close,
     .deadline = sqlite_deadline,
@@ -304,6 +321,7 @@ const struct db_backend DB_SQLITE = {
     .finalize = sqlite_finalize,
     .bind = sqlite_bind,
     .step = sqlite_step,
+    .checkpoint = sqlite_checkpoint,
     .reset = sqlite_reset,
     .changes = sqlite_changes,
     .column_count = sqlite_column_count,

@@ -5,9 +5,13 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/own.h"
 #include "store/db.h"
+#include "store/db_backend.h"
+
+enum { KEEPER_MS = 200 }; /* between two looks */
 
 struct job {
     writer_job *run;
@@ -26,6 +30,11 @@ struct writer {
     size_t first, count;
     size_t callers; /* inside writer_run: they touch the writer once more after their job is done */
     bool stopping;
+    bool has_thread, has_keeper; /* of those that start and stop it alone */
+    pthread_t keeper;            /* puts the log into the file, so that no commit has to */
+    struct db *keeper_db;        /* its own; NULL: the engine needs none */
+    pthread_cond_t committed;
+    bool unkept; /* something was committed since it looked */
     void (*on_commit)(void *context);
     void *on_commit_context;
 };
@@ -86,6 +95,8 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
     (void)pthread_mutex_lock(&writer->lock);
     if (code == ERR_NONE && writer->on_commit != NULL)
         writer->on_commit(writer->on_commit_context);
+    writer->unkept = true;
+    (void)pthread_cond_signal(&writer->committed);
     for (size_t i = 0; i < count; i++)
         jobs[i]->done = true;
     (void)pthread_cond_broadcast(&writer->finished);
@@ -111,24 +122,110 @@ static void *writer_main(void *argument)
     }
 }
 
+/* KEEPER_MS go by, or the writer stops. Under the lock. */
+static void pause_keeper(struct writer *writer)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)KEEPER_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (!writer->stopping &&
+           pthread_cond_timedwait(&writer->committed, &writer->lock, &until) == 0)
+        continue;
+}
+
+/* Waits for a commit; false when the writer stops. */
+static bool wait_for_commit(struct writer *writer)
+{
+    bool go_on;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    pause_keeper(writer);
+    while (!writer->unkept && !writer->stopping)
+        (void)pthread_cond_wait(&writer->committed, &writer->lock);
+    writer->unkept = false;
+    go_on = !writer->stopping;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return go_on;
+}
+
+static void *keeper_main(void *argument)
+{
+    struct writer *writer = argument;
+
+    /* A failure is the next commit's too, and told there; until then the log holds all. */
+    while (wait_for_commit(writer))
+        (void)db_backend(writer->keeper_db)->checkpoint(db_handle(writer->keeper_db), NULL);
+    return NULL;
+}
+
+/* Joins what was started, frees everything. */
+static void end(struct writer *writer)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    writer->stopping = true;
+    (void)pthread_cond_signal(&writer->work);
+    (void)pthread_cond_signal(&writer->committed);
+    (void)pthread_mutex_unlock(&writer->lock);
+    if (writer->has_thread)
+        (void)pthread_join(writer->thread, NULL);
+    if (writer->has_keeper)
+        (void)pthread_join(writer->keeper, NULL);
+    (void)pthread_mutex_lock(&writer->lock);
+    while (writer->callers > 0)
+        (void)pthread_cond_wait(&writer->finished, &writer->lock);
+    (void)pthread_mutex_unlock(&writer->lock);
+    (void)pthread_cond_destroy(&writer->committed);
+    (void)pthread_cond_destroy(&writer->finished);
+    (void)pthread_cond_destroy(&writer->work);
+    (void)pthread_mutex_destroy(&writer->lock);
+    db_close(writer->keeper_db);
+    db_close(writer->db);
+    free(writer);
+}
+
+static enum err_code start_threads(struct writer *writer, struct err *err)
+{
+    static const char NO_THREAD[] = "starting the writer: no thread could be made";
+
+    writer->has_thread = pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
+    if (!writer->has_thread)
+        return err_set(err, ERR_INTERNAL, NO_THREAD);
+    if (writer->keeper_db == NULL)
+        return ERR_NONE;
+    writer->has_keeper = pthread_create(&writer->keeper, NULL, keeper_main, writer) == 0;
+    return writer->has_keeper ? ERR_NONE : err_set(err, ERR_INTERNAL, NO_THREAD);
+}
+
 enum err_code writer_start(const char *database_url, struct writer **ret, struct err *err)
 {
+    AUTO(db_closep) struct db *db = NULL;
+    AUTO(db_closep) struct db *keeper_db = NULL;
+    pthread_condattr_t monotonic;
     struct writer *writer;
-    struct db *db;
+    enum err_code code;
 
     TRY(db_open(database_url, DB_WRITE, &db, err));
+    if (db_backend(db)->checkpoint != NULL)
+        TRY(db_open_bare(database_url, DB_WRITE, &keeper_db, err));
     writer = own_alloc(sizeof *writer);
-    writer->db = db;
+    writer->db = TAKE(db);
+    writer->keeper_db = TAKE(keeper_db);
     (void)pthread_mutex_init(&writer->lock, NULL);
     (void)pthread_cond_init(&writer->work, NULL);
     (void)pthread_cond_init(&writer->finished, NULL);
-    if (pthread_create(&writer->thread, NULL, writer_main, writer) != 0) {
-        db_close(db);
-        free(writer);
-        return err_set(err, ERR_INTERNAL, "starting the writer: no thread could be made");
-    }
-    *ret = writer;
-    return ERR_NONE;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&writer->committed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    code = start_threads(writer, err);
+    if (code != ERR_NONE)
+        end(writer);
+    else
+        *ret = writer;
+    return code;
 }
 
 enum err_code writer_run(struct writer *writer, writer_job *job, void *argument, struct err *err)
@@ -155,20 +252,7 @@ enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
 
 void writer_stop(struct writer *writer)
 {
-    (void)pthread_mutex_lock(&writer->lock);
-    writer->stopping = true;
-    (void)pthread_cond_signal(&writer->work);
-    (void)pthread_mutex_unlock(&writer->lock);
-    (void)pthread_join(writer->thread, NULL);
-    (void)pthread_mutex_lock(&writer->lock);
-    while (writer->callers > 0)
-        (void)pthread_cond_wait(&writer->finished, &writer->lock);
-    (void)pthread_mutex_unlock(&writer->lock);
-    (void)pthread_cond_destroy(&writer->finished);
-    (void)pthread_cond_destroy(&writer->work);
-    (void)pthread_mutex_destroy(&writer->lock);
-    db_close(writer->db);
-    free(writer);
+    end(writer);
 }
 
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context)
