@@ -139,7 +139,7 @@ unit-$(1): $(filter-out $(B)/tests/store/postgres_test,$(call unit_tests,$(1)))
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
 # What is one engine's alone runs on that engine.
-SQLITE_ALONE := $(patsubst %,$(B)/tests/store/%_test,sqlite plan network_fs)
+SQLITE_ALONE := $(patsubst %,$(B)/tests/store/%_test,sqlite plan network_fs backup)
 POSTGRES_ALONE := $(B)/tests/store/postgres_test
 ALL_TESTS := $(foreach l,$(LAYERS),$(call unit_tests,$(l)))
 UNIT_TESTS := $(filter-out $(POSTGRES_ALONE),$(ALL_TESTS))

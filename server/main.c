@@ -18,6 +18,8 @@ static const struct command COMMANDS[] = {
     {&COMMAND_TOKEN, cmd_token},
     {&COMMAND_MODEL, cmd_model},
     {&COMMAND_CHECK, cmd_check},
+    {&COMMAND_BACKUP, cmd_backup},
+    {&COMMAND_RESTORE, cmd_restore},
     {NULL, NULL},
 };
 

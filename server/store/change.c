@@ -134,6 +134,24 @@ enum err_code change_first_seq(struct db *db, int64_t *ret, struct err *err)
     return db_int(db, SQL_CHANGE_FIRST_SEQ, NO_PARAMS, ret, err);
 }
 
+enum err_code change_end(struct db *db, struct arena *arena, int64_t *ret_seq,
+                         const char **ret_hash, struct err *err)
+{
+    struct last last = {0};
+    enum err_code code = db_row(db, SQL_CHANGE_LAST, NO_PARAMS, LAST_FIELDS, arena, &last, err);
+    char *hex;
+
+    *ret_seq = last.seq;
+    *ret_hash = NULL;
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    hex = arena_alloc(arena, 2 * last.hash.length + 1);
+    hex_encode(last.hash.bytes, last.hash.length, hex);
+    *ret_hash = hex;
+    return ERR_NONE;
+}
+
 static enum err_code check_link(const struct chained *row, int64_t seq,
                                 uint8_t previous[static SHA256_BYTES], struct err *err)
 {

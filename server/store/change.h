@@ -46,6 +46,9 @@ NODISCARD enum err_code change_history(struct db *db, struct arena *arena, int64
 NODISCARD enum err_code change_last_seq(struct db *db, int64_t *ret, struct err *err);
 /* Of the oldest that is kept; 0 when there is none. */
 NODISCARD enum err_code change_first_seq(struct db *db, int64_t *ret, struct err *err);
+/* The last change and its hash in hex; 0 and NULL when there is none. */
+NODISCARD enum err_code change_end(struct db *db, struct arena *arena, int64_t *ret_seq,
+                                   const char **ret_hash, struct err *err);
 /* From the first change that is kept. ERR_CORRUPT names the first row whose hash does not follow
  * from the rows before. */
 NODISCARD enum err_code change_verify(struct db *db, struct err *err);

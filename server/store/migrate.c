@@ -128,6 +128,18 @@ enum err_code migrate_check(struct db *db, struct err *err)
     return ERR_NONE;
 }
 
+enum err_code migrate_newest(struct db *db, struct arena *arena, const char **ret, struct err *err)
+{
+    AUTO(arena_done) struct arena here = {0};
+    struct applied_list *list;
+
+    arena_init(&here, MIGRATE_ARENA_BYTES);
+    list = ARENA_NEW(&here, struct applied_list);
+    TRY(list_applied(db, &here, list, err));
+    *ret = list->count == 0 ? "" : arena_strdup(arena, list->items[list->count - 1].name);
+    return ERR_NONE;
+}
+
 static enum err_code record(struct db *db, const struct asset *asset, struct err *err)
 {
     const struct db_backend *backend = db_backend(db);

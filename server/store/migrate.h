@@ -4,6 +4,7 @@
  * or an unknown (newer) migration has made is refused. */
 #include "base/err.h"
 
+struct arena;
 struct db;
 
 /* Recorded among the migrations while a copy fills the database, which is refused until it is done:
@@ -14,3 +15,6 @@ struct db;
 NODISCARD enum err_code migrate_run(const char *url, struct err *err);
 /* ERR_INVALID when the database is older (run `pairwatch migrate`), newer or altered. */
 NODISCARD enum err_code migrate_check(struct db *db, struct err *err);
+/* The name of the last one that was applied; "" when none was. */
+NODISCARD enum err_code migrate_newest(struct db *db, struct arena *arena, const char **ret,
+                                       struct err *err);
