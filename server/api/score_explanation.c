@@ -1,4 +1,6 @@
 /* An explanation made by another worker: checked member by member, because browsers rely on it. */
+#include <string.h>
+
 #include "api/rules.h"
 #include "api/score_object.h"
 #include "base/arena.h"
@@ -8,6 +10,8 @@
 
 enum {
     ITEMS_MAX = 64,
+    NAMES_MAX = 8,
+    NAME_BYTES_MAX = 512,
     SCRATCH_BYTES_MAX = 1 << 20, /* a line has 64 KiB */
     BITS_MAX = 128,
 };
@@ -15,7 +19,7 @@ enum {
 
 struct members {
     int64_t opinion, known_bits, bearers, neighbours;
-    const struct json *nearest, *opinions, *levels, *networks;
+    const struct json *nearest, *opinions, *levels, *networks, *bearer_names, *system;
 };
 #define MEMBER(name, type, ...)                                                                    \
     RULE(struct members, name, #name, type, .flags = JSON_REQUIRED, __VA_ARGS__)
@@ -28,6 +32,8 @@ static const struct json_rule RULES[] = {
     MEMBER(opinions, FIELD_JSON, .min = 0),
     MEMBER(levels, FIELD_JSON, .min = 0),
     MEMBER(networks, FIELD_JSON, .min = 0),
+    RULE(struct members, bearer_names, "bearer_names", FIELD_JSON, .flags = 0),
+    RULE(struct members, system, "system", FIELD_JSON, .flags = 0),
     RULE_END,
 };
 
@@ -35,6 +41,7 @@ struct item { /* of any of the arrays */
     int64_t word, flagged, count, time;
     double a, b, c;
     const char *network;
+    const struct json *name;
     struct ip ip;
 };
 #define ITEM(member, name, type, ...) RULE(struct item, member, name, type, __VA_ARGS__)
@@ -66,6 +73,16 @@ static const struct json_rule NETWORK_RULES[] = {
     RULE_END,
 };
 
+static const struct json_rule SYSTEM_RULES[] = {
+    ITEM(count, "asn", FIELD_INT, .flags = JSON_REQUIRED, .min = 1, .max = UINT32_MAX),
+    ITEM(name, "name", FIELD_JSON, .flags = JSON_REQUIRED),
+    ITEM(flagged, "known", FIELD_BOOL, .flags = JSON_REQUIRED),
+    ITEM(a, "share", FIELD_REAL, .flags = JSON_REQUIRED, .min = 0, .max = 1),
+    ITEM(time, "entities", FIELD_INT, .flags = JSON_REQUIRED, .min = 0, .max = COUNT_MAX),
+    ITEM(b, "evidence", FIELD_REAL, .flags = JSON_REQUIRED),
+    RULE_END,
+};
+
 static void check_item(const struct json *node, const struct json_rule *rules,
                        struct arena *scratch, const char *pointer, struct json_faults *faults)
 {
@@ -91,6 +108,40 @@ static void check_items(const struct json *array, const char *name, const struct
         check_item(node, rules, scratch, arena_printf(scratch, "%s/%zu", at, i++), faults);
 }
 
+static bool is_name(const struct json *node, size_t length_max)
+{
+    const char *text = json_text_of(node);
+
+    return text != NULL && strlen(text) <= length_max && str_is_clean_utf8(text, strlen(text));
+}
+
+static void check_names(const struct json *array, struct arena *scratch, const char *pointer,
+                        struct json_faults *faults)
+{
+    const char *at = arena_printf(scratch, "%s/bearer_names", pointer);
+    size_t i = 0;
+
+    if (array == NULL)
+        return;
+    if (json_type(array) != JSON_ARRAY || json_count(array) > NAMES_MAX)
+        json_fault(faults, at, "is no array of at most %d", NAMES_MAX);
+    for (const struct json *node = json_first(array); node != NULL; node = json_next(node), i++)
+        if (!is_name(node, NAME_BYTES_MAX))
+            json_fault(faults, arena_printf(scratch, "%s/%zu", at, i), "is no name");
+}
+
+static void check_system(const struct json *node, struct arena *scratch, const char *pointer,
+                         struct json_faults *faults)
+{
+    const char *at = arena_printf(scratch, "%s/system", pointer);
+
+    if (json_type(node) == JSON_NULL)
+        return;
+    check_item(node, SYSTEM_RULES, scratch, at, faults);
+    if (json_member(node, "name") != NULL && !is_name(json_member(node, "name"), NAME_BYTES_MAX))
+        json_fault(faults, arena_printf(scratch, "%s/name", at), "is no name");
+}
+
 static void check_all(const struct json *node, struct arena *scratch, const char *pointer,
                       struct json_faults *faults)
 {
@@ -106,6 +157,8 @@ static void check_all(const struct json *node, struct arena *scratch, const char
     check_items(members.opinions, "opinions", OPINION_RULES, scratch, pointer, faults);
     check_items(members.levels, "levels", LEVEL_RULES, scratch, pointer, faults);
     check_items(members.networks, "networks", NETWORK_RULES, scratch, pointer, faults);
+    check_names(members.bearer_names, scratch, pointer, faults);
+    check_system(members.system, scratch, pointer, faults);
 }
 
 const char *score_explanation_read(const struct json *node, struct arena *arena,

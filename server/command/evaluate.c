@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "command/asn_file.h"
 #include "command/command.h"
 #include "command/model_spec.h"
 #include "command/pairs_csv.h"
@@ -20,7 +21,7 @@
 enum { OUTPUT_BYTES_MAX = 64 * 1024, CAPACITY_MIN = 1024, TOP = 100, BOOTSTRAP_SEED = 1 };
 
 struct evaluate_options {
-    const char *model, *train, *spec, *format;
+    const char *model, *train, *spec, *format, *asn;
 };
 
 static const struct conf_setting SETTINGS[] = {
@@ -30,6 +31,8 @@ static const struct conf_setting SETTINGS[] = {
      "the pairs' spec, where the model has several"},
     {"train", CONF_TEXT, offsetof(struct evaluate_options, train), CONF_FLAG_ONLY, 0, 0, "FILE",
      "the CSV file it was trained on, for baselines from it"},
+    {"asn", CONF_TEXT, offsetof(struct evaluate_options, asn), CONF_FLAG_ONLY, 0, 0, "FILE",
+     "a table of autonomous systems, for the baseline by them; the model's own unless given"},
     {"format", CONF_TEXT, offsetof(struct evaluate_options, format), CONF_FLAG_ONLY, 0, 0, "WORD",
      "json or table"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
@@ -111,6 +114,12 @@ static enum err_code spec_of(const struct evaluation *evaluation, const struct p
     return ERR_NONE;
 }
 
+static bool has_baseline(const struct evaluation *evaluation, int kind)
+{
+    return evaluation->baseline != NULL &&
+           baseline_has(evaluation->baseline, (enum baseline_kind)kind);
+}
+
 static void add_row(struct evaluation *evaluation, const struct pairs_row *row, const char *spec)
 {
     struct model_pair pair = {.spec = spec, .entity = row->entity, .ip = row->ip};
@@ -127,11 +136,12 @@ static void add_row(struct evaluation *evaluation, const struct pairs_row *row, 
     }
     add_sample(&evaluation->samples[SCORER_PREFIX], -explained.both, row);
     add_sample(&evaluation->samples[SCORER_PREFIX_ENTITY], -explained.entity, row);
-    for (int kind = 0; evaluation->baseline != NULL && kind < BASELINE__MAX; kind++)
-        add_sample(
-            &evaluation->samples[SCORER_BASELINES + kind],
-            baseline_score(evaluation->baseline, (enum baseline_kind)kind, row->entity, &row->ip),
-            row);
+    for (int kind = 0; kind < BASELINE__MAX; kind++)
+        if (has_baseline(evaluation, kind))
+            add_sample(&evaluation->samples[SCORER_BASELINES + kind],
+                       baseline_score(evaluation->baseline, (enum baseline_kind)kind, row->entity,
+                                      &row->ip),
+                       row);
     evaluation->positives += row->label == 1;
     evaluation->unknown_entities += !score->entity_known;
     evaluation->flagged += score->flagged;
@@ -192,8 +202,9 @@ static size_t measure_all(const struct evaluation *evaluation, const char *detec
         ret[count++] = measure(OPINION_WORDS[i], &samples[SCORER_OPINIONS + i]);
     ret[count++] = measure("prefix_all", &samples[SCORER_PREFIX]);
     ret[count++] = measure("prefix_entity", &samples[SCORER_PREFIX_ENTITY]);
-    for (int i = 0; evaluation->baseline != NULL && i < BASELINE__MAX; i++)
-        ret[count++] = measure(BASELINE_WORDS[i], &samples[SCORER_BASELINES + i]);
+    for (int i = 0; i < BASELINE__MAX; i++)
+        if (has_baseline(evaluation, i))
+            ret[count++] = measure(BASELINE_WORDS[i], &samples[SCORER_BASELINES + i]);
     return count;
 }
 
@@ -291,13 +302,14 @@ static enum err_code print_report(const struct evaluation *evaluation, const cha
     return ERR_NONE;
 }
 
-static enum err_code read_baseline(const char *path, struct baseline **ret, struct err *err)
+static enum err_code read_baseline(const char *path, const struct asn_table *asn,
+                                   struct baseline **ret, struct err *err)
 {
     AUTO(pairs_input_done) struct pairs_input input = {0};
 
     pairs_input_init(&input);
     TRY(pairs_input_add(&input, path, err));
-    *ret = baseline_new(input.pairs, input.count);
+    *ret = baseline_new(input.pairs, input.count, asn);
     return ERR_NONE;
 }
 
@@ -305,6 +317,7 @@ static enum err_code run(const struct evaluate_options *options, const struct co
                          struct err *err)
 {
     AUTO(model_freep) struct model *model = NULL;
+    AUTO(asn_file_done) struct asn_file asn = {.numbers = NULL};
     AUTO(baseline_freep) struct baseline *baseline = NULL;
     AUTO(evaluation_done) struct evaluation evaluation = {.spec = options->spec};
 
@@ -315,8 +328,11 @@ static enum err_code run(const struct evaluate_options *options, const struct co
                        options->format);
     TRY(model_load(options->model, &model, err));
     evaluation.model = model;
+    if (options->asn != NULL)
+        TRY(asn_file_read(options->asn, &asn, err));
     if (options->train != NULL)
-        TRY(read_baseline(options->train, &baseline, err));
+        TRY(read_baseline(options->train, options->asn != NULL ? &asn.table : model_asn(model),
+                          &baseline, err));
     evaluation.baseline = baseline;
     TRY(add_rows(&evaluation, args->positional[0], err));
     if (evaluation.samples[SCORER_MODEL].count == 0)

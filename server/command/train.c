@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/str.h"
+#include "command/asn_file.h"
 #include "command/command.h"
 #include "command/container.h"
 #include "command/pairs_input.h"
@@ -23,7 +24,7 @@ struct command_options {
     int64_t seed, since_ms, until_ms, object_bytes_max, threads;
     bool checkpoint;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
-    const char *detector, *base, *database, *max_bad;
+    const char *detector, *base, *database, *max_bad, *asn;
     struct hyper hyper;
     const char *sagemaker_dir;
     bool sagemaker;
@@ -48,6 +49,9 @@ static const struct conf_setting SETTINGS[] = {
      "leave out what triage speaks against; without a PATH learn what was observed there"},
     {"base", CONF_TEXT, AT(base), CONF_FLAG_ONLY, 0, 0, "FILE",
      "learn on from this model: its prefix tree gains the pairs, its vectors stay"},
+    {"asn", CONF_TEXT, AT(asn), CONF_FLAG_ONLY, 0, 0, "FILE",
+     "a table of autonomous systems, network,asn[,name]: a level of the prefix tree, kept in the "
+     "model"},
     {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
      "pass over bad rows of CSV, up to so many of all; they are counted by reason"},
     {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
@@ -214,6 +218,7 @@ static enum err_code run(const struct command_options *options, const struct con
     AUTO(model_freep) struct model *base = NULL;
     AUTO(trained_freep) struct trained *trained = NULL;
     AUTO(str_done) struct str checkpoint = {0};
+    AUTO(asn_file_done) struct asn_file asn = {.numbers = NULL};
     struct train_printer printer;
     const char *names[CONF_LIST_MAX + 1] = {NULL};
     AUTO(pairs_input_done)
@@ -243,6 +248,9 @@ static enum err_code run(const struct command_options *options, const struct con
                          options->threshold_score, &train.threshold, err));
     if (options->base != NULL)
         TRY(model_load(options->base, &base, err));
+    if (options->asn != NULL)
+        TRY(asn_file_read(options->asn, &asn, err));
+    train.asn = options->asn != NULL ? &asn.table : NULL;
     pairs_input_init(&input);
     TRY(pairs_tally_init(&input.tally, options->max_bad, err));
     for (size_t i = 0; i < options->specs.count; i++)

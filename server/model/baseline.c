@@ -6,9 +6,10 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "model/asn.h"
 #include "model/ip_encoder.h"
 
-const char *const BASELINE_WORDS[] = {"seen", "lcp", "backoff", NULL};
+const char *const BASELINE_WORDS[] = {"seen", "lcp", "backoff", "asn", NULL};
 
 struct sighting {
     uint64_t entity; /* hash */
@@ -17,6 +18,9 @@ struct sighting {
 struct baseline {
     struct sighting *sightings; /* in order, with repetitions */
     size_t count;
+    const struct asn_table *asn; /* or NULL */
+    int64_t *systems;            /* of the sightings */
+    uint64_t *everyones;         /* sightings in each system */
 };
 
 static int by_entity_and_ip(const void *a, const void *b)
@@ -28,7 +32,28 @@ static int by_entity_and_ip(const void *a, const void *b)
     return ip_compare(&x->ip, &y->ip);
 }
 
-struct baseline *baseline_new(const struct train_pair *pairs, size_t count)
+static int64_t system_of(const struct asn_table *asn, const struct ip *ip)
+{
+    int length;
+    uint64_t key = prefix_key(ip, &length);
+
+    return asn_find(asn, length == PREFIX_BITS_V6, key);
+}
+
+static void find_systems(struct baseline *baseline, const struct asn_table *asn)
+{
+    baseline->asn = asn;
+    baseline->systems = own_array(baseline->count + 1, sizeof *baseline->systems);
+    baseline->everyones = own_array(asn->system_count, sizeof *baseline->everyones);
+    for (size_t i = 0; i < baseline->count; i++) {
+        baseline->systems[i] = system_of(asn, &baseline->sightings[i].ip);
+        if (baseline->systems[i] != ASN_NONE)
+            baseline->everyones[baseline->systems[i]]++;
+    }
+}
+
+struct baseline *baseline_new(const struct train_pair *pairs, size_t count,
+                              const struct asn_table *asn)
 {
     struct baseline *baseline = own_alloc(sizeof *baseline);
 
@@ -38,6 +63,8 @@ struct baseline *baseline_new(const struct train_pair *pairs, size_t count)
         baseline->sightings[i] =
             (struct sighting){hash_bytes(pairs[i].entity, strlen(pairs[i].entity), 0), pairs[i].ip};
     qsort(baseline->sightings, count, sizeof *baseline->sightings, by_entity_and_ip);
+    if (asn != NULL && asn->system_count > 0)
+        find_systems(baseline, asn);
     return baseline;
 }
 
@@ -46,6 +73,8 @@ void baseline_free(struct baseline *baseline)
     if (baseline == NULL)
         return;
     own_freep(&baseline->sightings);
+    own_freep(&baseline->systems);
+    own_freep(&baseline->everyones);
     own_freep(&baseline);
 }
 
@@ -111,6 +140,29 @@ static double backoff(const struct baseline *baseline, uint64_t entity, const st
     return -bits - (double)count_within(baseline, entity, ip, bits) / (double)(all + 1);
 }
 
+/* One sighting is lent to everyone's share. */
+static double asn_share(const struct baseline *baseline, uint64_t entity, const struct ip *ip)
+{
+    struct sighting first = {entity, {{0}}};
+    int64_t system = system_of(baseline->asn, ip);
+    double all = 0, here = 0, everyones;
+
+    for (size_t i = lower_bound(baseline, &first);
+         i < baseline->count && baseline->sightings[i].entity == entity; i++) {
+        all++;
+        here += baseline->systems[i] == system;
+    }
+    if (system == ASN_NONE)
+        return 0;
+    everyones = (double)baseline->everyones[system] / (double)(baseline->count + 1);
+    return (here + everyones) / (all + 1);
+}
+
+bool baseline_has(const struct baseline *baseline, enum baseline_kind kind)
+{
+    return kind != BASELINE_ASN || baseline->asn != NULL;
+}
+
 double baseline_score(const struct baseline *baseline, enum baseline_kind kind, const char *entity,
                       const struct ip *ip)
 {
@@ -120,5 +172,7 @@ double baseline_score(const struct baseline *baseline, enum baseline_kind kind, 
         return count_between(baseline, hash, ip, ip) > 0 ? 0 : 1;
     if (kind == BASELINE_LCP)
         return -deepest(baseline, hash, ip, 1);
+    if (kind == BASELINE_ASN)
+        return -asn_share(baseline, hash, ip);
     return backoff(baseline, hash, ip);
 }

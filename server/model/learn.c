@@ -191,7 +191,7 @@ static void profile_pairs(const struct index *index, const struct train_pair *co
 
 /* As of the newest pair; one of unknown time is as new. */
 static void fit_tree(const struct index *index, const struct train_pair *const *pairs, size_t count,
-                     double half_life_days, struct learned *ret)
+                     const struct train_options *options, struct learned *ret)
 {
     AUTO(own_freep) struct prefix_event *events = own_array(count, sizeof *events);
     uint16_t today = prefix_day(pairs[count - 1]->time_ms);
@@ -199,8 +199,21 @@ static void fit_tree(const struct index *index, const struct train_pair *const *
     for (size_t i = 0; i < count; i++)
         events[i] = prefix_event(index->entities[i], &pairs[i]->ip,
                                  pairs[i]->time_ms > 0 ? prefix_day(pairs[i]->time_ms) : today);
-    prefix_fit(events, count, index->entity_count, today, half_life_days, &ret->model.parts.tree,
-               &ret->prefixes);
+    prefix_fit(events, count, index->entity_count, today, options->half_life_days,
+               &ret->model.parts.tree, &ret->prefixes);
+    if (options->asn != NULL)
+        ret->model.parts.asn = *options->asn;
+    prefix_tree_route(&ret->model.parts.tree, &ret->model.parts.asn);
+}
+
+static void keep_names(const struct index *index, const struct train_pair *const *pairs,
+                       size_t count, struct learned *ret)
+{
+    AUTO(own_freep) const char **names = own_array(index->entity_count + 1, sizeof *names);
+
+    for (size_t i = 0; i < count; i++)
+        names[index->entities[i]] = pairs[i]->entity;
+    names_keep(names, ret);
 }
 
 static void point_parts(struct learned *learned, size_t entity_count)
@@ -241,9 +254,10 @@ enum err_code learn(const struct train_pair *const *pairs, size_t count,
     ASSERT(code == ERR_NONE);
     TRY(fit_vectors(&index, count, options, calibrating, ret, err));
     profile_pairs(&index, pairs, count, ret);
-    fit_tree(&index, pairs, count, options->half_life_days, ret);
+    fit_tree(&index, pairs, count, options, ret);
     ret->entity_hashes = TAKE(index.hashes);
     point_parts(ret, index.entity_count);
+    keep_names(&index, pairs, count, ret);
     return ERR_NONE;
 }
 
@@ -257,6 +271,8 @@ void learned_done(struct learned *learned)
     own_freep(&learned->observations);
     own_freep(&learned->network_starts);
     own_freep(&learned->networks);
+    own_freep(&learned->names);
+    own_freep(&learned->model.name_starts);
     prefix_tree_done(&learned->model.parts.tree);
     prefix_arrays_done(&learned->prefixes);
 }

@@ -13,6 +13,7 @@ struct learned {
     float *entity_vectors, *prefix_vectors;
     uint64_t *observations, *network_starts;
     struct network_part *networks;
+    char *names;
     struct prefix_arrays prefixes;
 };
 
@@ -21,6 +22,9 @@ NODISCARD enum err_code learn(const struct train_pair *const *pairs, size_t coun
                               const struct train_options *options, bool calibrating,
                               struct learned *ret, struct err *err);
 void learned_done(struct learned *learned); /* accepts a zeroed one */
+
+/* Copies the names of all entities, in the order of their hashes. */
+void names_keep(const char *const *names, struct learned *ret);
 
 /* One observation as numbers, for the networks. */
 struct observation {

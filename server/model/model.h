@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct arena;
+struct asn_table;
 struct model;
 
 enum { MODEL_ID_BYTES = 33, MODEL_SPECS_MAX = 32, MODEL_NETWORKS_MAX = 12, MODEL_QUANTILES = 1001 };
@@ -116,10 +117,26 @@ struct model_level {
     double entity, others; /* bits of evidence: above 0 the entity, or others, favour this branch */
     double ip_insights;    /* part of the dot product */
 };
+/* The autonomous system that routes an address, by the table that the model was trained with. */
+struct model_system {
+    uint32_t number;
+    const char *name;  /* "" when the table has none; as long as the model */
+    bool known;        /* the entity used addresses of it */
+    double share;      /* of the entity's addresses */
+    uint64_t entities; /* that used it, this one included */
+    double evidence;   /* bits, beyond known_bits */
+};
+enum { MODEL_BEARERS_MAX = 8 };
 struct model_explanation {
     struct model_score score;
     double both, entity, others; /* as struct prefix_score has them: prefix_tree.h */
     uint64_t neighbours;         /* addresses of other entities in its /24 (IPv6: /48) */
+    /* Names of other entities that used the address or, when there is none, its /24 (IPv6: /48):
+     * the first few. They live as long as the model. */
+    size_t bearer_count;
+    const char *bearers[MODEL_BEARERS_MAX];
+    bool has_asn; /* false also when nobody routes it */
+    struct model_system asn;
     bool has_nearest;
     struct ip nearest;       /* the entity's address with the longest prefix in common */
     int64_t nearest_seen_ms; /* the day it was last seen */
@@ -128,6 +145,11 @@ struct model_explanation {
 };
 void model_explain(const struct model *model, const struct model_pair *pair,
                    struct model_explanation *ret);
+
+/* The table of autonomous systems that the model was trained with; an empty one when there was
+ * none.
+ */
+const struct asn_table *model_asn(const struct model *model);
 
 /* What the entity usually talks to, most used first; at most MODEL_NETWORKS_MAX. */
 struct model_network {

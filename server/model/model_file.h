@@ -20,9 +20,17 @@ enum section_kind {
     SECTION_OBSERVATIONS,
     SECTION_NETWORK_STARTS,
     SECTION_NETWORKS,
-    SECTION_PREFIX_TREE, /* first of PREFIX_FAMILIES times TREE__MAX */
-    SECTION__MAX = SECTION_PREFIX_TREE + 2 * 6
+    SECTION_ENTITY_NAMES,
+    SECTION_ASN_NUMBERS,
+    SECTION_ASN_NAMES,
+    SECTION_ASN_RANGES,                           /* first of PREFIX_FAMILIES times ASN__MAX */
+    SECTION_PREFIX_TREE = SECTION_ASN_RANGES + 6, /* first of PREFIX_FAMILIES times TREE__MAX */
+    SECTION__MAX = SECTION_PREFIX_TREE + 12
 };
+
+/* Of each family in SECTION_ASN_RANGES. */
+enum asn_section { ASN_LOWS, ASN_HIGHS, ASN_SYSTEMS, ASN__MAX };
+_Static_assert(SECTION_PREFIX_TREE == SECTION_ASN_RANGES + PREFIX_FAMILIES * ASN__MAX, "room");
 
 /* Of each family in SECTION_PREFIX_TREE. */
 enum tree_section {

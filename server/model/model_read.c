@@ -142,6 +142,24 @@ static void read_tree(const struct model *model, struct prefix_tree *tree)
     }
 }
 
+static void read_asn(const struct model *model, struct asn_table *table)
+{
+    table->numbers = section_of(model, SECTION_ASN_NUMBERS);
+    table->system_count = length_of(model, SECTION_ASN_NUMBERS) / sizeof *table->numbers;
+    table->names = section_of(model, SECTION_ASN_NAMES);
+    table->names_length = length_of(model, SECTION_ASN_NAMES);
+    for (int f = 0; f < PREFIX_FAMILIES; f++) {
+        int first = SECTION_ASN_RANGES + f * ASN__MAX;
+
+        table->families[f] = (struct asn_ranges){
+            .count = length_of(model, first + ASN_LOWS) / sizeof(uint64_t),
+            .lows = section_of(model, first + ASN_LOWS),
+            .highs = section_of(model, first + ASN_HIGHS),
+            .systems = section_of(model, first + ASN_SYSTEMS),
+        };
+    }
+}
+
 static void read_pointers(struct model *model)
 {
     struct model_parts *parts = &model->parts;
@@ -160,6 +178,9 @@ static void read_pointers(struct model *model)
     parts->observations = section_of(model, SECTION_OBSERVATIONS);
     parts->network_starts = section_of(model, SECTION_NETWORK_STARTS);
     parts->networks = section_of(model, SECTION_NETWORKS);
+    parts->entity_names = section_of(model, SECTION_ENTITY_NAMES);
+    parts->entity_names_length = length_of(model, SECTION_ENTITY_NAMES);
+    read_asn(model, &parts->asn);
     read_tree(model, &parts->tree);
 }
 
@@ -302,6 +323,24 @@ static enum err_code check_family(const struct model *model, int f, struct err *
     return ERR_NONE;
 }
 
+static enum err_code check_asn(const struct model *model, struct err *err)
+{
+    const struct asn_table *table = &model->parts.asn;
+    bool good = holds(model, SECTION_ASN_NUMBERS, table->system_count, sizeof(uint32_t));
+
+    for (int f = 0; good && f < PREFIX_FAMILIES; f++) {
+        int first = SECTION_ASN_RANGES + f * ASN__MAX;
+        uint64_t count = table->families[f].count;
+
+        good = holds(model, first + ASN_LOWS, count, sizeof(uint64_t)) &&
+               holds(model, first + ASN_HIGHS, count, sizeof(uint64_t)) &&
+               holds(model, first + ASN_SYSTEMS, count, sizeof(uint32_t));
+    }
+    if (!good || !asn_table_holds(table))
+        return err_set(err, ERR_CORRUPT, "its table of autonomous systems contradicts itself");
+    return ERR_NONE;
+}
+
 static enum err_code check_parts(struct model *model, struct err *err)
 {
     const struct model_parts *parts = &model->parts;
@@ -311,7 +350,11 @@ static enum err_code check_parts(struct model *model, struct err *err)
     TRY(check_entities(model, err));
     for (int f = 0; f < PREFIX_FAMILIES; f++)
         TRY(check_family(model, f, err));
+    TRY(check_asn(model, err));
+    if (!names_index(model))
+        return err_set(err, ERR_CORRUPT, "it has not one name for each of its entities");
     prefix_tree_index(&model->parts.tree);
+    prefix_tree_route(&model->parts.tree, &parts->asn);
     for (size_t i = 0; i < parts->spec_count; i++)
         TRY(check_spec(&parts->specs[i], err));
     TRY(ip_encoder_init(&model->encoder, parts->prefix_keys, parts->prefix_counts, err));
@@ -360,6 +403,7 @@ void model_free(struct model *model)
         return;
     ip_encoder_done(&model->encoder);
     prefix_tree_done(&model->parts.tree);
+    own_freep(&model->name_starts);
     if (model->map != NULL)
         (void)munmap(model->map, model->map_length);
     own_freep(&model);

@@ -58,6 +58,22 @@ static void tree_pieces(const struct prefix_tree *tree, struct piece *ret)
     }
 }
 
+static void asn_pieces(const struct asn_table *table, struct piece ret[static SECTION__MAX])
+{
+    ret[SECTION_ASN_NUMBERS] =
+        (struct piece){table->numbers, table->system_count * sizeof *table->numbers};
+    ret[SECTION_ASN_NAMES] = (struct piece){table->names, table->names_length};
+    for (int f = 0; f < PREFIX_FAMILIES; f++) {
+        const struct asn_ranges *ranges = &table->families[f];
+        struct piece *pieces = ret + SECTION_ASN_RANGES + f * ASN__MAX;
+
+        pieces[ASN_LOWS] = (struct piece){ranges->lows, ranges->count * sizeof *ranges->lows};
+        pieces[ASN_HIGHS] = (struct piece){ranges->highs, ranges->count * sizeof *ranges->highs};
+        pieces[ASN_SYSTEMS] =
+            (struct piece){ranges->systems, ranges->count * sizeof *ranges->systems};
+    }
+}
+
 static void pieces_of(const struct model_parts *parts, const struct file_meta *meta,
                       struct piece ret[static SECTION__MAX])
 {
@@ -84,6 +100,8 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
         (struct piece){parts->network_starts, (entities + 1) * sizeof(uint64_t)};
     ret[SECTION_NETWORKS] =
         (struct piece){parts->networks, parts->network_starts[entities] * sizeof *parts->networks};
+    ret[SECTION_ENTITY_NAMES] = (struct piece){parts->entity_names, parts->entity_names_length};
+    asn_pieces(&parts->asn, ret);
     tree_pieces(&parts->tree, ret + SECTION_PREFIX_TREE);
 }
 

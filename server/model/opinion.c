@@ -16,12 +16,14 @@ enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
  * make it more of a stranger. Without this, rare and frequent habits are ranked among each other,
  * which says nothing of intrusion (measured: README.md). Of a new address, its own habits say how
  * likely it goes so far from them; on from there, by the share known to be shared, it goes where
- * others do. */
+ * others do, and else where its autonomous systems are. */
 static double stranger(const struct prefix_score *prefix, double shared)
 {
     if (prefix->known_bits == prefix->length)
         return -2.0 * prefix->length;
-    return -(prefix->entity + log2(1 - shared + shared * exp2(prefix->below)) + prefix->known_bits);
+    return -(prefix->entity +
+             log2((1 - shared) * exp2(prefix->asn) + shared * exp2(prefix->below)) +
+             prefix->known_bits);
 }
 
 /* As unusual as a stranger, and more so the likelier the address is for somebody else. That is no

@@ -1,6 +1,7 @@
 #pragma once
 /* What a model is made of: filled by training or by reading a file, used by scoring and by writing
  * one. Private to this folder. All arrays are borrowed from the mapping or from the trainer. */
+#include "model/asn.h"
 #include "model/dense.h"
 #include "model/ip_encoder.h"
 #include "model/model.h"
@@ -59,11 +60,14 @@ struct model_parts {
     uint64_t entity_rows;          /* fewer than vector_count: they share rows by hash */
 
     uint64_t entity_count;
-    const uint64_t *entity_hashes;  /* ascending */
+    const uint64_t *entity_hashes; /* ascending */
+    const char *entity_names;      /* in the order of the hashes, each with its NUL */
+    uint64_t entity_names_length;
     const uint64_t *observations;   /* per entity */
     const uint64_t *network_starts; /* entity_count + 1 */
     const struct network_part *networks;
     struct prefix_tree tree;
+    struct asn_table asn; /* empty: the tree has no such level */
 };
 
 static inline struct dense parts_dense(const struct model_parts *parts)
@@ -75,10 +79,14 @@ struct model {
     struct model_parts parts;
     struct ip_encoder encoder;
     char id[MODEL_ID_BYTES];
-    void *map; /* of the file, or NULL */
+    uint64_t *name_starts; /* in entity_names; owned */
+    void *map;             /* of the file, or NULL */
     size_t map_length;
 };
 
+/* Finds where names begin; false when there are not as many as entities. */
+bool names_index(struct model *model);
+const char *entity_name(const struct model *model, uint64_t index);
 uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 /* Index among the entities, or entity_count when it is not known. */
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "model/asn.h"
 
 enum { BITS_PER_LOG = 8 }; /* a product of so many odds fits a double, whatever the counts */
 
@@ -72,8 +73,16 @@ void prefix_tree_index(struct prefix_tree *tree)
     }
 }
 
+void prefix_tree_route(struct prefix_tree *tree, const struct asn_table *table)
+{
+    asn_index_free(tree->asn);
+    tree->asn = asn_index_new(table, tree);
+}
+
 void prefix_tree_done(struct prefix_tree *tree)
 {
+    asn_index_free(tree->asn);
+    tree->asn = NULL;
     for (int f = 0; f < PREFIX_FAMILIES; f++)
         own_freep(&tree->families[f].all_starts);
 }
@@ -200,6 +209,10 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
     ret->others = total(&others);
     ret->below = total(&below);
     ret->bearers = all.high - all.low - (own.high - own.low);
+    ret->asn =
+        tree->asn != NULL && entity < tree->entity_count && ret->known_bits < ret->length
+            ? asn_evidence(tree->asn, ret->length == PREFIX_BITS_V6, entity, key, ret->known_bits)
+            : 0;
 }
 
 bool prefix_knows(const struct prefix_tree *tree, uint64_t entity)

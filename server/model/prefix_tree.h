@@ -40,9 +40,12 @@ struct prefix_family {
     const uint32_t *all_entities;
     uint64_t *all_starts; /* where each /16 begins in all_keys; owned, made by prefix_tree_index */
 };
+struct asn_index;
+struct asn_table;
 struct prefix_tree {
     uint64_t entity_count;
     struct prefix_family families[PREFIX_FAMILIES];
+    struct asn_index *asn; /* owned, made by prefix_tree_route; NULL = no table of systems */
 };
 
 /* In bits; higher = more usual. */
@@ -51,6 +54,7 @@ struct prefix_score {
     double entity;    /* by the entity's alone */
     double others;    /* by everyone else's alone */
     double below;     /* the part of others beyond known_bits: where the entity is in a new place */
+    double asn;       /* by the entity's use of autonomous systems, beyond known_bits */
     int length;       /* bits that count: 32 or 64 */
     int known_bits;   /* longest prefix shared with an address of the entity, up to length */
     uint64_t bearers; /* other entities that used the address (IPv6: its /64) */
@@ -63,6 +67,9 @@ struct prefix_bits {
 
 /* Once, before the first score. */
 void prefix_tree_index(struct prefix_tree *tree);
+/* Adds the level of autonomous systems; a table without any adds none. The table's arrays must
+ * outlive the tree. */
+void prefix_tree_route(struct prefix_tree *tree, const struct asn_table *table);
 void prefix_tree_done(struct prefix_tree *tree); /* frees the indexes; accepts a zeroed one */
 
 /* entity is an index, or entity_count for one that is not known. bits may be NULL. */

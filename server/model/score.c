@@ -232,6 +232,49 @@ static void explain_levels(const struct model *model, const struct model_pair *p
     }
 }
 
+/* Of other entities, whose names may be equal when they are of different specs. */
+static void explain_bearers(const struct model *model, const struct model_pair *pair,
+                            uint64_t entity, bool themselves, int length,
+                            struct model_explanation *ret)
+{
+    uint32_t found[MODEL_BEARERS_MAX + 1];
+    int network = length == PREFIX_BITS_V4 ? PREFIX_NETWORK_BITS_V4 : PREFIX_NETWORK_BITS_V6;
+    size_t count = prefix_bearers(&model->parts.tree, &pair->ip, themselves ? length : network,
+                                  ARRAY_LEN(found), found);
+
+    for (size_t i = 0; i < count && ret->bearer_count < MODEL_BEARERS_MAX; i++)
+        if (found[i] != entity && strcmp(entity_name(model, found[i]), pair->entity) != 0)
+            ret->bearers[ret->bearer_count++] = entity_name(model, found[i]);
+}
+
+static void explain_asn(const struct model *model, const struct model_pair *pair, uint64_t entity,
+                        double evidence, struct model_explanation *ret)
+{
+    const struct asn_index *index = model->parts.tree.asn;
+    int length;
+    uint64_t key = prefix_key(&pair->ip, &length);
+    int family = length == PREFIX_BITS_V6;
+    int64_t system = index != NULL ? asn_find(&index->table, family, key) : ASN_NONE;
+    double weight = 0, all = 0;
+
+    if (system == ASN_NONE)
+        return;
+    if (entity < model->parts.entity_count) {
+        const struct prefix_family *addresses = &model->parts.tree.families[family];
+        uint64_t start = addresses->starts[entity], end = addresses->starts[entity + 1];
+
+        weight = asn_weight(index, family, entity, system);
+        all = end > start ? (double)addresses->weights[end - 1] : 0;
+    }
+    ret->has_asn = true;
+    ret->asn = (struct model_system){.number = index->table.numbers[system],
+                                     .name = index->names[system],
+                                     .known = weight > 0,
+                                     .share = all > 0 ? weight / all : 0,
+                                     .entities = index->entity_counts[system],
+                                     .evidence = evidence};
+}
+
 void model_explain(const struct model *model, const struct model_pair *pair,
                    struct model_explanation *ret)
 {
@@ -248,6 +291,9 @@ void model_explain(const struct model *model, const struct model_pair *pair,
     ret->entity = prefix.entity;
     ret->others = prefix.others;
     ret->neighbours = prefix.neighbours;
+    if (prefix.bearers + prefix.neighbours > 0)
+        explain_bearers(model, pair, place.entity, prefix.bearers > 0, prefix.length, ret);
+    explain_asn(model, pair, place.entity, prefix.asn, ret);
     ret->has_nearest = prefix_nearest(&parts->tree, place.entity, &pair->ip, &ret->nearest, &day);
     ret->nearest_seen_ms = (int64_t)day * 24 * 3600 * 1000;
     explain_levels(model, pair, place.row, &bits, prefix.length, ret);
@@ -287,6 +333,11 @@ bool model_calibration(const struct model *model, const char *spec, struct model
         .unseen_share = part->usual.sample_size > 0 ? part->usual.unseen_share : NAN,
     };
     return true;
+}
+
+const struct asn_table *model_asn(const struct model *model)
+{
+    return &model->parts.asn;
 }
 
 size_t model_entity_networks(const struct model *model, const char *spec, const char *entity,

@@ -4,6 +4,7 @@
 #include "model/hyper.h"
 #include "model/model.h"
 
+struct asn_table;
 struct train_pair {
     const char *spec; /* "" for none */
     const char *entity;
@@ -47,7 +48,10 @@ struct train_options {
     enum detector detector;
     double half_life_days; /* of an address in the prefix tree, > 0 */
     bool scoped;           /* keep the entities of different specs apart */
-    int threads;           /* 1 or 2 (0 = 1); the model is the same */
+    /* Autonomous systems, for a level of the prefix tree; kept in the model. NULL = none, or base's
+     * when learning on. Must outlive the trained. */
+    const struct asn_table *asn;
+    int threads; /* 1 or 2 (0 = 1); the model is the same */
     /* Kept from when a process is killed, to go on from; two files whose names begin with it.
      * NULL = none. train_checkpoint_remove removes them when the model is written. */
     const char *checkpoint;

@@ -59,6 +59,19 @@ static void join_entities(const struct model_parts *base, const struct identity 
     ret->model.parts.entity_count = used;
 }
 
+static void join_names(const struct model *base, const struct identity *pairs,
+                       const struct train_pair *from, size_t count, struct learned *ret)
+{
+    const struct model_parts *parts = &ret->model.parts;
+    AUTO(own_freep) const char **names = own_array(parts->entity_count + 1, sizeof *names);
+
+    for (size_t i = 0; i < count; i++)
+        names[entity_find(parts, pairs[i].entity)] = from[i].entity;
+    for (uint64_t i = 0; i < base->parts.entity_count; i++)
+        names[entity_find(parts, base->parts.entity_hashes[i])] = entity_name(base, i);
+    names_keep(names, ret);
+}
+
 static void join_tree(const struct model_parts *base, const struct identity *pairs,
                       const struct train_pair *from, size_t count, const struct identity *forgotten,
                       size_t forgotten_count, double half_life_days, struct learned *ret)
@@ -222,8 +235,12 @@ enum err_code train_update(const struct model *base, struct train_pair *pairs, s
     bad = identities(scoped, forgotten, forgotten_count);
     qsort(bad, forgotten_count, sizeof *bad, by_identity);
     join_entities(&base->parts, known, count, &trained->learned);
+    join_names(base, known, pairs, count, &trained->learned);
     join_tree(&base->parts, known, pairs, count, bad, forgotten_count, options->half_life_days,
               &trained->learned);
+    if (options->asn != NULL)
+        parts->asn = *options->asn;
+    prefix_tree_route(&parts->tree, &parts->asn);
     join_networks(&base->parts, known, pairs, count, &trained->learned);
     for (size_t i = 0; i < count; i++)
         parts->training_pairs += pairs[i].count;

@@ -1,13 +1,17 @@
 #include "worker/explain.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/ip.h"
 #include "base/json.h"
 #include "base/str.h"
 
-enum { EXPLANATION_BYTES_MAX = 16 * 1024 }; /* of IPv6 with all networks: about 4,500 */
+enum {
+    EXPLANATION_BYTES_MAX = 32 * 1024, /* of IPv6 with all networks: about 4,500 without names */
+    BEARER_NAME_BYTES_MAX = 512,
+};
 
 static void write_opinions(struct json_writer *json, const struct model_score *score)
 {
@@ -66,6 +70,34 @@ static void write_nearest(struct json_writer *json, const struct model_explanati
     json_end(json);
 }
 
+/* The first few; one that is very long is left out. */
+static void write_bearers(struct json_writer *json, const struct model_explanation *explanation)
+{
+    json_array(json, "bearer_names");
+    for (size_t i = 0; i < explanation->bearer_count; i++)
+        if (strlen(explanation->bearers[i]) <= BEARER_NAME_BYTES_MAX)
+            json_text(json, NULL, explanation->bearers[i]);
+    json_end(json);
+}
+
+static void write_system(struct json_writer *json, const struct model_explanation *explanation)
+{
+    const struct model_system *asn = &explanation->asn;
+
+    if (!explanation->has_asn) {
+        json_null(json, "system");
+        return;
+    }
+    json_object(json, "system");
+    json_int(json, "asn", asn->number);
+    json_text(json, "name", asn->name);
+    json_bool(json, "known", asn->known);
+    json_real(json, "share", fmin(1, asn->share));
+    json_int(json, "entities", (int64_t)asn->entities);
+    json_real(json, "evidence", asn->evidence);
+    json_end(json);
+}
+
 static void write_networks(struct json_writer *json, const struct model *model,
                            const struct model_pair *pair)
 {
@@ -98,6 +130,8 @@ const char *explain_pair(const struct model *model, const struct model_pair *pai
     json_int(&json, "known_bits", explanation.score.known_bits);
     json_int(&json, "bearers", (int64_t)explanation.score.bearers);
     json_int(&json, "neighbours", (int64_t)explanation.neighbours);
+    write_bearers(&json, &explanation);
+    write_system(&json, &explanation);
     write_nearest(&json, &explanation);
     write_opinions(&json, &explanation.score);
     write_levels(&json, &explanation);

@@ -47,6 +47,26 @@ function others(finding, explanation) {
   return `nobody else was seen with ${network} in training`;
 }
 
+const list = (names, more) => (more > 0 ? `${names.join(', ')} and ${format.count(more)} more` : names.join(', '));
+
+/** Who they are, by the names that are known. */
+function who(explanation) {
+  const names = (explanation?.bearer_names ?? []).map(shortName);
+  if (!names.length) return null;
+  const more = explanation.bearers > 0 ? explanation.bearers - names.length : 0;
+  return explanation.bearers > 0 ? `it is known from ${list(names, more)}` : `it is where ${list(names, 0)} ${names.length === 1 ? 'was' : 'were'} seen`;
+}
+
+/** The provider the address is reached by. */
+function system(finding, explanation) {
+  const found = explanation?.system;
+  if (!found || !finding.entity_known) return null;
+  const name = `AS${found.asn}${found.name ? ` (${found.name})` : ''}`;
+  if (found.known) return `${name} routes it, as it does ${format.percentile(found.share * 100)} % of the addresses it usually uses`;
+  const used = found.entities > 0 ? `, which ${format.plural(found.entities, 'other entity', 'other entities')} used` : '';
+  return `it was never seen with ${name}${used}`;
+}
+
 /** A percentile ends where the sample does: what it says is the most that can be claimed. */
 function rank(finding) {
   const score = `its score of ${format.score(finding.score)}`;
@@ -69,7 +89,7 @@ const upper = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** @param detail a Finding @returns {{head: string, rest: string[]}} head follows the entity's name */
 export function reasons({ finding, explanation }) {
-  const rest = [habit(finding), nearness(finding, explanation), others(finding, explanation), rank(finding)].filter(Boolean);
+  const rest = [habit(finding), nearness(finding, explanation), others(finding, explanation), who(explanation), system(finding, explanation), rank(finding)].filter(Boolean);
   return { head: `${newness(finding, explanation)}.`, rest: rest.map((text) => `${upper(text)}.`) };
 }
 

@@ -253,6 +253,7 @@ TEST(parts_that_contradict_each_other_are_refused)
     check_damaged(kit, SECTION_ENTITY_VECTORS, &INFINITE, 4, "a number that is none");
     check_damaged(kit, SECTION_ENTITY_HASHES, &LARGE, 8, "not in order");
     check_damaged(kit, SECTION_OBSERVATIONS, &ZERO, 8, "without observations");
+    check_damaged(kit, SECTION_ENTITY_NAMES, &ZERO, 1, "one name for each");
     check_damaged(kit, SECTION_NETWORK_STARTS, &LARGE, 8, "networks");
     check_damaged(kit, SECTION_PREFIX_TREE + TREE_STARTS, &LARGE, 8, "addresses");
     check_damaged(kit, SECTION_PREFIX_TREE + TREE_KEYS, &LARGE, 8, "addresses");

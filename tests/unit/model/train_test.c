@@ -220,7 +220,7 @@ TEST(baselines_look_at_the_past_alone)
         pairs[i] = (struct train_pair){.entity = "a", .count = 1};
         CHECK(ip_parse(SEEN[i], &pairs[i].ip));
     }
-    baseline = baseline_new(pairs, 4);
+    baseline = baseline_new(pairs, 4, NULL);
     CHECK(ip_parse("10.1.2.3", &ip));
     CHECK(baseline_score(baseline, BASELINE_SEEN, "a", &ip) == 0);
     CHECK(baseline_score(baseline, BASELINE_SEEN, "b", &ip) == 1);

@@ -58,7 +58,27 @@ TEST(a_strangers_explanation_has_every_opinion_and_level)
     CHECK(json_count(json_member(root, "networks")) > 0);
     CHECK(json_count(json_member(root, "opinions")) == 2); /* no one else is near: no impostor */
     CHECK(json_type(json_path(root, "nearest.ip")) == JSON_TEXT);
+    CHECK(json_count(json_member(root, "bearer_names")) == 0);
+    CHECK(json_type(json_member(root, "system")) == JSON_NULL); /* trained without a table */
     CHECK_STR(json_text_of(json_path(root, "nearest.last_seen")), "2023-11-14T00:00:00.000Z");
+}
+
+TEST(whose_address_it_is_is_named)
+{
+    AUTO(kit_freep) struct kit *kit = spec_kit("", "");
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    const struct json *root;
+    char ip[IP_TEXT_BYTES];
+    size_t i = 0;
+
+    while (strcmp(kit->pairs[i].entity, "host-9") != 0 || !ip_is_v4(&kit->pairs[i].ip))
+        i++;
+    (void)ip_format(ip, &kit->pairs[i].ip);
+    root = explained(model, "", "host-4", ip, &doc);
+    CHECK(int_at(root, "bearers") == 1);
+    CHECK(json_count(json_member(root, "bearer_names")) == 1);
+    CHECK_STR(json_text_of(json_first(json_member(root, "bearer_names"))), "host-9");
 }
 
 TEST(a_newcomers_explanation_has_no_habits)
@@ -132,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_strangers_explanation_has_every_opinion_and_level),
+        cmocka_unit_test(whose_address_it_is_is_named),
         cmocka_unit_test(a_newcomers_explanation_has_no_habits),
         cmocka_unit_test(a_models_own_name_of_a_spec),
         cmocka_unit_test(a_model_is_registered_with_the_specs_it_scores),

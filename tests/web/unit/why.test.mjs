@@ -57,6 +57,17 @@ test('whose habit the address is', () => {
   assert.equal(second({ neighbours: 9 }), 'Others used 9 addresses of 203.0.113.0/24 in training.');
 });
 
+test('who they are, and whose network it is', () => {
+  const rest = (more) => reasons({ finding: finding(), explanation: explained(more) }).rest;
+  assert.equal(rest({ bearers: 7, bearer_names: ['i-1', 'i-2'] })[3], 'It is known from i-1, i-2 and 5 more.');
+  assert.equal(rest({ bearers: 1, bearer_names: ['i-1'] })[3], 'It is known from i-1.');
+  assert.equal(rest({ neighbours: 3, bearer_names: ['i-1', 'i-2'] })[3], 'It is where i-1, i-2 were seen.');
+  const system = { asn: 64500, name: 'Example', known: false, share: 0, entities: 0, evidence: -3 };
+  assert.equal(rest({ system })[3], 'It was never seen with AS64500 (Example).');
+  assert.equal(rest({ system: { ...system, name: '', entities: 12 } })[3], 'It was never seen with AS64500, which 12 other entities used.');
+  assert.equal(rest({ system: { ...system, known: true, share: 0.25 } })[3], 'AS64500 (Example) routes it, as it does 25.0 % of the addresses it usually uses.');
+});
+
 test('usual networks beside the address', () => {
   const rows = compared({
     finding: finding(), explanation: { known_bits: 16, networks: [
