@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/attempt.h"
 #include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "aws/profile.h"
@@ -84,6 +85,11 @@ void aws_closep(struct aws **aws)
 {
     aws_close(*aws);
     *aws = NULL;
+}
+
+const char *aws_ca_bundle(const struct aws *aws)
+{
+    return aws->ca_bundle;
 }
 
 const char *aws_region(const struct aws *aws)
@@ -189,27 +195,36 @@ static int64_t asked_pause_ms(const struct aws_reply *reply)
     return seconds > 0 && seconds < 3600 ? seconds * 1000 : 0;
 }
 
-/* One try. *ret_class says whether another is worth it. */
-static enum err_code try_once(struct aws_link *link, const struct aws_call *call,
-                              struct aws_reply *reply, enum retry_class *ret_class, struct err *err)
+enum err_code attempt_begin(struct aws *aws, const struct aws_call *call, struct attempt *ret,
+                            struct err *err)
 {
-    struct aws *aws = link->aws;
-    AUTO(keys_dropp) struct keys *keys = NULL;
-    struct signing signing = {
+    ret->signing = (struct signing){
         .endpoints = &aws->endpoints,
         .region = call->region != NULL ? call->region : aws->region,
         .now_ms = clock_now_ms() + atomic_load(&aws->skew_ms),
     };
-    enum err_code code;
+    if (ret->signing.region[0] == '\0')
+        return err_set(err, ERR_INVALID, "no AWS region is known: set AWS_REGION");
+    TRY(credentials_get(aws->credentials, &ret->keys, err));
+    ret->signing.keys = ret->keys;
+    (void)atomic_fetch_add(&aws->counts[call->service].calls, 1);
+    return ERR_NONE;
+}
+
+void attempt_done(struct attempt *attempt)
+{
+    keys_drop(attempt->keys);
+    attempt->keys = NULL;
+}
+
+enum err_code attempt_conclude(struct aws *aws, const struct aws_call *call,
+                               const struct attempt *attempt, enum err_code code,
+                               struct aws_reply *reply, enum retry_class *ret_class,
+                               struct err *err)
+{
     bool clock_changed;
 
     *ret_class = RETRY_NO;
-    if (signing.region[0] == '\0')
-        return err_set(err, ERR_INVALID, "no AWS region is known: set AWS_REGION");
-    TRY(credentials_get(aws->credentials, &keys, err));
-    signing.keys = keys;
-    (void)atomic_fetch_add(&aws->counts[call->service].calls, 1);
-    code = signed_exchange(link->http, &signing, call, reply, err);
     if (code != ERR_NONE) {
         *ret_class = retry_class_of_failure(code);
         return err_prefix(err, "asking %s", AWS_SERVICE_WORDS[call->service]);
@@ -224,10 +239,43 @@ static enum err_code try_once(struct aws_link *link, const struct aws_call *call
     if (*ret_class == RETRY_THROTTLED)
         (void)atomic_fetch_add(&aws->counts[call->service].throttles, 1);
     if (*ret_class == RETRY_CREDENTIALS)
-        credentials_refuse(aws->credentials, keys);
+        credentials_refuse(aws->credentials, attempt->keys);
     if (*ret_class == RETRY_CLOCK && !clock_changed)
         *ret_class = RETRY_NO;
     return code;
+}
+
+int64_t attempt_pause_ms(struct aws *aws, const struct aws_call *call,
+                         const struct aws_reply *reply, enum retry_class class_, int64_t end_ms,
+                         const struct err *err)
+{
+    int64_t pause_ms = retry_pause_ms(class_, reply->tries, asked_pause_ms(reply));
+
+    if (class_ == RETRY_NO || reply->tries == AWS_TRIES_MAX ||
+        clock_mono_ms() + pause_ms >= end_ms || !retry_budget_take(&aws->budget, class_))
+        return -1;
+    (void)atomic_fetch_add(&aws->counts[call->service].retries, 1);
+    log_debug("asking again", "service=%s try=%d pause_ms=%" PRId64 " reason=%s",
+              AWS_SERVICE_WORDS[call->service], reply->tries + 1, pause_ms, log_quote(err->text));
+    return pause_ms;
+}
+
+void attempt_paid(struct aws *aws)
+{
+    retry_budget_pay(&aws->budget);
+}
+
+/* One try. *ret_class says whether another is worth it. */
+static enum err_code try_once(struct aws_link *link, const struct aws_call *call,
+                              struct aws_reply *reply, enum retry_class *ret_class, struct err *err)
+{
+    AUTO(attempt_done) struct attempt attempt = {0};
+    enum err_code code;
+
+    *ret_class = RETRY_NO;
+    TRY(attempt_begin(link->aws, call, &attempt, err));
+    code = signed_exchange(link->http, &attempt.signing, call, reply, err);
+    return attempt_conclude(link->aws, call, &attempt, code, reply, ret_class, err);
 }
 
 static enum err_code pause_for(int64_t pause_ms, const struct aws_call *call, struct err *err)
@@ -245,7 +293,6 @@ static enum err_code pause_for(int64_t pause_ms, const struct aws_call *call, st
 enum err_code aws_call(struct aws_link *link, const struct aws_call *call, struct aws_reply *reply,
                        struct err *err)
 {
-    struct aws *aws = link->aws;
     int64_t end_ms = clock_mono_ms() + call->deadline_ms;
     struct aws_call once = *call;
 
@@ -260,17 +307,12 @@ enum err_code aws_call(struct aws_link *link, const struct aws_call *call, struc
             once.try_timeout_ms = 1;
         code = try_once(link, &once, reply, &class_, err);
         if (code == ERR_NONE) {
-            retry_budget_pay(&aws->budget);
+            attempt_paid(link->aws);
             return ERR_NONE;
         }
-        pause_ms = retry_pause_ms(class_, reply->tries, asked_pause_ms(reply));
-        if (class_ == RETRY_NO || reply->tries == AWS_TRIES_MAX ||
-            clock_mono_ms() + pause_ms >= end_ms || !retry_budget_take(&aws->budget, class_))
+        pause_ms = attempt_pause_ms(link->aws, call, reply, class_, end_ms, err);
+        if (pause_ms < 0)
             return code;
-        (void)atomic_fetch_add(&aws->counts[call->service].retries, 1);
-        log_debug("asking again", "service=%s try=%d pause_ms=%" PRId64 " reason=%s",
-                  AWS_SERVICE_WORDS[call->service], reply->tries + 1, pause_ms,
-                  log_quote(err->text));
         TRY(pause_for(pause_ms, call, err));
     }
 }

@@ -67,6 +67,7 @@ struct aws_call {
     uint64_t reply_bytes_max;
     int file;               /* see http_request */
     int64_t try_timeout_ms; /* of one exchange */
+    int stall_s;            /* see http_request */
     int64_t deadline_ms;    /* of all tries with the pauses between them, from now */
     const atomic_bool *stop;
     /* Whether an answer that the table of retries does not know is worth another try; NULL = not.

@@ -1,28 +1,18 @@
 /* libcurl's easy interface, one handle a link. */
 #include "aws/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "aws/http_exchange.h"
 #include "base/own.h"
 
 struct http_link {
     CURL *curl;
     char *ca_bundle;
-    char error[CURL_ERROR_SIZE];
-};
-
-/* One exchange on its way, as the callbacks see it. */
-struct exchange {
-    CURL *curl;
-    const struct http_request *request;
-    struct http_reply *reply;
-    bool too_large;
-    int file_errno;
 };
 
 static void start_once(void)
@@ -30,12 +20,18 @@ static void start_once(void)
     ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
 
-void http_link_open(const struct http_link_options *options, struct http_link **ret)
+void http_start_once(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct http_link *link;
 
     (void)pthread_once(&once, start_once);
+}
+
+void http_link_open(const struct http_link_options *options, struct http_link **ret)
+{
+    struct http_link *link;
+
+    http_start_once();
     link = own_alloc(sizeof *link);
     link->curl = curl_easy_init();
     ASSERT(link->curl != NULL);
@@ -118,7 +114,7 @@ static size_t take_header(char *bytes, size_t unit, size_t length, void *argumen
 static bool write_all(struct exchange *exchange, const char *bytes, size_t length)
 {
     while (length > 0) {
-        ssize_t count = write(exchange->request->file, bytes, length);
+        ssize_t count = write(exchange->request.file, bytes, length);
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -148,11 +144,11 @@ static size_t take_body(char *bytes, size_t unit, size_t length, void *argument)
         str_add_bytes(&reply->body, bytes, length < room ? length : room);
         return length;
     }
-    if (length > exchange->request->reply_bytes_max - reply->file_bytes - reply->body.length) {
+    if (length > exchange->request.reply_bytes_max - reply->file_bytes - reply->body.length) {
         exchange->too_large = true;
         return 0;
     }
-    if (exchange->request->file < 0) {
+    if (exchange->request.file < 0) {
         str_add_bytes(&reply->body, bytes, length);
         return length;
     }
@@ -162,7 +158,7 @@ static size_t take_body(char *bytes, size_t unit, size_t length, void *argument)
 
 static int watch(void *argument, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-    const struct http_request *request = ((struct exchange *)argument)->request;
+    const struct http_request *request = &((struct exchange *)argument)->request;
 
     (void)a, (void)b, (void)c, (void)d;
     return request->stop != NULL && atomic_load(request->stop) ? 1 : 0;
@@ -183,26 +179,30 @@ static enum err_code set_headers(const struct http_request *request, struct curl
     return ERR_NONE;
 }
 
-static void set_options(struct http_link *link, const struct http_request *request,
-                        struct curl_slist *headers, struct exchange *exchange)
+static void set_options(struct exchange *exchange, const char *ca_bundle)
 {
-    CURL *curl = link->curl;
+    const struct http_request *request = &exchange->request;
+    CURL *curl = exchange->curl;
 
     curl_easy_reset(curl); /* connections stay */
     (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, link->error);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     (void)curl_easy_setopt(
         curl, CURLOPT_CONNECTTIMEOUT_MS,
         (long)(request->connect_ms > 0 ? request->connect_ms : HTTP_CONNECT_MS_MAX));
     (void)curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "pairwatch/" PAIRWATCH_VERSION);
-    if (link->ca_bundle != NULL)
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, link->ca_bundle);
+    if (ca_bundle != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_bundle);
+    if (request->stall_s > 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)request->stall_s);
+    }
     if (request->no_proxy)
         (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (request->body != NULL) {
@@ -219,14 +219,13 @@ static void set_options(struct http_link *link, const struct http_request *reque
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
 }
 
-static enum err_code failure(const struct http_link *link, const struct exchange *exchange,
-                             CURLcode code, struct err *err)
+static enum err_code failure(const struct exchange *exchange, CURLcode code, struct err *err)
 {
-    const char *text = link->error[0] != '\0' ? link->error : curl_easy_strerror(code);
+    const char *text = exchange->error[0] != '\0' ? exchange->error : curl_easy_strerror(code);
 
     if (exchange->too_large)
         return err_set(err, ERR_TOO_LARGE, "the answer is larger than its limit of %llu bytes",
-                       (unsigned long long)exchange->request->reply_bytes_max);
+                       (unsigned long long)exchange->request.reply_bytes_max);
     if (exchange->file_errno != 0) {
         errno = exchange->file_errno;
         return err_errno(err, ERR_IO, "keeping the answer");
@@ -259,35 +258,48 @@ static void reply_clear(struct http_reply *reply, const struct http_request *req
     str_init(&reply->body, body_max);
 }
 
-static void slist_freep(struct curl_slist **list)
+enum err_code exchange_prepare(struct exchange *exchange, const char *ca_bundle, struct err *err)
 {
-    curl_slist_free_all(*list);
-}
-
-enum err_code http_exchange(struct http_link *link, const struct http_request *request,
-                            struct http_reply *reply, struct err *err)
-{
-    struct exchange exchange = {.curl = link->curl, .request = request, .reply = reply};
-    AUTO(slist_freep) struct curl_slist *headers = NULL;
-    long status = 0;
-    CURLcode code;
+    const struct http_request *request = &exchange->request;
 
     ASSERT(request->timeout_ms > 0);
-    reply_clear(reply, request);
+    reply_clear(exchange->reply, request);
     if (request->stop != NULL && atomic_load(request->stop))
         return err_set(err, ERR_CANCELLED, "a stop was asked for");
     if (request->file >= 0 &&
         (ftruncate(request->file, 0) != 0 || lseek(request->file, 0, SEEK_SET) != 0))
         return err_errno(err, ERR_IO, "making room for the answer");
-    TRY(set_headers(request, &headers, err));
-    link->error[0] = '\0';
-    set_options(link, request, headers, &exchange);
-    code = curl_easy_perform(link->curl);
-    if (code != CURLE_OK)
-        return failure(link, &exchange, code, err);
-    (void)curl_easy_getinfo(link->curl, CURLINFO_RESPONSE_CODE, &status);
-    reply->status = (int)status;
+    TRY(set_headers(request, &exchange->headers, err));
+    exchange->error[0] = '\0';
+    set_options(exchange, ca_bundle);
     return ERR_NONE;
+}
+
+enum err_code exchange_conclude(struct exchange *exchange, CURLcode code, struct err *err)
+{
+    long status = 0;
+
+    if (code != CURLE_OK)
+        return failure(exchange, code, err);
+    (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    exchange->reply->status = (int)status;
+    return ERR_NONE;
+}
+
+void exchange_done(struct exchange *exchange)
+{
+    curl_slist_free_all(exchange->headers);
+    exchange->headers = NULL;
+}
+
+enum err_code http_exchange(struct http_link *link, const struct http_request *request,
+                            struct http_reply *reply, struct err *err)
+{
+    AUTO(exchange_done)
+    struct exchange exchange = {.curl = link->curl, .request = *request, .reply = reply};
+
+    TRY(exchange_prepare(&exchange, link->ca_bundle, err));
+    return exchange_conclude(&exchange, curl_easy_perform(link->curl), err);
 }
 
 bool http_date_parse(const char *text, int64_t *ret_ms)

@@ -30,6 +30,7 @@ struct http_request {
     size_t body_length;
     int64_t timeout_ms; /* of the whole exchange, above 0 */
     int64_t connect_ms; /* 0 = HTTP_CONNECT_MS_MAX */
+    int stall_s;        /* without a byte for so long: ERR_TIMEOUT; 0 = no such limit */
     bool no_proxy;      /* link-local services */
     uint64_t reply_bytes_max;
     int file;                /* a 2xx body is written there from its start; -1 = into the reply */

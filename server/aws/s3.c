@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aws/s3_getting.h"
 #include "aws/signed.h"
 #include "aws/sigv4.h"
 #include "base/own.h"
@@ -102,43 +103,72 @@ static bool other_region(const struct aws_reply *reply, const char *asked,
            strspn(ret, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(ret);
 }
 
-enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted, struct s3_object *ret,
-                     struct err *err)
+enum err_code s3_getting_init(struct s3_getting *getting, const struct s3_wanted *wanted,
+                              struct err *err)
 {
-    AUTO(aws_reply_done) struct aws_reply reply = {0};
-    AUTO(str_done) struct str path = {0};
-    char region[AWS_REGION_BYTES], etag[S3_ETAG_BYTES + 2];
-    const char *headers[] = {"If-Match", etag, NULL};
-    struct aws_call call = {
+    *getting = (struct s3_getting){.wanted = wanted};
+    if (!s3_bucket_ok(wanted->bucket) || !s3_key_ok(wanted->key))
+        return err_set(err, ERR_INVALID, "the bucket or key is none that S3 has");
+    str_init(&getting->path, PATH_BYTES_MAX);
+    str_add_char(&getting->path, '/');
+    sigv4_encode(&getting->path, wanted->key, strlen(wanted->key), true);
+    TRY(str_check(&getting->path, "the object's path", err));
+    (void)snprintf(getting->etag, sizeof getting->etag, "\"%s\"",
+                   wanted->etag != NULL ? wanted->etag : "");
+    getting->headers[0] = "If-Match";
+    getting->headers[1] = getting->etag;
+    getting->call = (struct aws_call){
         .service = AWS_S3,
         .method = "GET",
         .region = wanted->region,
         .bucket = wanted->bucket,
-        .headers = wanted->etag != NULL ? headers : NULL,
+        .path = getting->path.text,
+        .headers = wanted->etag != NULL ? getting->headers : NULL,
         .reply_bytes_max = wanted->bytes_max,
         .file = wanted->file,
         .try_timeout_ms = TRY_MS_MAX,
+        .stall_s = wanted->stall_s > 0 ? wanted->stall_s : S3_STALL_SECONDS,
         .deadline_ms = CALL_MS_MAX,
         .stop = wanted->stop,
     };
-    enum err_code code;
+    return ERR_NONE;
+}
 
-    if (!s3_bucket_ok(wanted->bucket) || !s3_key_ok(wanted->key))
-        return err_set(err, ERR_INVALID, "the bucket or key is none that S3 has");
-    str_init(&path, PATH_BYTES_MAX);
-    str_add_char(&path, '/');
-    sigv4_encode(&path, wanted->key, strlen(wanted->key), true);
-    TRY(str_check(&path, "the object's path", err));
-    call.path = path.text;
-    (void)snprintf(etag, sizeof etag, "\"%s\"", wanted->etag != NULL ? wanted->etag : "");
-    code = aws_call(link, &call, &reply, err);
-    if (code != ERR_NONE &&
-        other_region(&reply, wanted->region != NULL ? wanted->region : "", region)) {
-        call.region = region;
-        code = aws_call(link, &call, &reply, err);
+void s3_getting_done(struct s3_getting *getting)
+{
+    str_done(&getting->path);
+}
+
+enum err_code s3_getting_conclude(struct s3_getting *getting, enum err_code code,
+                                  const struct aws_reply *reply, struct s3_object *ret,
+                                  bool *ret_again, struct err *err)
+{
+    const char *asked = getting->call.region != NULL ? getting->call.region : "";
+
+    *ret_again = code != ERR_NONE && !getting->moved && other_region(reply, asked, getting->region);
+    if (*ret_again) {
+        getting->moved = true;
+        getting->call.region = getting->region;
+        return code;
     }
-    if (code != ERR_NONE && reply.http.status >= 300)
-        return explain(wanted, &reply, code, err);
+    if (code != ERR_NONE && reply->http.status >= 300)
+        return explain(getting->wanted, reply, code, err);
     TRY(code);
-    return check(wanted, &reply, ret, err);
+    return check(getting->wanted, reply, ret, err);
+}
+
+enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted, struct s3_object *ret,
+                     struct err *err)
+{
+    AUTO(aws_reply_done) struct aws_reply reply = {0};
+    AUTO(s3_getting_done) struct s3_getting getting = {0};
+    enum err_code code;
+    bool again;
+
+    TRY(s3_getting_init(&getting, wanted, err));
+    do {
+        code = aws_call(link, &getting.call, &reply, err);
+        code = s3_getting_conclude(&getting, code, &reply, ret, &again, err);
+    } while (again);
+    return code;
 }

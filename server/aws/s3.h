@@ -2,14 +2,20 @@
 /* Reading objects from Amazon S3. Any thread, over its own link. */
 #include "aws/client.h"
 
-enum { S3_ETAG_BYTES = 80, S3_KEY_BYTES_MAX = 1024, S3_BUCKET_BYTES_MAX = 63 };
+enum {
+    S3_ETAG_BYTES = 80,
+    S3_KEY_BYTES_MAX = 1024,
+    S3_BUCKET_BYTES_MAX = 63,
+    S3_STALL_SECONDS = 30, /* an answer that stands still for so long is given up */
+};
 
 struct s3_wanted {
     const char *bucket, *key; /* the key as it is, not encoded */
     const char *region;       /* NULL = aws_region */
     const char *etag;         /* what the notice said, without quotes; NULL = any */
     uint64_t bytes_max;
-    int file; /* written from its start */
+    int file;    /* written from its start */
+    int stall_s; /* 0 = S3_STALL_SECONDS */
     const atomic_bool *stop;
 };
 struct s3_object {

@@ -61,7 +61,7 @@ static void set_code(struct aws_reply *reply, const char *text)
     reply->code[length] = '\0';
 }
 
-static void read_code(struct aws_reply *reply)
+void reply_read_code(struct aws_reply *reply)
 {
     AUTO(json_doc_freep) struct json_doc *doc = NULL;
     const struct str *body = &reply->http.body;
@@ -112,24 +112,19 @@ void reply_message(const struct aws_reply *reply, char *ret, size_t size)
     clean(ret);
 }
 
-/* What is sent: the header lines, and the same as names and values to sign. */
+/* The header lines, and the same as names and values to sign. */
 struct outgoing {
-    struct arena arena;
+    struct arena *arena;
     struct sigv4_header signed_[SIGV4_HEADERS_MAX];
     size_t signed_count;
-    const char *lines[HTTP_HEADERS_MAX];
+    const char **lines;
     size_t line_count;
 };
-
-static void outgoing_done(struct outgoing *out)
-{
-    arena_done(&out->arena);
-}
 
 static void add_line(struct outgoing *out, const char *name, const char *value)
 {
     ASSERT(out->line_count < HTTP_HEADERS_MAX);
-    out->lines[out->line_count++] = arena_printf(&out->arena, "%s: %s", name, value);
+    out->lines[out->line_count++] = arena_printf(out->arena, "%s: %s", name, value);
 }
 
 static void add_signed(struct outgoing *out, const char *name, const char *value)
@@ -167,7 +162,7 @@ static enum err_code sign(const struct signing *signing, const struct aws_call *
     };
     const char *authorization = NULL;
 
-    TRY(sigv4_authorization(&scope, &request, signing->keys->id, signing->keys->secret, &out->arena,
+    TRY(sigv4_authorization(&scope, &request, signing->keys->id, signing->keys->secret, out->arena,
                             &authorization, err));
     add_line(out, "Authorization", authorization);
     return ERR_NONE;
@@ -176,7 +171,7 @@ static enum err_code sign(const struct signing *signing, const struct aws_call *
 static void add_headers(const struct signing *signing, const struct aws_call *call, const char *url,
                         const char *date, const char *hash, struct outgoing *out)
 {
-    add_signed(out, "Host", host_of(url, &out->arena));
+    add_signed(out, "Host", host_of(url, out->arena));
     add_signed(out, "X-Amz-Date", date);
     if (call->service == AWS_S3)
         add_signed(out, "X-Amz-Content-Sha256", hash);
@@ -186,43 +181,57 @@ static void add_headers(const struct signing *signing, const struct aws_call *ca
         add_signed(out, at[0], at[1]);
 }
 
-enum err_code signed_exchange(struct http_link *link, const struct signing *signing,
-                              const struct aws_call *call, struct aws_reply *reply, struct err *err)
+void signed_request_done(struct signed_request *request)
 {
-    AUTO(outgoing_done) struct outgoing out = {0};
+    arena_done(&request->arena);
+}
+
+enum err_code signed_build(const struct signing *signing, const struct aws_call *call,
+                           struct signed_request *ret, struct err *err)
+{
+    struct outgoing out = {.arena = &ret->arena, .lines = ret->lines};
     char date[SIGV4_DATE_BYTES], hash[SHA256_HEX_BYTES];
     const char *base, *path, *url;
     bool bucket_in_host;
 
-    arena_init(&out.arena, CALL_ARENA_BYTES_MAX);
-    reply->code[0] = '\0';
+    arena_init(&ret->arena, CALL_ARENA_BYTES_MAX);
     base = endpoint_url(signing->endpoints, call->service, signing->region, call->bucket,
-                        &out.arena, &bucket_in_host);
+                        &ret->arena, &bucket_in_host);
     path = call->bucket != NULL && !bucket_in_host
-               ? arena_printf(&out.arena, "/%s%s", call->bucket, call->path)
+               ? arena_printf(&ret->arena, "/%s%s", call->bucket, call->path)
                : call->path;
-    url = arena_printf(&out.arena, "%s%s%s%s", base, path, call->query != NULL ? "?" : "",
+    url = arena_printf(&ret->arena, "%s%s%s%s", base, path, call->query != NULL ? "?" : "",
                        call->query != NULL ? call->query : "");
     sigv4_date(signing->now_ms, date);
     sha256_hex(call->body != NULL ? call->body : "", call->body_length, hash);
     add_headers(signing, call, base, date, hash, &out);
     if (signing->keys != NULL)
         TRY(sign(signing, call, path, date, hash, &out, err));
-    TRY(http_exchange(link,
-                      &(struct http_request){
-                          .method = call->method,
-                          .url = url,
-                          .headers = out.lines,
-                          .header_count = out.line_count,
-                          .body = call->body,
-                          .body_length = call->body_length,
-                          .timeout_ms = call->try_timeout_ms,
-                          .reply_bytes_max = call->reply_bytes_max,
-                          .file = call->file,
-                          .stop = call->stop,
-                      },
-                      &reply->http, err));
+    ret->http = (struct http_request){
+        .method = call->method,
+        .url = url,
+        .headers = ret->lines,
+        .header_count = out.line_count,
+        .body = call->body,
+        .body_length = call->body_length,
+        .timeout_ms = call->try_timeout_ms,
+        .stall_s = call->stall_s,
+        .reply_bytes_max = call->reply_bytes_max,
+        .file = call->file,
+        .stop = call->stop,
+    };
+    return ERR_NONE;
+}
+
+enum err_code signed_exchange(struct http_link *link, const struct signing *signing,
+                              const struct aws_call *call, struct aws_reply *reply, struct err *err)
+{
+    AUTO(signed_request_done) struct signed_request request = {0};
+
+    reply->code[0] = '\0';
+    TRY(signed_build(signing, call, &request, err));
+    TRY(http_exchange(link, &request.http, &reply->http, err));
     if (reply->http.status / 100 != 2)
-        read_code(reply);
+        reply_read_code(reply);
     return ERR_NONE;
 }

@@ -20,7 +20,7 @@ struct work_options {
     const char *aws_role, *aws_external_id;
     struct conf_list specs;
     bool once;
-    int64_t threads, object_bytes_max, since_ms, until_ms;
+    int64_t threads, object_bytes_max, since_ms, until_ms, stall_s;
     int64_t scorer_rows, scorer_timeout_ms, scorer_wait_ms;
     const char *learn;
     double alerts_per_day;
@@ -82,6 +82,8 @@ static const struct conf_setting SETTINGS[] = {
      "role to assume for SQS and S3: the subscriber's, when the lake is of another account"},
     {"aws-external-id", CONF_TEXT, offsetof(struct work_options, aws_external_id), 0, 0, 0, "ID",
      "the external id given when the subscriber was made"},
+    {"s3-stall-seconds", CONF_INT, offsetof(struct work_options, stall_s), 0, 1, 3600, "N",
+     "an object that S3 sends nothing of for so long is asked for again"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -168,6 +170,7 @@ static enum err_code run(const struct work_options *options, struct err *err)
         .aws_external_id = options->aws_external_id,
         .spec_dir = options->spec_dir,
         .temp_dir = options->temp_dir,
+        .stall_s = (int)options->stall_s,
         .threads = (int)options->threads,
         .once = options->once,
         .since_ms = options->since_ms,
@@ -215,6 +218,7 @@ int cmd_work(int argc, char **argv)
         .threads = default_threads(),
         .object_bytes_max = INT64_C(1) << 30,
         .temp_dir = "/tmp",
+        .stall_s = 30,
         .post_rows_max = POST_ROWS_DEFAULT,
         .scorer_rows = REMOTE_ROWS_DEFAULT,
         .scorer_timeout_ms = SAGEMAKER_ANSWER_MS,

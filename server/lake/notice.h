@@ -27,6 +27,7 @@ struct queue_options {
     int64_t until_day_ms; /* skip keys whose eventDay= lies at or after; 0 = none */
     int64_t poll_ms;      /* how often a watched folder is scanned: 2000 unless set */
     const char *temp_dir; /* for fetched objects that do not fit in memory; "/tmp" unless set */
+    int stall_s;          /* without a byte from S3 for so long, a try is over: 30 unless set */
     const char *aws_role, *aws_external_id; /* to assume for SQS and S3; NULL = none */
     const atomic_bool *stop;                /* ends waiting and fetching; NULL = none */
 };

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "aws/s3.h"
+#include "aws/s3_many.h"
 #include "aws/sqs.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -28,13 +28,9 @@ enum {
     IN_HAND_MAX = 256, /* messages; nothing more is received until some are done */
     RECEIVE_ARENA_BYTES_MAX = 64 << 20,
     MESSAGE_ARENA_BYTES_MAX = 4 << 20,
-    MEMORY_OBJECT_BYTES_MAX = 32 << 20, /* larger ones go to a file in temp_dir */
     WAIT_ONCE_S = 1,
     VISIBILITY_SECONDS_MIN = 10, /* a shorter timeout is lengthened as soon as work begins */
     TROUBLE_PAUSE_MS = 5000,
-    OUTAGE_PAUSE_FIRST_MS = 1000, /* between tries while S3 is out of reach for everybody */
-    OUTAGE_PAUSE_LAST_MS = 60 * 1000,
-    OUTAGE_MS_MAX = 3600 * 1000, /* a message can be hidden for 12 hours in all */
 };
 
 static struct aws_link *take_link(struct sqs_source *source)
@@ -59,17 +55,6 @@ static void give_link(struct sqs_source *source, struct aws_link *link)
     }
     (void)pthread_mutex_unlock(&source->lock);
     aws_link_close(link);
-}
-
-/* False when a stop was asked for. */
-static bool pause_unless_stopped(const struct sqs_source *source, int64_t pause_ms)
-{
-    const atomic_bool *stop = source->options.stop;
-    int64_t until_ms = clock_mono_ms() + pause_ms;
-
-    while (clock_mono_ms() < until_ms && (stop == NULL || !atomic_load(stop)))
-        clock_sleep_ms(SQS_TICK_MS);
-    return stop == NULL || !atomic_load(stop);
 }
 
 static void add_message(struct sqs_source *source, struct message *message)
@@ -121,6 +106,8 @@ static void take_in(struct sqs_source *source, const struct sqs_message *from, i
         drop_strangers(&message->announcement);
         if (message->announcement.count == 0)
             message->state = MESSAGE_DELETE;
+        message->handed =
+            ARENA_ARRAY(&message->arena, struct handed, message->announcement.count + 1);
     }
     add_message(source, message);
 }
@@ -152,15 +139,17 @@ static enum err_code poll_queue(struct sqs_source *source, struct err *err)
 
 static void hand_out(struct message *message, struct arena *arena, struct notice *ret)
 {
-    const struct announced *object = &message->announcement.objects[message->handed_out++];
+    const struct announced *object = &message->announcement.objects[message->handed_out];
+    struct handed *handed = &message->handed[message->handed_out++];
 
+    *handed = (struct handed){.message = message, .object = object, .fd = -1};
     *ret = (struct notice){
         .bucket = arena_strdup(arena, object->bucket),
         .key = arena_strdup(arena, object->key),
         .etag = arena_strdup(arena, object->etag),
         .region = arena_strdup(arena, object->region),
         .size_bytes = object->size_bytes,
-        .receipt = message,
+        .receipt = handed,
     };
 }
 
@@ -173,6 +162,8 @@ static void hand_out_some(struct sqs_source *source, size_t max, struct arena *a
                message->handed_out < message->announcement.count)
             hand_out(message, arena, &ret[(*ret_count)++]);
     (void)pthread_mutex_unlock(&source->lock);
+    for (size_t i = 0; i < *ret_count; i++)
+        sqs_fetch_ahead(source, ret[i].receipt);
 }
 
 static bool has_room(struct sqs_source *source)
@@ -204,7 +195,7 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
         if (source->options.once)
             return err->code;
         log_error("receiving from the queue", "reason=%s", log_quote(err->text));
-        (void)pause_unless_stopped(source, TROUBLE_PAUSE_MS);
+        (void)sqs_pause(source, TROUBLE_PAUSE_MS);
         return ERR_NONE;
     }
     hand_out_some(source, max, arena, ret, ret_count);
@@ -228,9 +219,11 @@ static void sqs_source_done(struct queue *queue, const struct notice *notice,
                             enum queue_outcome outcome)
 {
     struct sqs_source *source = (struct sqs_source *)queue;
+    struct handed *handed = notice->receipt;
 
+    sqs_fetch_end(source, handed);
     (void)pthread_mutex_lock(&source->lock);
-    settle(notice->receipt, outcome);
+    settle(handed->message, outcome);
     (void)pthread_cond_signal(&source->wake);
     (void)pthread_mutex_unlock(&source->lock);
 }
@@ -257,6 +250,7 @@ static void sqs_source_close(struct queue *queue)
     }
     while (source->link_count > 0)
         aws_link_close(source->links[--source->link_count]);
+    s3_many_close(source->s3);
     sqs_close(source->sqs);
     aws_close(source->aws);
     (void)pthread_cond_destroy(&source->wake);
@@ -264,95 +258,11 @@ static void sqs_source_close(struct queue *queue)
     free(source);
 }
 
-/* In memory while it is small; otherwise a file that has no name. */
-static enum err_code open_room(const struct sqs_source *source, uint64_t size_bytes, int *ret_fd,
-                               struct err *err)
-{
-    const char *folder = source->options.temp_dir != NULL ? source->options.temp_dir : "/tmp";
-
-    if (size_bytes > 0 && size_bytes <= MEMORY_OBJECT_BYTES_MAX)
-        *ret_fd = memfd_create("object", MFD_CLOEXEC);
-    else
-        *ret_fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (*ret_fd < 0)
-        return err_errno(err, ERR_IO, "making room for the object in %s", folder);
-    return ERR_NONE;
-}
-
-/* What says nothing of the object itself. */
-static bool is_outage(enum err_code code)
-{
-    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_RATE ||
-           code == ERR_UNAUTHORIZED;
-}
-
-/* Notes how a fetch ended; true when the same should be tried again: S3 was reached by nobody since
- * this one began to fail. Were the message left instead, an outage would use up the tries of every
- * message there is, and their queue would give them up. */
-static bool is_worth_waiting(struct sqs_source *source, enum err_code code, int64_t failing_ms)
-{
-    bool worth;
-
-    (void)pthread_mutex_lock(&source->lock);
-    if (!is_outage(code))
-        source->reached_ms = clock_mono_ms();
-    worth = is_outage(code) && !source->options.once && source->reached_ms < failing_ms &&
-            clock_mono_ms() - failing_ms < OUTAGE_MS_MAX;
-    (void)pthread_mutex_unlock(&source->lock);
-    return worth;
-}
-
-/* s3_get, with an outage waited out; its message stays hidden meanwhile. */
-static enum err_code get_patiently(struct sqs_source *source, const struct s3_wanted *wanted,
-                                   struct s3_object *ret, struct err *err)
-{
-    int64_t failing_ms = 0, pause_ms = OUTAGE_PAUSE_FIRST_MS;
-
-    for (;;) {
-        struct aws_link *link = take_link(source);
-        enum err_code code = s3_get(link, wanted, ret, err);
-
-        give_link(source, link);
-        if (failing_ms == 0)
-            failing_ms = clock_mono_ms();
-        if (!is_worth_waiting(source, code, failing_ms))
-            return code;
-        log_warn("S3 is out of reach", "waiting_s=%" PRId64 " reason=%s",
-                 (clock_mono_ms() - failing_ms) / 1000, log_quote(err->text));
-        if (!pause_unless_stopped(source, pause_ms))
-            return err_set(err, ERR_CANCELLED, "a stop was asked for");
-        pause_ms = pause_ms * 2 < OUTAGE_PAUSE_LAST_MS ? pause_ms * 2 : OUTAGE_PAUSE_LAST_MS;
-    }
-}
-
 static enum err_code sqs_source_fetch(struct queue *queue, const struct notice *notice,
                                       uint64_t bytes_max, int *ret_fd, struct object_info *ret,
                                       struct err *err)
 {
-    struct sqs_source *source = (struct sqs_source *)queue;
-    AUTO(fd_closep) int fd = -1;
-    struct s3_object object = {0};
-    struct s3_wanted wanted = {
-        .bucket = notice->bucket,
-        .key = notice->key,
-        .etag = notice->etag,
-        .region = notice->region,
-        .bytes_max = bytes_max,
-        .stop = source->options.stop,
-    };
-
-    if (notice->size_bytes > bytes_max)
-        return err_set(err, ERR_TOO_LARGE,
-                       "the object has %" PRIu64 " bytes, more than the limit of %" PRIu64,
-                       notice->size_bytes, bytes_max);
-    TRY(open_room(source, notice->size_bytes, &fd, err));
-    wanted.file = fd;
-    TRY(get_patiently(source, &wanted, &object, err));
-    ret->size_bytes = object.size_bytes;
-    (void)snprintf(ret->etag, sizeof ret->etag, "%s", object.etag);
-    *ret_fd = fd;
-    fd = -1;
-    return ERR_NONE;
+    return sqs_fetch((struct sqs_source *)queue, notice->receipt, bytes_max, ret_fd, ret, err);
 }
 
 static const struct queue_backend BACKEND = {sqs_source_close, sqs_source_receive, sqs_source_done,
@@ -406,6 +316,7 @@ enum err_code queue_sqs_open(const char *url_or_arn, const struct queue_options 
         &(struct aws_options){.role = options->aws_role, .external_id = options->aws_external_id},
         &source->aws, err));
     TRY(connect_queue(source, url_or_arn, err));
+    TRY(s3_many_open(source->aws, &source->s3, err));
     if (pthread_create(&source->keeper, NULL, sqs_keeper_main, source) != 0)
         return err_set(err, ERR_INTERNAL, "starting the thread that keeps messages hidden");
     source->keeper_started = true;

@@ -12,6 +12,8 @@
 
 struct aws;
 struct aws_link;
+struct s3_many;
+struct s3_ticket;
 struct sqs_queue;
 
 enum {
@@ -21,11 +23,24 @@ enum {
 
 enum message_state { MESSAGE_IN_HAND, MESSAGE_DELETE, MESSAGE_GIVE_BACK, MESSAGE_LEAVE };
 
+/* An object that was handed out. Asked for ahead while there is room, otherwise when it is fetched.
+ * Once handed out it is its thread's. */
+struct handed {
+    struct message *message;
+    const struct announced *object;
+    struct s3_ticket *ticket; /* NULL = not asked for yet */
+    int fd;                   /* what it is written to, -1 = none */
+    uint64_t memory_bytes;    /* of the budget */
+    uint64_t bytes_max;       /* that it was asked for with, 0 = not yet */
+    bool placed;              /* counts among those asked for ahead */
+};
+
 struct message {
     struct message *next;
     struct arena arena; /* the texts */
     const char *id, *receipt;
     struct announcement announcement;
+    struct handed *handed;      /* one for each object announced */
     size_t handed_out, settled; /* objects */
     bool keep, failed;
     enum message_state state;
@@ -37,6 +52,7 @@ struct sqs_source {
     struct queue_options options;
     struct aws *aws;
     struct sqs_queue *sqs;
+    struct s3_many *s3;
     int64_t queue_visibility_s; /* of a message just received */
     int64_t visibility_s;       /* that it is given while work lasts */
 
@@ -46,13 +62,24 @@ struct sqs_source {
     size_t message_count;
     struct aws_link *links[SQS_LINKS_MAX];
     size_t link_count;
-    int64_t reached_ms; /* when S3 answered anybody last, on the monotonic clock */
+    size_t ahead;          /* objects asked for and not settled */
+    uint64_t memory_bytes; /* that those in memory take */
+    int64_t reached_ms;    /* when S3 answered anybody last, on the monotonic clock */
     bool closing;
 
     pthread_t keeper;
     bool keeper_started;
 };
 
+/* Asks for the object unless too many are under way already. bytes_max: of one object. */
+void sqs_fetch_ahead(struct sqs_source *source, struct handed *handed);
+NODISCARD enum err_code sqs_fetch(struct sqs_source *source, struct handed *handed,
+                                  uint64_t bytes_max, int *ret_fd, struct object_info *ret,
+                                  struct err *err);
+/* Gives back what the object takes here. */
+void sqs_fetch_end(struct sqs_source *source, struct handed *handed);
+/* False when a stop was asked for. */
+bool sqs_pause(const struct sqs_source *source, int64_t pause_ms);
 void sqs_message_free(struct message *message);
 /* The keeper's thread: deletes and gives back what is settled, keeps the rest hidden; ends when the
  * queue closes and all is told. */

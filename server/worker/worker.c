@@ -358,6 +358,7 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
         .since_day_ms = options->since_ms,
         .until_day_ms = options->until_ms,
         .temp_dir = options->temp_dir,
+        .stall_s = options->stall_s,
         .aws_role = options->aws_role,
         .aws_external_id = options->aws_external_id,
         .stop = options->stop,

@@ -29,6 +29,7 @@ struct worker_options {
     const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */
     const char *spec_dir;          /* or NULL */
     const char *temp_dir;
+    int stall_s;                /* see queue_options */
     int threads;                /* 1..WORKER_THREADS_MAX */
     bool once;                  /* end when the queue is drained */
     int64_t since_ms, until_ms; /* days to read, 0 = no bound */
