@@ -108,7 +108,7 @@ class ChaosTest(Lake):
         self.assertGreater(seen["failed"], 0)
         self.assertGreater(kills["worker"], 0)
         self.assertEqual(self.emulator.waiting(dead), (0, 0))
-        print(f"chaos: {len(wanted['object'])} objects, {len(wanted['observation'])} observations, {kills['worker']} kills"
+        print(f"chaos: {len(wanted['object'])} objects, {len(wanted['every_observation'])} observations, {kills['worker']} kills"
               f" of workers, {kills['emulator']} of the emulator, {seen['failed']} failed GETs,"
               f" {time.monotonic() - began:.0f} s", file=sys.stderr)
 
