@@ -13,9 +13,10 @@ struct command {
 
 extern const struct conf_command COMMAND_SERVE, COMMAND_WORK, COMMAND_TRAIN, COMMAND_PAIRS,
     COMMAND_SCORE, COMMAND_EVALUATE, COMMAND_SIMULATE, COMMAND_MIGRATE, COMMAND_USER, COMMAND_TOKEN,
-    COMMAND_MODEL, COMMAND_CHECK, COMMAND_BACKUP, COMMAND_RESTORE;
+    COMMAND_MODEL, COMMAND_CHECK, COMMAND_BACKUP, COMMAND_RESTORE, COMMAND_LAMBDA;
 int cmd_serve(int argc, char **argv);
 int cmd_work(int argc, char **argv);
+int cmd_lambda(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_pairs(int argc, char **argv);
 int cmd_score(int argc, char **argv);

@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "command/work.h"
 #include "worker/endpoint_model.h"
 #include "worker/post.h"
 #include "worker/remote.h"
@@ -28,11 +29,23 @@ struct work_options {
     int64_t post_rows_max;
 };
 
-static const struct conf_setting SETTINGS[] = {
+const struct conf_setting WORK_SETTINGS[] = {
     {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0,
      "dir:PATH|sqs:URL",
      "where notices come from: a folder laid out as Security Lake's bucket, or a "
      "subscriber's SQS queue by URL or ARN"},
+    {"once", CONF_BOOL, offsetof(struct work_options, once), CONF_FLAG_ONLY, 0, 0, NULL,
+     "end when nothing is left instead of waiting for more"},
+    {"since", CONF_TIME, offsetof(struct work_options, since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out objects of days before (eventDay= in the key)"},
+    {"until", CONF_TIME, offsetof(struct work_options, until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
+     "leave out objects of this day and later"},
+    {"learn-daily", CONF_TEXT, offsetof(struct work_options, learn), 0, 0, 0, "DIR",
+     "each day the active model learns the days before into a new one in this folder, which is "
+     "made"},
+    {"alerts-per-day", CONF_REAL, offsetof(struct work_options, alerts_per_day), 0, 0.01, 1e6, "N",
+     "of each spec, for the thresholds of those"},
+    /* WORK_ALONE: what follows is of lambda as well. */
     {"scorer", CONF_TEXT, offsetof(struct work_options, scorer), 0, 0, 0,
      "model:FILE|sagemaker:NAME",
      "what scores the pairs: a file made by `pairwatch train`, an endpoint of SageMaker that "
@@ -61,19 +74,8 @@ static const struct conf_setting SETTINGS[] = {
      "pair specs to read; every one the model was trained on unless given"},
     {"spec-dir", CONF_TEXT, offsetof(struct work_options, spec_dir), 0, 0, 0, "DIR",
      "more pair specs, *.spec files"},
-    {"once", CONF_BOOL, offsetof(struct work_options, once), CONF_FLAG_ONLY, 0, 0, NULL,
-     "end when nothing is left instead of waiting for more"},
-    {"since", CONF_TIME, offsetof(struct work_options, since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
-     "leave out objects of days before (eventDay= in the key)"},
-    {"until", CONF_TIME, offsetof(struct work_options, until_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
-     "leave out objects of this day and later"},
     {"threads", CONF_INT, offsetof(struct work_options, threads), 0, 1, WORKER_THREADS_MAX, "N",
      "objects read at the same time; the number of processors unless given"},
-    {"learn-daily", CONF_TEXT, offsetof(struct work_options, learn), 0, 0, 0, "DIR",
-     "each day the active model learns the days before into a new one in this folder, which is "
-     "made"},
-    {"alerts-per-day", CONF_REAL, offsetof(struct work_options, alerts_per_day), 0, 0.01, 1e6, "N",
-     "of each spec, for the thresholds of those"},
     {"object-bytes-max", CONF_BYTES, offsetof(struct work_options, object_bytes_max), 0, 1024,
      64.0 * 1024 * 1024 * 1024, "BYTES", "larger objects are marked failed"},
     {"temp-dir", CONF_TEXT, offsetof(struct work_options, temp_dir), 0, 0, 0, "DIR",
@@ -90,7 +92,7 @@ static const struct conf_setting SETTINGS[] = {
 const struct conf_command COMMAND_WORK = {
     .name = "work",
     .summary = "read objects, score their pairs, store the results",
-    .settings = SETTINGS,
+    .settings = WORK_SETTINGS,
     .more = "Delivery is at least once and the store is idempotent on the object, so running it "
             "again, also after a crash, changes nothing that was stored.\n",
 };
@@ -157,11 +159,11 @@ static enum err_code check_post(const struct work_options *options,
     return ERR_NONE;
 }
 
-static enum err_code run(const struct work_options *options, struct err *err)
+static enum err_code run(const struct work_options *options, struct worker_totals *ret,
+                         struct err *err)
 {
     struct post_options post = options->post;
     const char *names[CONF_LIST_MAX + 1] = {NULL};
-    struct worker_totals totals = {0};
     struct worker_options worker = {
         .database_url = options->database != NULL ? options->database : "sqlite:pairwatch.db",
         .post = options->post.url != NULL ? &post : NULL,
@@ -183,10 +185,14 @@ static enum err_code run(const struct work_options *options, struct err *err)
         .scorer_wait_ms = options->scorer_wait_ms,
         .stop = &STOP_ASKED,
     };
-    enum err_code code;
 
     TRY(choose_scorer(options->scorer, &worker, err));
     TRY(check_post(options, &worker, err));
+    if (str_starts(options->queue, "lambda:") && options->post.url == NULL &&
+        (options->database == NULL || str_starts(options->database, "sqlite:")))
+        return err_set(err, ERR_USAGE,
+                       "a function keeps no files: it needs --post URL or --database "
+                       "postgresql://…");
     post.rows_max = (size_t)options->post_rows_max;
     post.stop = &STOP_ASKED;
     if (options->learn != NULL && (worker.model_path != NULL || worker.endpoint != NULL))
@@ -195,10 +201,7 @@ static enum err_code run(const struct work_options *options, struct err *err)
         names[i] = options->specs.items[i];
     worker.spec_names = options->specs.count > 0 ? names : NULL;
 
-    code = worker_run(&worker, &totals, err);
-    if (code == ERR_NONE || totals.objects > 0)
-        print_totals(&totals);
-    return code;
+    return worker_run(&worker, ret, err);
 }
 
 static int64_t default_threads(void)
@@ -210,9 +213,12 @@ static int64_t default_threads(void)
     return processors < WORKER_THREADS_MAX ? processors : WORKER_THREADS_MAX;
 }
 
-int cmd_work(int argc, char **argv)
+enum err_code work_with(const struct conf_command *command, int argc, char **argv,
+                        const char *queue, struct worker_totals *ret, bool *ret_help,
+                        struct err *err)
 {
     struct work_options options = {
+        .queue = queue,
         .scorer = "active",
         .alerts_per_day = THRESHOLD_BUDGET_DEFAULT,
         .threads = default_threads(),
@@ -225,11 +231,23 @@ int cmd_work(int argc, char **argv)
         .scorer_wait_ms = REMOTE_WAIT_DEFAULT_MS,
     };
     struct conf_args args = {0};
-    struct err err = {0};
-    enum err_code code = conf_read(&COMMAND_WORK, argc, argv, &options, &args, &err);
 
-    if (code != ERR_NONE || args.help)
-        return command_exit(code, &err);
+    TRY(conf_read(command, argc, argv, &options, &args, err));
+    *ret_help = args.help;
+    if (args.help)
+        return ERR_NONE;
     stop_catch();
-    return command_exit(run(&options, &err), &err);
+    return run(&options, ret, err);
+}
+
+int cmd_work(int argc, char **argv)
+{
+    struct worker_totals totals = {0};
+    struct err err = {0};
+    bool help = false;
+    enum err_code code = work_with(&COMMAND_WORK, argc, argv, NULL, &totals, &help, &err);
+
+    if (totals.began && (code == ERR_NONE || totals.objects > 0))
+        print_totals(&totals);
+    return command_exit(code, &err);
 }

@@ -6,6 +6,7 @@
 #include "aws/s3.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "lake/scan.h"
@@ -170,4 +171,18 @@ enum err_code announce_read(const char *body, size_t length, struct arena *arena
 {
     *ret = (struct announcement){0};
     return read_text(body, length, 0, arena, ret, err);
+}
+
+void announce_drop_strangers(struct announcement *announcement)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < announcement->count; i++) {
+        if (announcement->objects[i].in_lake)
+            announcement->objects[kept++] = announcement->objects[i];
+        else
+            log_info("not an object of the lake", "key=%s",
+                     log_quote(announcement->objects[i].key));
+    }
+    announcement->count = kept;
 }

@@ -30,3 +30,5 @@ struct announcement {
 /* ERR_INVALID says what is wrong. Texts live in arena. */
 NODISCARD enum err_code announce_read(const char *body, size_t length, struct arena *arena,
                                       struct announcement *ret, struct err *err);
+/* Objects that are not of the lake need no work: left out, and logged. */
+void announce_drop_strangers(struct announcement *announcement);

@@ -13,6 +13,8 @@ enum err_code queue_open(const char *url, const struct queue_options *options, s
         return queue_dir_open(url + 4, options, ret, err);
     if (str_starts(url, "sqs:") && url[4] != '\0')
         return queue_sqs_open(url + 4, options, ret, err);
+    if (str_starts(url, "lambda:") && url[7] != '\0')
+        return queue_lambda_open(url + 7, options, ret, err);
     if (str_starts(url, "https://") || str_starts(url, "http://") || str_starts(url, "arn:"))
         return queue_sqs_open(url, options, ret, err);
     return err_set(err, ERR_INVALID,

@@ -1,6 +1,6 @@
 #pragma once
 /* Where work comes from: a queue of notices, each naming an object. A folder scanned as a queue, or
- * SQS with objects in S3.
+ * SQS with objects in S3, or the invocations of an AWS Lambda function, each an event of SQS.
  * One thread at a time calls queue_receive; the others may be called from any thread. */
 #include "base/err.h"
 #include <stdatomic.h>
@@ -32,7 +32,8 @@ struct queue_options {
     const atomic_bool *stop;                /* ends waiting and fetching; NULL = none */
 };
 
-/* "dir:PATH", "sqs:URL", "sqs:ARN" or the bare URL or ARN of an SQS queue. ERR_NOT_FOUND when there
+/* "dir:PATH", "sqs:URL", "sqs:ARN", the bare URL or ARN of an SQS queue, or "lambda:HOST:PORT" of
+ * Lambda's runtime API. ERR_NOT_FOUND when there
  * is none; of SQS also what aws_call gives. */
 NODISCARD enum err_code queue_open(const char *url, const struct queue_options *options,
                                    struct queue **ret, struct err *err);

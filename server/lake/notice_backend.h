@@ -20,3 +20,6 @@ NODISCARD enum err_code queue_dir_open(const char *path, const struct queue_opti
                                        struct queue **ret, struct err *err);
 NODISCARD enum err_code queue_sqs_open(const char *url_or_arn, const struct queue_options *options,
                                        struct queue **ret, struct err *err);
+/* address: of Lambda's runtime API, "HOST:PORT". */
+NODISCARD enum err_code queue_lambda_open(const char *address, const struct queue_options *options,
+                                          struct queue **ret, struct err *err);

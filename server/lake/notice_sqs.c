@@ -69,21 +69,6 @@ static void add_message(struct sqs_source *source, struct message *message)
     (void)pthread_mutex_unlock(&source->lock);
 }
 
-/* Objects that are not of the lake need no work. */
-static void drop_strangers(struct announcement *announcement)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < announcement->count; i++) {
-        if (announcement->objects[i].in_lake)
-            announcement->objects[kept++] = announcement->objects[i];
-        else
-            log_info("not an object of the lake", "key=%s",
-                     log_quote(announcement->objects[i].key));
-    }
-    announcement->count = kept;
-}
-
 static void take_in(struct sqs_source *source, const struct sqs_message *from, int64_t hidden_ms)
 {
     struct message *message = own_alloc(sizeof *message);
@@ -103,7 +88,7 @@ static void take_in(struct sqs_source *source, const struct sqs_message *from, i
         message->announcement.count = 0;
         message->state = MESSAGE_LEAVE;
     } else {
-        drop_strangers(&message->announcement);
+        announce_drop_strangers(&message->announcement);
         if (message->announcement.count == 0)
             message->state = MESSAGE_DELETE;
         message->handed =

@@ -386,8 +386,10 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
                             .receive_lock = PTHREAD_MUTEX_INITIALIZER};
     enum err_code code = open_shared(&worker, err);
 
-    if (code == ERR_NONE)
+    if (code == ERR_NONE) {
+        worker.totals.began = true;
         code = run_threads(&worker, err);
+    }
     if (worker.writer != NULL)
         writer_stop(worker.writer);
     post_close(worker.post);

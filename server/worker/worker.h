@@ -40,6 +40,7 @@ struct worker_options {
 };
 
 struct worker_totals {
+    bool began; /* everything was there to start with */
     uint64_t objects, failed, repeated;
     uint64_t rows, pairs, scored;
     uint64_t unscored[UNSCORED__MAX];
