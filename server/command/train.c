@@ -24,7 +24,7 @@ struct command_options {
     int64_t seed, since_ms, until_ms, object_bytes_max, threads;
     bool checkpoint;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
-    const char *detector, *base, *database, *max_bad, *asn;
+    const char *detector, *base, *database, *max_bad, *asn, *kernel;
     struct hyper hyper;
     const char *sagemaker_dir;
     bool sagemaker;
@@ -88,6 +88,9 @@ static const struct conf_setting SETTINGS[] = {
      "L2 penalty; over 1e-5 does harm"},
     {"threads", CONF_INT, AT(threads), CONF_FLAG_ONLY, 1, TRAIN_THREADS_MAX, "N",
      "for the optimisation; the file is the same"},
+    {"kernel", CONF_TEXT, AT(kernel), CONF_FLAG_ONLY, 0, 0, "NAME",
+     "loops for base, x86-64-v2, x86-64-v3 or x86-64-v4; the best the processor runs unless given, "
+     "and the file is the same"},
     {"checkpoint", CONF_BOOL, AT(checkpoint), CONF_FLAG_ONLY, 0, 0, NULL,
      "keep OUT.checkpoint after each epoch and go on from it, when killed, to the same file"},
     {"object-bytes-max", CONF_BYTES, AT(object_bytes_max), 0, 1024, 64.0 * 1024 * 1024 * 1024,
@@ -231,6 +234,7 @@ static enum err_code run(const struct command_options *options, const struct con
     struct train_options train = {.hyper = options->hyper,
                                   .seed = (uint64_t)options->seed,
                                   .threads = (int)options->threads,
+                                  .kernel = options->kernel,
                                   .watch = &printer.watch,
                                   .half_life_days = options->half_life_days};
     int64_t started_ms = clock_mono_ms();

@@ -252,7 +252,7 @@ enum err_code fit_run(const struct fit_input *input, const struct ip_encoder *en
     run.epoch = state.epochs;
     run.mean_left = state.mean_left;
     run.square_left = state.square_left;
-    fit_work_init(&run.work, input, encoder, options->hyper, ret);
+    fit_work_init(&run.work, input, encoder, options->hyper, options->kernel, ret);
     if (options->threads > 1)
         code = work_in_two(&run);
     else

@@ -20,7 +20,8 @@ struct fit_input {
 struct fit_options {
     const struct hyper *hyper; /* nothing left to be chosen */
     uint64_t seed;
-    int threads;            /* 1 or 2; 0 = 1 */
+    int threads; /* 1 or 2; 0 = 1 */
+    const struct kernel *kernel;
     const char *checkpoint; /* file; NULL = none */
     const struct train_watch *watch;
 };

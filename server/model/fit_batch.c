@@ -36,15 +36,15 @@ static struct dense dense_of(const struct fit_work *work)
 }
 
 void fit_work_init(struct fit_work *work, const struct fit_input *input,
-                   const struct ip_encoder *encoder, const struct hyper *hyper, struct fit *fit)
+                   const struct ip_encoder *encoder, const struct hyper *hyper,
+                   const struct kernel *kernel, struct fit *fit)
 {
-    size_t positives = (size_t)hyper->mini_batch_size, stride = fit->entities.stride, slots, found;
+    size_t positives = (size_t)hyper->mini_batch_size, stride = fit->entities.stride, slots;
     size_t samples;
 
     if (positives > input->count)
         positives = input->count;
-    *work = (struct fit_work){.input = input, .hyper = hyper, .fit = fit};
-    work->kernel = kernels(&found)[0];
+    *work = (struct fit_work){.input = input, .hyper = hyper, .fit = fit, .kernel = kernel};
     ip_tree_init(&work->tree, encoder);
     slots = batch_init(&work->batch, positives, hyper_samples(hyper), input->entity_rows,
                        ip_encoder_rows(encoder));

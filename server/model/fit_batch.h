@@ -30,7 +30,8 @@ struct fit_work {
 };
 
 void fit_work_init(struct fit_work *work, const struct fit_input *input,
-                   const struct ip_encoder *encoder, const struct hyper *hyper, struct fit *fit);
+                   const struct ip_encoder *encoder, const struct hyper *hyper,
+                   const struct kernel *kernel, struct fit *fit);
 void fit_work_done(struct fit_work *work);
 void fit_shuffle(struct fit_work *work, uint64_t seed);
 

@@ -171,24 +171,33 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, con
 #define NO_TARGET
 VARIANT(base, "base", NO_TARGET)
 #ifdef __x86_64__
+VARIANT(v2, "x86-64-v2", __attribute__((target("arch=x86-64-v2"))))
 VARIANT(v3, "x86-64-v3", __attribute__((target("arch=x86-64-v3"))))
 VARIANT(v4, "x86-64-v4", __attribute__((target("arch=x86-64-v4"))))
+
+static size_t missing_levels(void)
+{
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("popcnt"))
+        return 3;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+        !__builtin_cpu_supports("bmi2"))
+        return 2;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512cd"))
+        return 1;
+    return 0;
+}
 #endif
 
 const struct kernel *const *kernels(size_t *ret_count)
 {
 #ifdef __x86_64__
-    static const struct kernel *const ALL[KERNELS_MAX] = {&KERNEL_v4, &KERNEL_v3, &KERNEL_base};
-    size_t first = 2;
+    static const struct kernel *const ALL[KERNELS_MAX] = {&KERNEL_v4, &KERNEL_v3, &KERNEL_v2,
+                                                          &KERNEL_base};
+    size_t first = missing_levels();
 
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("bmi2"))
-        first = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512cd")
-                    ? 0
-                    : 1;
     *ret_count = KERNELS_MAX - first;
     return ALL + first;
 #else
@@ -197,4 +206,15 @@ const struct kernel *const *kernels(size_t *ret_count)
     *ret_count = 1;
     return ALL;
 #endif
+}
+
+const struct kernel *kernel_named(const char *name)
+{
+    size_t count;
+    const struct kernel *const *all = kernels(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (name == NULL || strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
 }

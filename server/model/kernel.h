@@ -52,6 +52,8 @@ struct kernel {
                  const float *gradient, const struct step *, struct span);
 };
 
-enum { KERNELS_MAX = 3 };
+enum { KERNELS_MAX = 4 };
 /* Those this processor can run, best first; *ret_count at most KERNELS_MAX, at least 1. */
 const struct kernel *const *kernels(size_t *ret_count);
+/* One of them by its name; the best one for NULL. NULL: this processor runs none of that name. */
+const struct kernel *kernel_named(const char *name);

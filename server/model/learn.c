@@ -144,6 +144,7 @@ static enum err_code run_fit(const struct fit_input *input, const struct train_o
     struct fit_options chosen = {.hyper = &options->hyper,
                                  .seed = options->seed,
                                  .threads = options->threads,
+                                 .kernel = kernel_named(options->kernel),
                                  .watch = options->watch != NULL ? &watch : NULL};
 
     if (options->checkpoint != NULL)

@@ -66,6 +66,10 @@ enum err_code train_check(size_t count, const struct train_options *options, str
         return err_set(err, ERR_INVALID, "the half-life must be from above 0 to 36500 days");
     if (options->threads < 0 || options->threads > TRAIN_THREADS_MAX)
         return err_set(err, ERR_INVALID, "the threads must be from 1 to %d", TRAIN_THREADS_MAX);
+    if (kernel_named(options->kernel) == NULL)
+        return err_set(err, ERR_INVALID,
+                       "this processor runs no loops called \"%s\"; its best are %s",
+                       options->kernel, kernel_named(NULL)->name);
     return hyper_check(&options->hyper, err);
 }
 

@@ -52,6 +52,8 @@ struct train_options {
      * when learning on. Must outlive the trained. */
     const struct asn_table *asn;
     int threads; /* 1 or 2 (0 = 1); the model is the same */
+    /* Name of the loops (kernel.h); NULL = the processor's best; the model is the same. */
+    const char *kernel;
     /* Kept from when a process is killed, to go on from; two files whose names begin with it.
      * NULL = none. train_checkpoint_remove removes them when the model is written. */
     const char *checkpoint;

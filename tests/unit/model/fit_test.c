@@ -51,7 +51,8 @@ static void world_open(struct world *world, int64_t layers, int64_t dim)
     world->input = (struct fit_input){world->entities,  world->ips, SAMPLES,
                                       world->addresses, SAMPLES,    ENTITIES};
     fit_init(&world->fit, ENTITIES, ip_encoder_rows(&world->encoder), &world->hyper, 9);
-    fit_work_init(&world->work, &world->input, &world->encoder, &world->hyper, &world->fit);
+    fit_work_init(&world->work, &world->input, &world->encoder, &world->hyper, kernel_named(NULL),
+                  &world->fit);
     world->work.batch.positives = SAMPLES;
     fit_shuffle(&world->work, 4);
 }
@@ -179,6 +180,26 @@ TEST(two_threads_make_the_same_file)
         id_of(kit, two);
         CHECK_STR(two, one);
     }
+}
+
+TEST(every_kernel_makes_the_same_file)
+{
+    size_t count;
+    const struct kernel *const *all = kernels(&count);
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(trained_freep) struct trained *trained = NULL;
+    char best[MODEL_ID_BYTES], other[MODEL_ID_BYTES];
+    struct err err = {0};
+
+    id_of(kit, best);
+    for (size_t i = 0; i < count; i++) {
+        kit->options.kernel = all[i]->name;
+        id_of(kit, other);
+        CHECK_STR(other, best);
+    }
+    kit->options.kernel = "z80";
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "\"z80\"");
 }
 
 TEST(dense_layers_learn)
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(the_gradient_is_that_of_the_loss),
         cmocka_unit_test(all_kernels_agree),
         cmocka_unit_test(two_threads_make_the_same_file),
+        cmocka_unit_test(every_kernel_makes_the_same_file),
         cmocka_unit_test(dense_layers_learn),
         cmocka_unit_test(divergence_is_an_error_that_says_what_to_lower),
         cmocka_unit_test(a_watch_sees_every_epoch_and_can_stop),
