@@ -34,6 +34,7 @@ struct app {
     struct limiter *sign_ins;
     _Atomic(struct http_server *) server; /* NULL until it runs */
     atomic_int password_checks;           /* running now */
+    atomic_int streams;                   /* open now */
     char dummy_hash[192];                 /* of a random password: verified for unknown users */
 };
 

@@ -137,7 +137,8 @@ static enum err_code predict(struct request *req, struct reply *reply, struct er
     reply->content_type = predictions_type(&answer->predictions.form);
     if (answer->batch.count >
         WHOLE_BYTES_MAX / predictions_bytes_max(container->model, &answer->predictions.form)) {
-        reply->stream = (struct reply_stream){next_piece, answer_free, TAKE(answer)};
+        reply->stream =
+            (struct reply_stream){.next = next_piece, .free = answer_free, .context = TAKE(answer)};
         return ERR_NONE;
     }
     predictions_begin(&answer->predictions, &reply->body);

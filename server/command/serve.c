@@ -5,6 +5,7 @@
 
 #include "api/app.h"
 #include "api/names.h"
+#include "api/stream.h"
 #include "base/conf.h"
 #include "base/crypto.h"
 #include "base/str.h"
@@ -74,10 +75,13 @@ struct serving { /* in the order of making; ended in the reverse */
     struct writer *writer;
     struct app app;
     struct http_server *server;
+    struct stream_watch *watch;
 };
 
 static void serving_done(struct serving *serving)
 {
+    if (serving->watch != NULL)
+        stream_watch_stop(serving->watch);
     if (serving->server != NULL)
         http_server_stop(serving->server);
     app_done(&serving->app);
@@ -165,6 +169,7 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     if (options->model != NULL)
         TRY(register_file(serving.writer, options, err));
     TRY(start_http(options, &serving, err));
+    TRY(stream_watch_start(&serving.app, &serving.watch, err));
     /* Not before the port is ours: a password that is shown once must not be lost in a failure. */
     TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
     print_address(options, &serving);

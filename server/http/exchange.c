@@ -240,7 +240,8 @@ static void count(struct exchange *x, int64_t ms)
     (void)atomic_fetch_add(&server->requests[x->status / 100 <= 5 ? x->status / 100 : 5], 1);
     if (x->route != NULL)
         (void)atomic_fetch_add(&server->by_route[x->match.index], 1);
-    (void)atomic_fetch_add(&server->request_ms_sum, (uint64_t)ms);
+    if (!x->reply.stream.feed) /* which lasts as long as its client likes */
+        (void)atomic_fetch_add(&server->request_ms_sum, (uint64_t)ms);
     (void)atomic_fetch_add(&server->reply_bytes, x->sent_bytes);
 }
 

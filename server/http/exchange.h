@@ -41,6 +41,11 @@ struct http_server {
     atomic_uint_least64_t requests[6], by_route[EXCHANGE_ROUTES_MAX];
     atomic_uint_least64_t request_ms_sum, body_bytes, reply_bytes, in_flight;
     atomic_int_least64_t bodies_held; /* bytes, at most options.bodies_bytes_max */
+
+    /* Feeds that have nothing to send: suspended, so they cost no thread. */
+    pthread_mutex_t feeds_lock; /* guards the list and what suspends and resumes */
+    struct exchange *resting;
+    atomic_uint_least64_t wakes;
 };
 
 struct exchange {
@@ -64,6 +69,7 @@ struct exchange {
     struct str body;
     struct str piece; /* of a streamed reply, sent up to piece_at */
     size_t piece_at;
+    struct exchange *resting_next;
     uint64_t sent_bytes;
     int status;
     int64_t started_ms;

@@ -15,12 +15,15 @@ enum {
     REPLY_PIECE_BYTES_MAX = 256 << 10 /* of one piece of a streamed body */
 };
 
-/* A body made while it is sent (exports). next and free run on the request's own thread, so
- * req->arena and req->thread_context are good in them; next must not wait for the client. */
+/* A body made while it is sent (exports, feeds). next and free run on the request's own thread, so
+ * req->arena and req->thread_context are good in them; next must not wait for anything. */
 struct reply_stream {
     /* Appends the next piece to out; nothing appended is the end. A failure cuts the body off in a
      * way the client notices. */
     enum err_code (*next)(void *context, struct str *out, struct err *err);
+    /* Of a feed: nothing appended is the end of what there is so far, and next is asked again after
+     * http_server_wake; ERR_CANCELLED is the end. */
+    bool feed;
     void (*free)(void *context); /* called once, however the request ends; NULL: nothing to free */
     void *context;
 };

@@ -119,21 +119,59 @@ static void compress(struct exchange *x)
     packed = (struct str){.bytes_max = REPLY_BYTES_MAX};
 }
 
+/* Suspends a feed that was asked at the count of wakes; false: there was one since, ask again. */
+static bool rest(struct exchange *x, uint64_t wakes)
+{
+    struct http_server *server = x->server;
+    bool rests;
+
+    (void)pthread_mutex_lock(&server->feeds_lock);
+    rests = atomic_load(&server->wakes) == wakes;
+    if (rests) {
+        MHD_suspend_connection(x->connection);
+        x->resting_next = server->resting;
+        server->resting = x;
+    }
+    (void)pthread_mutex_unlock(&server->feeds_lock);
+    return rests;
+}
+
+/* The next piece: 1 there is one, 0 not yet, or how the stream ends. */
+static ssize_t next_piece(struct exchange *x)
+{
+    const struct reply_stream *stream = &x->reply.stream;
+    enum err_code code;
+    uint64_t wakes;
+
+    str_clear(&x->piece);
+    x->piece_at = 0;
+    do {
+        wakes = atomic_load(&x->server->wakes);
+        code = stream->next(stream->context, &x->piece, &x->err);
+        if (stream->feed && (code == ERR_CANCELLED || atomic_load(&x->server->stopping)))
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (code != ERR_NONE || x->piece.failed)
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (x->piece.length > 0)
+            return 1;
+        if (!stream->feed)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+    } while (!rest(x, wakes));
+    return 0;
+}
+
 /* MHD's reader: pieces of the stream as they are asked for. */
 static ssize_t read_piece(void *cls, uint64_t position, char *buffer, size_t length_max)
 {
     struct exchange *x = cls;
     size_t length;
+    ssize_t outcome;
 
     (void)position;
     if (x->piece_at == x->piece.length) {
-        str_clear(&x->piece);
-        x->piece_at = 0;
-        if (x->reply.stream.next(x->reply.stream.context, &x->piece, &x->err) != ERR_NONE ||
-            x->piece.failed)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (x->piece.length == 0)
-            return MHD_CONTENT_READER_END_OF_STREAM;
+        outcome = next_piece(x);
+        if (outcome != 1)
+            return outcome;
     }
     length = x->piece.length - x->piece_at;
     length = length < length_max ? length : length_max;

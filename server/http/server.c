@@ -113,7 +113,7 @@ static enum err_code tls_read(const struct http_options *options, struct tls *re
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct tls *tls, int fd)
 {
     const struct http_options *options = &server->options;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG |
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME |
                      (server->tls ? (unsigned)MHD_USE_TLS : 0);
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, server},
@@ -164,7 +164,9 @@ enum err_code http_server_start(const struct http_options *options, struct http_
     server = own_alloc(sizeof *server);
     server->options = with_defaults(options);
     server->id_base = random_u64();
+    (void)pthread_mutex_init(&server->feeds_lock, NULL);
     if (pthread_key_create(&server->thread_contexts, options->thread_context_free) != 0) {
+        (void)pthread_mutex_destroy(&server->feeds_lock);
         free(server);
         return err_set(err, ERR_INTERNAL, "starting HTTP: no thread key is left");
     }
@@ -199,6 +201,18 @@ void http_server_metrics(const struct http_server *server, struct http_metrics *
         ret->by_route[i] = atomic_load(&server->by_route[i]);
 }
 
+void http_server_wake(struct http_server *server)
+{
+    (void)pthread_mutex_lock(&server->feeds_lock);
+    (void)atomic_fetch_add(&server->wakes, 1);
+    for (struct exchange *x = server->resting, *next; x != NULL; x = next) {
+        next = x->resting_next; /* once resumed it is its thread's again */
+        MHD_resume_connection(x->connection);
+    }
+    server->resting = NULL;
+    (void)pthread_mutex_unlock(&server->feeds_lock);
+}
+
 /* No new connections; what runs gets its answer sent, and each answer closes its connection. */
 static void drain(struct http_server *server)
 {
@@ -206,6 +220,7 @@ static void drain(struct http_server *server)
     int fd = MHD_quiesce_daemon(server->daemon);
 
     atomic_store(&server->stopping, true);
+    http_server_wake(server); /* a feed ends when it sees that */
     while (atomic_load(&server->in_flight) > 0 && clock_mono_ms() < until_ms)
         clock_sleep_ms(STOP_POLL_MS);
     MHD_stop_daemon(server->daemon);
@@ -221,5 +236,6 @@ void http_server_stop(struct http_server *server)
         drain(server);
     static_close(server->files);
     (void)pthread_key_delete(server->thread_contexts);
+    (void)pthread_mutex_destroy(&server->feeds_lock);
     free(server);
 }

@@ -92,5 +92,8 @@ struct http_options {
 NODISCARD enum err_code http_server_start(const struct http_options *options,
                                           struct http_server **ret, struct err *err);
 int http_server_port(const struct http_server *server);
+/* Asks every feed that rests for what is new (struct reply_stream). Any thread; waits for nobody.
+ */
+void http_server_wake(struct http_server *server);
 void http_server_metrics(const struct http_server *server, struct http_metrics *ret);
 void http_server_stop(struct http_server *server); /* waits for running requests; frees */

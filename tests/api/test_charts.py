@@ -1,4 +1,5 @@
 """What the dashboard draws, the feed, the ledger, health and metrics."""
+import http.client
 import json
 import re
 import unittest
@@ -111,6 +112,49 @@ class Charts(unittest.TestCase):
         for query in ("after=-1", "after=x", "limit=0", "limit=1001", "after=9999999999999999999"):
             self.assertEqual(self.read.get(f"/api/v1/changes?{query}").status, 400)
         self.assertEqual(self.get("changes?after=9999999")["changes"], [])
+
+    def stream(self, query="", last=None):
+        """An open stream, as a file of its lines."""
+        headers = {"Authorization": f"Bearer {self.server.used_tokens['read']}",
+                   "Accept": "text/event-stream"}
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/api/v1/stream{query}", headers=headers)
+        return connection.getresponse()
+
+    @staticmethod
+    def events(reply, count):
+        found, event = [], {}
+        while len(found) < count:
+            line = reply.readline().decode()
+            assert line, "the stream ended"
+            if line != "\n":
+                name, _, value = line.rstrip("\n").partition(": ")
+                event[name] = value
+            elif event:
+                found.append(event)
+                event = {}
+        return found
+
+    def test_stream(self):
+        last = self.get("changes")["last_seq"]
+        fresh, again, behind = self.stream(), self.stream(last=str(last - 2)), self.stream("?after=0")
+        self.assertEqual((fresh.status, fresh.getheader("Content-Type")), (200, "text/event-stream"))
+        events = self.events(behind, last)
+        self.assertEqual([int(e["id"]) for e in events], list(range(1, last + 1)))
+        self.assertEqual([int(e["id"]) for e in self.events(again, 2)], [last - 1, last])
+        wanted = self.get("changes?limit=2")["changes"]
+        self.assertEqual([json.loads(e["data"]) for e in events[:2]], wanted)
+        self.server.make_token("streamed", "read")  # by another process
+        for reply in (fresh, again, behind):
+            (event,) = self.events(reply, 1)
+            self.assertEqual((event["event"], int(event["id"])), ("change", last + 1))
+            self.assertEqual(json.loads(event["data"])["kind"], "token_created")
+        for query, id in (("?after=-1", None), ("?after=x", None), ("", "x"), ("", "-1")):
+            self.assertEqual(self.stream(query, id).status, 400)
+        self.assertEqual(self.server.client().raw("GET", "/api/v1/stream").status, 401)
 
     def test_models(self):
         models = {m["id"]: m for m in self.get("models")["models"]}

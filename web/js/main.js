@@ -28,7 +28,7 @@ const ROUTES = [
   { path: '/docs', name: 'docs' },
 ];
 const VIEWS = { overview, queue, finding, account, docs };
-const COUNT_POLL_MS = 30e3;
+const COUNT_POLL_MS = 60e3, COUNT_SOON_MS = 5e3;
 const main = document.getElementById('main');
 const topbar = document.getElementById('topbar');
 let unmount = () => {};
@@ -91,7 +91,7 @@ function begin(session) {
   }
   topbar.hidden = false;
   drawTools();
-  stopCount = poll(readCount, COUNT_POLL_MS);
+  stopCount = poll(readCount, COUNT_POLL_MS, COUNT_SOON_MS);
   readCount().catch(() => {});
   resolve();
 }

@@ -151,7 +151,32 @@ static enum err_code live_export(struct request *req, struct reply *reply, struc
     *stream = (struct live_stream){.end = 5000,
                                    .fail_at = strcmp(path_text(req, "how"), "bad") == 0 ? 100 : -1};
     reply->content_type = "application/x-ndjson";
-    reply->stream = (struct reply_stream){live_stream_next, live_stream_free, stream};
+    reply->stream = (struct reply_stream){
+        .next = live_stream_next, .free = live_stream_free, .context = stream};
+    return ERR_NONE;
+}
+
+/* A feed of numbers up to live_feed_last; a negative one ends it. */
+static atomic_int live_feed_last;
+
+static enum err_code live_feed_next(void *context, struct str *out, struct err *err)
+{
+    int *at = context, last = atomic_load(&live_feed_last);
+
+    (void)err;
+    if (last < 0)
+        return ERR_CANCELLED;
+    if (*at < last)
+        str_addf(out, "number %d\n", ++*at);
+    return ERR_NONE;
+}
+
+static enum err_code live_feed(struct request *req, struct reply *reply, struct err *err)
+{
+    (void)err;
+    reply->content_type = "text/event-stream";
+    reply->stream = (struct reply_stream){
+        .next = live_feed_next, .context = ARENA_NEW(req->arena, int), .feed = true};
     return ERR_NONE;
 }
 
@@ -161,6 +186,7 @@ static const struct route LIVE_ROUTES[] = {
     {"POST", "/api/echo", "live_echo", live_echo, ROLE_NONE, LIVE_ECHO_BYTES_MAX},
     {"GET", "/api/export/{how}", "live_export", live_export, ROLE_NONE, 0},
     {"GET", "/api/fail/{how}", "live_fail", live_fail, ROLE_NONE, 0},
+    {"GET", "/api/feed", "live_feed", live_feed, ROLE_NONE, 0},
     {"POST", "/api/item/bulk", "live_echo", live_echo, ROLE_NONE, 1000},
     {"DELETE", "/api/item/{id}", "live_item", live_item, ROLE_TRIAGE, 0},
     {"GET", "/api/item/{id}", "live_item", live_item, ROLE_NONE, 0},

@@ -343,6 +343,51 @@ TEST(exports_are_streamed)
     live_stop(&live);
 }
 
+static void wait_for(struct client *client, const char *text)
+{
+    while (client->in.length == 0 || strstr(client->in.text, text) == NULL)
+        CHECK(client_more(client));
+}
+
+TEST(a_feed_rests_until_it_is_woken)
+{
+    enum { FEEDS = 20 }; /* more than threads */
+    AUTO(answer_done) struct answer other;
+    struct client clients[FEEDS];
+    struct live live;
+
+    atomic_store(&live_feed_last, 1);
+    live_start(&live);
+    for (int i = 0; i < FEEDS; i++) {
+        client_open(&clients[i], live.port);
+        client_say(&clients[i], "GET /api/feed HTTP/1.1\r\nHost: t\r\n\r\n");
+    }
+    for (int i = 0; i < FEEDS; i++)
+        wait_for(&clients[i], "number 1\n");
+    live_get(&live, "GET /api/big", "", &other);
+    CHECK(other.status == 200); /* feeds hold no thread */
+    client_close(&clients[0]);  /* goes away while it rests */
+    for (int number = 2; number < 5; number++) {
+        char text[20];
+
+        (void)snprintf(text, sizeof text, "number %d\n", number);
+        atomic_store(&live_feed_last, number);
+        http_server_wake(live.server);
+        for (int i = 1; i < FEEDS; i++)
+            wait_for(&clients[i], text);
+    }
+    atomic_store(&live_feed_last, -1);
+    http_server_wake(live.server);
+    wait_for(&clients[1], "\r\n0\r\n");
+    atomic_store(&live_feed_last, 4);
+    client_say(&clients[1], "GET /api/feed HTTP/1.1\r\nHost: t\r\n\r\n");
+    wait_for(&clients[1], "number 4\n");
+    live_stop(&live); /* ends those that rest */
+    wait_for(&clients[2], "\r\n0\r\n");
+    for (int i = 1; i < FEEDS; i++)
+        client_close(&clients[i]);
+}
+
 TEST(counts_and_logs_every_request)
 {
     AUTO(answer_done) struct answer answer = {0};
@@ -363,7 +408,7 @@ TEST(counts_and_logs_every_request)
     CHECK_STR(live.last_route, "-");
     http_server_metrics(live.server, &metrics);
     CHECK(metrics.requests[2] == 3 && metrics.requests[4] == 1);
-    CHECK(metrics.by_route[11] == 3 && metrics.by_route[0] == 0);
+    CHECK(metrics.by_route[12] == 3 && metrics.by_route[0] == 0);
     CHECK(metrics.reply_bytes == 3 * strlen("{\"limit\":50}") + answer.body_length);
     CHECK(metrics.in_flight == 0);
     live_stop(&live);
@@ -468,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_304_has_no_body),
         cmocka_unit_test(large_json_is_compressed_when_asked),
         cmocka_unit_test(exports_are_streamed),
+        cmocka_unit_test(a_feed_rests_until_it_is_woken),
         cmocka_unit_test(counts_and_logs_every_request),
         cmocka_unit_test(a_port_in_use_is_said),
         cmocka_unit_test(a_proxy_is_believed_when_it_is_told_to_be),

@@ -178,7 +178,7 @@ export default [
       const other = before[4];
       const { etag } = await site.soar('GET', `/api/v1/findings/${other}`);
       await site.soar('PATCH', `/api/v1/findings/${other}`, { status: 'in_progress' }, { 'If-Match': etag });
-      await page.locator('.arrivals', { hasText: '1 new' }).waitFor({ timeout: 20e3 });
+      await page.locator('.arrivals', { hasText: '1 new' }).waitFor({ timeout: 10e3 }); // the stream tells of it: polling would take 30 s
       assert.deepEqual(await rows(page).evaluateAll((all) => all.map((row) => Number(row.dataset.id))), before);
       await rows(page).nth(4).getByText('In progress').waitFor();
       await page.keyboard.press('n');

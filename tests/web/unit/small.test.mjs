@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { find } from '../../../web/js/keys.js';
 import { match } from '../../../web/js/router.js';
+import { makeLive } from '../../../web/js/live.js';
 import { poll, waitFor } from '../../../web/js/poll.js';
 import { overviewAddress, periodOf, span } from '../../../web/js/period.js';
 import { set, setting } from '../../../web/js/settings.js';
@@ -36,7 +37,7 @@ test('failures wait longer, up to a bound', () => {
 test('polling goes on after a failure, rests while hidden, and ends', async () => {
   const page = Object.assign(new EventTarget(), { hidden: false });
   let calls = 0;
-  const end = poll(async () => { if (++calls === 1) throw new Error('once'); }, 5, page);
+  const end = poll(async () => { if (++calls === 1) throw new Error('once'); }, 5, 5, page, () => () => {});
   const until = async (wanted) => { while (calls < wanted) await new Promise((r) => setTimeout(r, 2)); };
   await until(3);
   page.hidden = true;
@@ -52,6 +53,44 @@ test('polling goes on after a failure, rests while hidden, and ends', async () =
   const ended = calls;
   await new Promise((r) => setTimeout(r, 25));
   assert.equal(calls, ended);
+});
+
+test('what was heard is asked about soon, and not more often than that', async () => {
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  let calls = 0, tell = null;
+  const end = poll(async () => { calls++; }, 60e3, 20, page, (heard) => { tell = heard; return () => { tell = null; }; });
+  for (let i = 0; i < 5; i++) tell();
+  await new Promise((r) => setTimeout(r, 10));
+  assert.equal(calls, 0);
+  await new Promise((r) => setTimeout(r, 40));
+  assert.equal(calls, 1);
+  end();
+  assert.equal(tell, null);
+});
+
+test('one stream for all who listen, while the page can be seen', () => {
+  const page = Object.assign(new EventTarget(), { hidden: false }), opened = [];
+  class Stream extends EventTarget {
+    readyState = 1;
+    close() { this.readyState = 2; }
+  }
+  const listen = makeLive(() => { opened.push(new Stream()); return opened.at(-1); }, page);
+  let first = 0, second = 0;
+  const ends = [listen(() => first++), listen(() => second++)];
+  assert.equal(opened.length, 1);
+  opened[0].dispatchEvent(new Event('change'));
+  assert.deepEqual([first, second], [1, 1]);
+  page.hidden = true;
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.equal(opened[0].readyState, 2);
+  page.hidden = false;
+  page.dispatchEvent(new Event('visibilitychange'));
+  assert.equal(opened.length, 2);
+  ends[0]();
+  opened[1].dispatchEvent(new Event('change'));
+  assert.deepEqual([first, second], [1, 2]);
+  ends[1]();
+  assert.equal(opened[1].readyState, 2);
 });
 
 test('periods end with the newest observation when the data is old', () => {

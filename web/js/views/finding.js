@@ -20,7 +20,7 @@ import { showOpinions } from './opinions.js';
 import { triagePanel } from './triage_form.js';
 import * as menus from './triage_menus.js';
 
-const POLL_MS = 15e3, SIGHTINGS_READ = 50, OTHERS_READ = 200, MODEL_SHOWN = 12;
+const POLL_MS = 30e3, SOON_MS = 1e3, SIGHTINGS_READ = 50, OTHERS_READ = 200, MODEL_SHOWN = 12;
 
 class FindingView {
   constructor(root, id) {
@@ -80,7 +80,7 @@ class FindingView {
       return;
     }
     await Promise.all([this.readSightings(), this.readDistribution(), this.readOthers(), this.notes.load(this.abort.signal), this.readHistory()]);
-    this.ends.push(poll((signal) => this.refresh(signal), POLL_MS));
+    this.ends.push(poll((signal) => this.refresh(signal), POLL_MS, SOON_MS));
   }
 
   show(seen) {

@@ -16,7 +16,7 @@ import { BANDS, bucketMs, scoresConfig, scoresTable } from '../charts/scores.js'
 import { failure, skeletonRows } from './parts.js';
 import { showStories } from './stories.js';
 
-const POLL_MS = 60e3, STORIES_READ = 100;
+const POLL_MS = 60e3, SOON_MS = 10e3, STORIES_READ = 100;
 const open = OPEN.join(',');
 
 class Overview {
@@ -27,7 +27,7 @@ class Overview {
     this.linear = query.get('counts') === 'linear';
     this.abort = new AbortController();
     this.build();
-    this.ends = [() => this.abort.abort(), () => this.figures.forEach((f) => f.destroy()), poll((signal) => this.read(signal), POLL_MS),
+    this.ends = [() => this.abort.abort(), () => this.figures.forEach((f) => f.destroy()), poll((signal) => this.read(signal), POLL_MS, SOON_MS),
       bindKeys([{ keys: 'r', label: 'Refresh', group: 'Overview', run: () => this.load() }])];
     this.load();
   }

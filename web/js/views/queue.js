@@ -19,7 +19,7 @@ import { COLUMNS, fillRow, rowElement } from './queue_row.js';
 import { chipList, filterForm, quickFilters, searchBox } from './queue_tools.js';
 import * as menus from './triage_menus.js';
 
-const POLL_MS = 10e3, CHANGES_MAX = 500, ARRIVALS_READ = 200, SKELETON_ROWS = 12;
+const POLL_MS = 30e3, SOON_MS = 1e3, CHANGES_MAX = 500, ARRIVALS_READ = 200, SKELETON_ROWS = 12;
 
 class QueueView {
   constructor(root, query) {
@@ -199,7 +199,7 @@ class QueueView {
   poll(firstMs) {
     const task = (signal) => this.readChanges(signal);
     if (firstMs === 0) task(this.abort.signal).catch(() => {});
-    this.ends.push(poll(task, POLL_MS));
+    this.ends.push(poll(task, POLL_MS, SOON_MS));
   }
 
   /** What happened since the list was read: rows of it are rewritten in place, new ones counted. */
