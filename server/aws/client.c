@@ -166,8 +166,8 @@ static enum err_code code_of(const struct aws_reply *reply, enum retry_class cla
     if (status == 404 || strcmp(reply->code, "QueueDoesNotExist") == 0 ||
         strcmp(reply->code, "AWS.SimpleQueueService.NonExistentQueue") == 0)
         return ERR_NOT_FOUND;
-    if (status == 403 || strcmp(reply->code, "AccessDeniedException") == 0 ||
-        strcmp(reply->code, "AccessDenied") == 0)
+    /* AccessDenied, AccessDeniedException, KmsAccessDenied, KMS.AccessDeniedException */
+    if (status == 403 || strstr(reply->code, "AccessDenied") != NULL)
         return ERR_FORBIDDEN;
     return class_ == RETRY_TRANSIENT || status >= 500 ? ERR_UNAVAILABLE : ERR_INVALID;
 }

@@ -10,18 +10,34 @@
 static const struct conf_setting SETTINGS[] = {
     {"database", CONF_TEXT, offsetof(struct check_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
+    {"queue", CONF_TEXT, offsetof(struct check_options, queue), 0, 0, 0, "sqs:URL",
+     "aws: the subscriber's queue that `pairwatch work` is to read, by URL or ARN"},
+    {"scorer", CONF_TEXT, offsetof(struct check_options, scorer), 0, 0, 0, "sagemaker:NAME",
+     "aws: the endpoint that is to score"},
+    {"object", CONF_TEXT, offsetof(struct check_options, object), CONF_FLAG_ONLY, 0, 0,
+     "s3://BUCKET/KEY",
+     "aws: an object of the lake to try; unless given, the one that the next message announces"},
+    {"aws-role", CONF_TEXT, offsetof(struct check_options, aws_role), 0, 0, 0, "ARN",
+     "aws: role to assume for SQS and S3"},
+    {"aws-external-id", CONF_TEXT, offsetof(struct check_options, aws_external_id), 0, 0, 0, "ID",
+     "aws: the external id given when the subscriber was made"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
 const struct conf_command COMMAND_CHECK = {
     .name = "check",
-    .summary = "whether the store is sound",
+    .summary = "whether the store is sound, and whether AWS permits what work needs",
     .positional = "SUBJECT",
     .settings = SETTINGS,
-    .more = "One line for each thing that was checked; exit status 1 when one of them says FAULT.\n"
-            "\nSubjects:\n"
-            "  store   the database: the file, its indexes and their use, the chain of changes,\n"
-            "          counters against recounts, references; it may be in use meanwhile\n",
+    .more =
+        "One line for each thing that was checked; exit status 1 when one of them says FAULT.\n"
+        "\nSubjects:\n"
+        "  store   the database: the file, its indexes and their use, the chain of changes,\n"
+        "          counters against recounts, references; it may be in use meanwhile\n"
+        "  aws     whose the keys are, and every permission that `pairwatch work` with the same\n"
+        "          flags needs, tried once; says the IAM statement that grants a missing one.\n"
+        "          Takes a message from the queue for it and gives it back: that counts as one\n"
+        "          of its tries\n",
 };
 
 static const struct {
@@ -29,6 +45,7 @@ static const struct {
     check_subject *run;
 } SUBJECTS[] = {
     {"store", check_subject_store},
+    {"aws", check_subject_aws},
 };
 
 void check_print(const char *name, bool sound, const char *text)

@@ -6,6 +6,7 @@
 
 struct check_options {
     const char *database;
+    const char *queue, *scorer, *aws_role, *aws_external_id, *object; /* of aws */
 };
 
 /* "ok" or "FAULT", the name, and what was found. */
@@ -15,3 +16,4 @@ void check_print(const char *name, bool sound, const char *text);
 typedef enum err_code check_subject(const struct check_options *options, int *ret_faults,
                                     struct err *err);
 check_subject check_subject_store;
+check_subject check_subject_aws;
