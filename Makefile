@@ -200,6 +200,11 @@ bench: ## throughput and latency, as ratios against baselines of the same run
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@exec tests/load/bench
 
+MODEL    ?=
+.PHONY: lambda
+lambda: all ## build/lambda/*.zip: an AWS Lambda function, with MODEL=FILE in it; held against Lambda's sizes
+	$(Q)deploy/lambda/build $(MODEL)
+
 # The store's part alone, on both engines.
 $(B)/tests/load/store_bench: tests/load/store_bench.c $(foreach u,$(USES_store),$(B)/lib$(u).a) $(B)/gen/assets.o
 	@mkdir -p $(@D)

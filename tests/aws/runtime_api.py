@@ -37,6 +37,7 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
         self.ending = False
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.address = "%s:%d" % self.server_address
+        self.ready, self.start_seconds, self.began = threading.Event(), None, time.monotonic()
         self.process = subprocess.Popen(command, cwd=cwd, env=environment | {"AWS_LAMBDA_RUNTIME_API": self.address},
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.out = [b"", b""]
@@ -102,6 +103,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if api.open is not None:
                 return self.reply(*api.fault("the next was asked for before the last was answered"))
             api.asked += 1
+            if not api.ready.is_set():
+                api.start_seconds = time.monotonic() - api.began
+                api.ready.set()
         while True:
             try:
                 invocation = api.waiting.get(timeout=0.1)

@@ -202,5 +202,43 @@ class LambdaTest(Lake):
         self.assertEqual(done.stdout.strip(), f"{len(rows)}|{sum(row[-4] for row in rows)}")
 
 
+@unittest.skipUnless(BINARY.parent.name == "release", "the archive is of the release build")
+class ArchiveTest(Lake):
+    """`make lambda`: what is packed runs by itself."""
+
+    def build(self, model, status=0):
+        done = subprocess.run([ROOT / "deploy" / "lambda" / "build", model], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done
+
+    def test_the_archive_brings_all_it_needs(self):
+        done = self.build(self.folder / "m.model")
+        archive = ROOT / done.stdout.splitlines()[0]
+        root = self.folder / "task"
+        subprocess.run(["unzip", "-q", archive, "-d", root], check=True, timeout=60)
+        for name in ("./pairwatch", "lib/libduckdb.so"):
+            listed = subprocess.run(["lib/ld.so", "--inhibit-cache", "--library-path", "lib", "--list", name], cwd=root,
+                                    check=True, capture_output=True, text=True, timeout=60).stdout
+            found = [line.split("=>")[1].split()[0] for line in listed.splitlines() if "=>" in line]
+            self.assertGreater(len(found), 5)
+            self.assertEqual([path for path in found if not path.startswith("lib/")], [])
+        server = Serve(self.folder, "archive.db")
+        self.addCleanup(server.end)
+        environment = self.environment(PAIRWATCH_POST=server.url, PAIRWATCH_TOKEN=server.token, LAMBDA_TASK_ROOT=str(root))
+        api = RuntimeApi([root / "bootstrap"], "/", environment)
+        try:
+            answer = api.invoke(sqs_event(json.dumps(subscriber_form(*self.objects[0]))))
+            maps = Path(f"/proc/{api.process.pid}/maps").read_text()
+        finally:
+            status = api.end()
+        self.assertEqual((failed(answer), status, api.faults), ([], 0, []))
+        self.assertEqual({line.split()[-1] for line in maps.splitlines() if ".so" in line and str(root) not in line}, set())
+        self.assertGreater(len(held(server.path)["observations"]), 0)
+
+    def test_an_archive_that_lambda_would_not_take_is_told(self):
+        (self.folder / "large.model").write_bytes(os.urandom(30 << 20))
+        self.assertIn("packed are more than a direct upload takes", self.build(self.folder / "large.model", 1).stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
