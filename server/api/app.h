@@ -27,7 +27,7 @@ enum {
 };
 
 struct app {
-    const char *database_url;
+    const char *database_url; /* that is read: the writer's, or a replica of it */
     const char *version;
     int64_t started_ms;
     struct writer *writer;

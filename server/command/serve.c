@@ -20,7 +20,8 @@
 #include "worker/register.h"
 
 struct serve_options {
-    const char *listen, *database, *web_dir, *model, *tls_cert, *tls_key, *admin_password_file;
+    const char *listen, *database, *read_database, *web_dir, *model, *tls_cert, *tls_key,
+        *admin_password_file;
     const char *sagemaker_dir;
     int64_t threads, connections, body_bytes_max;
     bool sagemaker, behind_proxy;
@@ -35,6 +36,8 @@ static const struct conf_setting SETTINGS[] = {
      "address to answer on; port 0 picks a free one"},
     {"database", CONF_TEXT, SERVE(database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: where results are kept"},
+    {"read-database", CONF_TEXT, SERVE(read_database), 0, 0, 0, "URL",
+     "read from here: a standby of the PostgreSQL server"},
     {"model", CONF_TEXT, SERVE(model), 0, 0, 0, "FILE",
      "register this model, so that posted scores of it get threshold and percentile"},
     {"spec", CONF_LIST, SERVE(specs), 0, 0, 0, "NAME",
@@ -165,7 +168,9 @@ static enum err_code run(const struct serve_options *options, struct err *err)
 
     TRY(migrate_run(options->database, err));
     TRY(writer_start(options->database, &serving.writer, err));
-    TRY(app_init(&serving.app, options->database, serving.writer, err));
+    TRY(app_init(&serving.app,
+                 options->read_database != NULL ? options->read_database : options->database,
+                 serving.writer, err));
     if (options->model != NULL)
         TRY(register_file(serving.writer, options, err));
     TRY(start_http(options, &serving, err));
@@ -197,6 +202,9 @@ static enum err_code check(const struct serve_options *options, struct err *err)
 {
     if (strrchr(options->listen, ':') == NULL)
         return err_set(err, ERR_USAGE, "--listen must be HOST:PORT, not \"%s\"", options->listen);
+    if (options->read_database != NULL &&
+        (str_starts(options->read_database, "sqlite:") || str_starts(options->database, "sqlite:")))
+        return err_set(err, ERR_USAGE, "--read-database is for PostgreSQL");
     if ((options->tls_cert == NULL) != (options->tls_key == NULL))
         return err_set(err, ERR_USAGE, "--tls-cert and --tls-key belong together");
     return ERR_NONE;

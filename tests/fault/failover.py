@@ -3,13 +3,14 @@ twice, the feed has no gap, and an analyst's click is tried again at most once.
 
     POSTGRES_STANDBY=on tests/postgres python3 tests/fault/failover.py [--seed 1]
 
-Two servers take batches and notes from callers, three workers read a lake into the same database.
+Two servers take batches and notes from callers (one reads from the standby), three workers read a lake into the same database.
 The primary is killed in the middle (SIGKILL), the standby promoted a moment later. Nothing is
 restarted. In the end the database must hold what was acknowledged (promises.py), and of the lake
 exactly what one undisturbed worker leaves."""
 import argparse
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -41,7 +42,12 @@ class Second(Server):
     def __init__(self, first):
         super().__init__()
         self.execute(f"DROP SCHEMA {self.schema}")
-        self.schema, self.database, self.used_tokens = first.schema, first.database, first.used_tokens
+        self.schema, self.used_tokens = first.schema, first.used_tokens
+        # This one reads from the standby, which has then applied what was acknowledged.
+        replica = first.database.replace("=read-write", "=prefer-standby")
+        self.database = first.database.replace(
+            "options=", "options=-csynchronous_commit%3Dremote_apply%20")
+        self.arguments = ("--read-database", replica)
 
     def __enter__(self):
         self.start()
@@ -61,6 +67,13 @@ def objects_done(server):
                            "SELECT count(*) FROM object WHERE error_code IS NULL"],
                           capture_output=True, text=True, timeout=30)
     return int(done.stdout) if done.returncode == 0 else 0
+
+
+def readers_of_standby():
+    standby = re.sub(r"@[^,/]+,", "@", POSTGRES)
+    return int(subprocess.run(
+        ["psql", "-qXAt", standby, "-c", "SELECT count(*) FROM pg_stat_activity"
+         " WHERE application_name = 'pairwatch'"], check=True, capture_output=True, text=True).stdout)
 
 
 def start_worker(lake, server, log):
@@ -88,6 +101,7 @@ def run(folder, chance):
             time.sleep(chance.uniform(0.1, 1.5))
             under_load = sum(each.busy() for each in callers)
             before = objects_done(first)
+            assert readers_of_standby() > 0, "nobody reads from the standby"
             control("kill")
             time.sleep(chance.uniform(0, 2))
             control("promote")
