@@ -30,6 +30,27 @@ bool s3_key_ok(const char *key)
     return length > 0 && length <= S3_KEY_BYTES_MAX && str_is_clean_utf8(key, length);
 }
 
+bool s3_uri_read(const char *uri, char ret_bucket[static S3_BUCKET_BYTES_MAX + 1],
+                 char ret_key[static S3_KEY_BYTES_MAX + 1])
+{
+    static const char SCHEME[] = "s3://";
+    const char *bucket = uri + sizeof SCHEME - 1, *slash;
+    size_t length;
+
+    if (strncmp(uri, SCHEME, sizeof SCHEME - 1) != 0)
+        return false;
+    slash = strchr(bucket, '/');
+    length = slash != NULL ? (size_t)(slash - bucket) : strlen(bucket);
+    if (length > S3_BUCKET_BYTES_MAX ||
+        (slash != NULL && (strlen(slash + 1) > S3_KEY_BYTES_MAX ||
+                           !str_is_clean_utf8(slash + 1, strlen(slash + 1)))))
+        return false;
+    (void)memcpy(ret_bucket, bucket, length);
+    ret_bucket[length] = '\0';
+    (void)snprintf(ret_key, S3_KEY_BYTES_MAX + 1, "%s", slash != NULL ? slash + 1 : "");
+    return s3_bucket_ok(ret_bucket);
+}
+
 static void unquote(const char *etag, char *ret, size_t size)
 {
     size_t length = 0;

@@ -28,6 +28,10 @@ struct s3_object {
  * there. */
 NODISCARD enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted,
                                struct s3_object *ret, struct err *err);
+/* "s3://bucket/key" into its halves; the key may be empty or end in "/". False when it is none. */
+enum { S3_URI_BYTES = S3_BUCKET_BYTES_MAX + S3_KEY_BYTES_MAX + 8 };
+bool s3_uri_read(const char *uri, char ret_bucket[static S3_BUCKET_BYTES_MAX + 1],
+                 char ret_key[static S3_KEY_BYTES_MAX + 1]);
 /* The rules of names; keys without control characters and well-formed. */
 bool s3_bucket_ok(const char *bucket);
 bool s3_key_ok(const char *key);

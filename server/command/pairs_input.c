@@ -130,12 +130,13 @@ static enum err_code open_lake(struct pairs_input *input, struct err *err)
         .spec_dir = input->spec_dir,
         .temp_dir = input->temp_dir,
         .object_bytes_max = input->object_bytes_max,
+        .pairs_max = input->pairs_max,
     };
 
     return input->lake == NULL ? lake_open(&options, &input->lake, err) : ERR_NONE;
 }
 
-static enum err_code add_object(struct pairs_input *input, const char *path, struct err *err)
+enum err_code pairs_input_add_object(struct pairs_input *input, const char *path, struct err *err)
 {
     AUTO(arena_done) struct arena arena;
     struct lake_result result;
@@ -167,7 +168,7 @@ static enum err_code add_found(struct pairs_input *input, const char *path, stru
 
     if (atomic_load(&STOP_ASKED))
         return err_set(err, ERR_CANCELLED, "stopped before \"%s\"", path);
-    code = add_object(input, path, err);
+    code = pairs_input_add_object(input, path, err);
     if (code != ERR_CORRUPT && code != ERR_INVALID && code != ERR_TOO_LARGE &&
         code != ERR_NOT_FOUND)
         return code;
@@ -247,7 +248,7 @@ enum err_code pairs_input_add(struct pairs_input *input, const char *path, struc
         return add_rows(input, path, PAIRS_JSON_LINES, err);
     if (scan_event_day(path, &day_ms) && !is_wanted(input, day_ms))
         return ERR_NONE;
-    if (add_object(input, path, err) != ERR_NONE)
+    if (pairs_input_add_object(input, path, err) != ERR_NONE)
         return err_prefix(err, "\"%s\"", path);
     return ERR_NONE;
 }

@@ -16,6 +16,7 @@ struct pairs_input {
     const char *spec_dir, *temp_dir;    /* or NULL */
     int64_t since_ms, until_ms;         /* [since, until); 0 = none */
     uint64_t object_bytes_max;
+    uint64_t pairs_max;       /* distinct ones of an object; 0 = the lake's own */
     bool bare;                /* CSV is entity,ip without a header and nothing else */
     struct pairs_tally tally; /* of CSV: bad_percent_max is set beforehand; check it at the end */
     struct triage_filter triage; /* what it speaks against is left out */
@@ -33,6 +34,9 @@ NODISCARD enum err_code pairs_input_add_store(struct pairs_input *input, const c
 /* Whatever the file's first bytes. ERR_INVALID with file, line and column. */
 NODISCARD enum err_code pairs_input_add_csv(struct pairs_input *input, const char *path,
                                             struct err *err);
+/* An object, whatever it is called. */
+NODISCARD enum err_code pairs_input_add_object(struct pairs_input *input, const char *path,
+                                               struct err *err);
 /* path "-": rows from standard input. ERR_INVALID with file, line and column, or what is wrong with
  * an object; in a folder an object that cannot be read is told on stderr and passed over. */
 NODISCARD enum err_code pairs_input_add(struct pairs_input *input, const char *path,

@@ -15,6 +15,7 @@
 #include "command/container.h"
 #include "command/pairs_input.h"
 #include "command/threshold.h"
+#include "command/train_athena.h"
 #include "command/train_report.h"
 #include "model/train.h"
 
@@ -28,6 +29,8 @@ struct command_options {
     struct hyper hyper;
     const char *sagemaker_dir;
     bool sagemaker;
+    const char *from;
+    struct athena_options athena;
 };
 
 #define AT(member)    offsetof(struct command_options, member)
@@ -93,6 +96,22 @@ static const struct conf_setting SETTINGS[] = {
      "and the file is the same"},
     {"checkpoint", CONF_BOOL, AT(checkpoint), CONF_FLAG_ONLY, 0, 0, NULL,
      "keep OUT.checkpoint after each epoch and go on from it, when killed, to the same file"},
+    {"from", CONF_TEXT, AT(from), CONF_FLAG_ONLY, 0, 0, "athena",
+     "learn from Security Lake's tables by queries of Athena, instead of a PATH"},
+    {"athena-output", CONF_TEXT, AT(athena.output), 0, 0, 0, "s3://BUCKET/PREFIX/",
+     "where queries may leave their results; they stay there"},
+    {"athena-workgroup", CONF_TEXT, AT(athena.workgroup), 0, 0, 0, "NAME",
+     "the workgroup that runs and pays for them; primary unless given"},
+    {"athena-database", CONF_TEXT, AT(athena.database), 0, 0, 0, "NAME",
+     "of the tables; Security Lake's of the region unless given"},
+    {"athena-table", CONF_LIST, AT(athena.tables), CONF_FLAG_ONLY, 0, 0, "NAME",
+     "tables to read; those of Security Lake's sources unless given"},
+    {"athena-catalog", CONF_TEXT, AT(athena.catalog), 0, 0, 0, "NAME", "of the database"},
+    {"source-version", CONF_INT, AT(athena.version), CONF_FLAG_ONLY, 0, 2, "N",
+     "1 or 2: tables of this version of the sources; 0: 2 where there is one, else 1"},
+    {"aws-role", CONF_TEXT, AT(athena.role), 0, 0, 0, "ARN", "role to assume for Athena and S3"},
+    {"aws-external-id", CONF_TEXT, AT(athena.external_id), 0, 0, 0, "ID",
+     "the external id that the role asks for"},
     {"object-bytes-max", CONF_BYTES, AT(object_bytes_max), 0, 1024, 64.0 * 1024 * 1024 * 1024,
      "BYTES", "larger objects are refused"},
     {"temp-dir", CONF_TEXT, AT(temp_dir), 0, 0, 0, "DIR", "for what does not fit in memory"},
@@ -125,7 +144,10 @@ static enum err_code choose_detector(const char *name, enum detector *ret, struc
 static enum err_code gather(struct pairs_input *input, const struct command_options *options,
                             const struct conf_args *args, struct err *err)
 {
-    if (args->positional_count == 0 && options->database == NULL)
+    if (options->from != NULL &&
+        (!str_equal(options->from, "athena") || args->positional_count > 0))
+        return err_set(err, ERR_USAGE, "--from is athena, and then there is no PATH");
+    if (args->positional_count == 0 && options->database == NULL && options->from == NULL)
         return err_set(err, ERR_USAGE,
                        "train needs CSV files, objects or folders to learn from, or --database");
     if (options->database != NULL)
@@ -133,7 +155,9 @@ static enum err_code gather(struct pairs_input *input, const struct command_opti
     for (size_t i = 0; i < args->positional_count; i++)
         TRY(pairs_input_add(input, args->positional[i], err));
     TRY(pairs_tally_check(&input->tally, err));
-    if (args->positional_count == 0)
+    if (options->from != NULL)
+        TRY(train_athena(&options->athena, input, err));
+    else if (args->positional_count == 0)
         TRY(pairs_input_add_store(input, options->database, err));
     if (input->count == 0)
         return err_set(err, ERR_INVALID,
@@ -174,7 +198,8 @@ static void print_summary(const struct model *model, const struct pairs_input *i
         print_calibration(model, info.specs[i]);
 }
 
-enum { OUT_BYTES_MAX = 4096 };
+/* A file of a query has more pairs than an object: as many as its reader has memory for. */
+enum { OUT_BYTES_MAX = 4096, COUNTED_PAIRS_MAX = 12 * 1000 * 1000 };
 
 /* Where training keeps what it needs to go on after a kill. */
 static enum err_code checkpoint_path(const struct command_options *options, struct str *path,
@@ -255,6 +280,8 @@ static enum err_code run(const struct command_options *options, const struct con
     if (options->asn != NULL)
         TRY(asn_file_read(options->asn, &asn, err));
     train.asn = options->asn != NULL ? &asn.table : NULL;
+    if (options->from != NULL)
+        input.pairs_max = COUNTED_PAIRS_MAX;
     pairs_input_init(&input);
     TRY(pairs_tally_init(&input.tally, options->max_bad, err));
     for (size_t i = 0; i < options->specs.count; i++)
@@ -288,6 +315,7 @@ int cmd_train(int argc, char **argv)
         .half_life_days = HALF_LIFE_DAYS_DEFAULT,
         .hyper = HYPER_DEFAULT,
         .sagemaker_dir = CONTAINER_DIR_DEFAULT,
+        .athena = {.catalog = "AwsDataCatalog"},
     };
     struct conf_args args = {0};
     struct err err = {0};

@@ -123,7 +123,7 @@ static void add_new(struct dedupe *dedupe, const char *spec_name, const struct s
                 .ip = sighting->ip,
                 .first_ms = sighting->time_ms,
                 .last_ms = sighting->time_ms,
-                .count = 1,
+                .count = sighting->rows,
                 .account = keep_text(dedupe, &dedupe->account, sighting->account,
                                      sighting->account_length),
                 .region =
@@ -151,7 +151,7 @@ enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
         return ERR_NONE;
     }
     pair = &entry->pair;
-    pair->count++;
+    pair->count += sighting->rows;
     pair->rejected = pair->rejected && sighting->rejected;
     if (sighting->time_ms < pair->first_ms)
         pair->first_ms = sighting->time_ms;

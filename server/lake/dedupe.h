@@ -17,6 +17,7 @@ struct sighting { /* one row's pair */
     const char *account, *region; /* not NUL-terminated */
     size_t account_length, region_length;
     bool rejected;
+    uint64_t rows; /* that it stands for */
 };
 
 struct dedupe_entry {

@@ -21,7 +21,7 @@ enum { NUMBER_TEXT_BYTES = 24, CONDITION_TEXT_MAX = 1024 };
 void extract_init(struct extract *extract, const struct spec_set *set,
                   const struct extract_options *options, struct arena *arena)
 {
-    *extract = (struct extract){.set = set, .keep_rejected = options->keep_rejected};
+    *extract = (struct extract){.set = set, .keep_rejected = options->keep_rejected, .weight = 1};
     dedupe_init(&extract->dedupe, arena, options->bucket_ms, options->pairs_max);
     for (size_t i = 0; i < set->count; i++)
         extract->counts[i].spec = set->specs[i]->name;
@@ -231,7 +231,7 @@ struct extraction { /* of one row by one spec */
 static enum err_code add_ip(struct extraction *x, const struct cell *cell, struct err *err)
 {
     if (!ip_of(cell, &x->sighting.ip)) {
-        x->count->unscored[UNSCORED_BAD_IP]++;
+        x->count->unscored[UNSCORED_BAD_IP] += x->extract->weight;
         return ERR_NONE;
     }
     return dedupe_add(&x->extract->dedupe, x->spec->name, &x->sighting, err);
@@ -249,7 +249,7 @@ static enum err_code add_list(struct extraction *x, const struct cell *list, str
         TRY(add_ip(x, &list->items[i], err));
     }
     if (!any)
-        x->count->unscored[UNSCORED_NO_IP]++;
+        x->count->unscored[UNSCORED_NO_IP] += x->extract->weight;
     return ERR_NONE;
 }
 
@@ -260,7 +260,7 @@ static enum err_code add_addresses(struct extraction *x, struct err *err)
     if (ip->kind == CELL_LIST)
         return add_list(x, ip, err);
     if (ip->kind == CELL_NULL) {
-        x->count->unscored[UNSCORED_NO_IP]++;
+        x->count->unscored[UNSCORED_NO_IP] += x->extract->weight;
         return ERR_NONE;
     }
     return add_ip(x, ip, err);
@@ -310,7 +310,7 @@ static enum err_code apply(struct extract *extract, size_t index, const struct c
         .extract = extract,
         .spec = extract->set->specs[index],
         .count = &extract->counts[index],
-        .sighting = {.spec = index},
+        .sighting = {.spec = index, .rows = extract->weight},
         .cells = cells,
     };
     char entity[ENTITY_BYTES_MAX + 1], account[NUMBER_TEXT_BYTES], region[NUMBER_TEXT_BYTES];
@@ -319,10 +319,10 @@ static enum err_code apply(struct extract *extract, size_t index, const struct c
     if (!all_hold(&x.spec->where, cells, false))
         return ERR_NONE;
     *ret_claimed = true;
-    x.count->rows++;
+    x.count->rows += extract->weight;
     reason = read_row(&x, entity);
     if (reason != UNSCORED__MAX) {
-        x.count->unscored[reason]++;
+        x.count->unscored[reason] += extract->weight;
         return ERR_NONE;
     }
     read_place(&x, ROLE_ACCOUNT, account, &x.sighting.account, &x.sighting.account_length);
@@ -347,13 +347,13 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
     bool has_class, claimed = false;
     int64_t class_uid;
 
-    extract->rows++;
+    extract->rows += extract->weight;
     has_class = class_of(&cells[PLAN_CLASS_PATH], &class_uid);
     extract->class_seen |= has_class;
     for (size_t i = 0; has_class && i < extract->set->count; i++)
         if (spec_has_class(extract->set->specs[i], class_uid))
             TRY(apply(extract, i, cells, &claimed, err));
-    extract->rows_unclaimed += !claimed;
+    extract->rows_unclaimed += claimed ? 0 : extract->weight;
     return ERR_NONE;
 }
 

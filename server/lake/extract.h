@@ -12,6 +12,7 @@ struct extract {
     bool keep_rejected;
     struct dedupe dedupe;
     struct lake_spec_count counts[SPEC_COUNT_MAX]; /* as in set */
+    uint64_t weight; /* events that the next row stands for, 1 unless set */
     uint64_t rows, rows_unclaimed;
     bool class_seen; /* some row had a class_uid */
 };

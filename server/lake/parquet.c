@@ -16,6 +16,7 @@ enum {
     LIST_ITEMS_MAX = 65536, /* of one row's list; longer ones are cut */
     NAMES_SHOWN = 8,        /* columns named in a sentence */
 };
+#define WEIGHT_MAX INT64_C(1000000000000) /* events that a counted row may stand for */
 
 struct parquet {
     const struct duckdb_api *api;
@@ -236,6 +237,14 @@ static struct cell list(struct parquet *parquet, size_t path, struct duckdb *vec
     return (struct cell){.kind = CELL_LIST, .items = parquet->items[path], .length = entry.length};
 }
 
+/* A count that is none counts as one. */
+static uint64_t weight_of(const struct column *column, uint64_t row)
+{
+    int64_t rows = is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
+
+    return rows > 0 && rows <= WEIGHT_MAX ? (uint64_t)rows : 1;
+}
+
 static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
                                 struct extract *extract, struct err *err)
 {
@@ -243,7 +252,7 @@ static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
     size_t path_count = extract->set->path_count;
     uint64_t rows = api->data_chunk_get_size(chunk);
     struct duckdb *vectors[PLAN_PATHS_MAX];
-    struct column columns[PLAN_PATHS_MAX];
+    struct column columns[PLAN_PATHS_MAX], counted = {.data = NULL};
 
     for (size_t i = 0; i < path_count; i++) {
         if (parquet->plan.columns[i].form == FORM_NONE)
@@ -251,7 +260,10 @@ static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
         vectors[i] = api->data_chunk_get_vector(chunk, parquet->plan.columns[i].column);
         columns[i] = column_of(api, vectors[i]);
     }
+    if (parquet->plan.rows.form == FORM_INT)
+        counted = column_of(api, api->data_chunk_get_vector(chunk, parquet->plan.rows.column));
     for (uint64_t row = 0; row < rows; row++) {
+        extract->weight = counted.data != NULL ? weight_of(&counted, row) : 1;
         for (size_t i = 0; i < path_count; i++) {
             enum parquet_form form = parquet->plan.columns[i].form;
 
@@ -271,6 +283,7 @@ static enum err_code read_stream(struct parquet *parquet, struct stream *stream,
 {
     const struct duckdb_api *api = parquet->api;
     const char *fault;
+    uint64_t rows = 0;
 
     for (;;) {
         struct duckdb *chunk = api->fetch_chunk(stream->answer);
@@ -278,11 +291,12 @@ static enum err_code read_stream(struct parquet *parquet, struct stream *stream,
 
         if (chunk == NULL)
             break;
+        rows += api->data_chunk_get_size(chunk);
         code = api->data_chunk_get_size(chunk) > 0 ? read_chunk(parquet, chunk, extract, err)
                                                    : ERR_NONE;
         api->destroy_data_chunk(&chunk);
         TRY(code);
-        if (extract->rows > PARQUET_ROWS_MAX)
+        if (rows > PARQUET_ROWS_MAX)
             return err_set(err, ERR_TOO_LARGE, "the object has more than %" PRIu64 " rows",
                            PARQUET_ROWS_MAX);
     }

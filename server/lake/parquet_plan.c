@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "lake/flat.h"
 
 enum { EXPRESSION_BYTES_MAX = 4096, MEMBERS_MAX = 10000 };
 
@@ -149,6 +150,16 @@ static bool resolve(struct resolver *r, struct duckdb_answer *schema, const char
     }
 }
 
+/* The same path in a file of counted events. */
+static bool resolve_flat(struct resolver *r, struct duckdb_answer *schema, const char *path)
+{
+    char name[FLAT_NAME_BYTES];
+
+    flat_name(path, name);
+    return enter_column(r, schema, name, strlen(name)) &&
+           (strchr(path, '[') == NULL || enter_list(r));
+}
+
 /* How a value of the type is fetched: as text, as a number, or not at all. */
 static enum parquet_form form_of(int type, const char **ret_before, const char **ret_after)
 {
@@ -199,21 +210,39 @@ static void resolver_done(struct resolver *r)
     str_done(&r->inner);
 }
 
+/* Appends the expression of a path that the file has. */
+static struct parquet_column add(struct resolver *r, bool found, struct parquet_plan *plan,
+                                 struct str *select)
+{
+    struct parquet_column column = {.form = found ? finish(r) : FORM_NONE};
+
+    if (column.form == FORM_NONE)
+        return column;
+    column.column = plan->selected++;
+    if (column.column > 0)
+        str_add(select, ", ");
+    str_add_bytes(select, r->outer.text, r->outer.length);
+    return column;
+}
+
 void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
                   const struct spec_set *set, struct parquet_plan *ret, struct str *select)
 {
+    AUTO(resolver_done) struct resolver counted = {.api = api};
+    bool flat;
+
     ret->selected = 0;
+    str_init(&counted.outer, EXPRESSION_BYTES_MAX);
+    str_init(&counted.inner, EXPRESSION_BYTES_MAX);
+    flat = enter_column(&counted, schema, FLAT_ROWS_COLUMN, strlen(FLAT_ROWS_COLUMN));
+    ret->rows = add(&counted, flat, ret, select);
     for (size_t i = 0; i < set->path_count; i++) {
         AUTO(resolver_done) struct resolver r = {.api = api};
 
         str_init(&r.outer, EXPRESSION_BYTES_MAX);
         str_init(&r.inner, EXPRESSION_BYTES_MAX);
-        ret->columns[i].form = resolve(&r, schema, set->paths[i]) ? finish(&r) : FORM_NONE;
-        if (ret->columns[i].form == FORM_NONE)
-            continue;
-        ret->columns[i].column = ret->selected++;
-        if (ret->columns[i].column > 0)
-            str_add(select, ", ");
-        str_add_bytes(select, r.outer.text, r.outer.length);
+        ret->columns[i] = add(
+            &r, flat ? resolve_flat(&r, schema, set->paths[i]) : resolve(&r, schema, set->paths[i]),
+            ret, select);
     }
 }

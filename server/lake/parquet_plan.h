@@ -16,6 +16,7 @@ struct parquet_column {
 struct parquet_plan {
     struct parquet_column columns[PLAN_PATHS_MAX]; /* as set->paths */
     size_t selected;
+    struct parquet_column rows; /* how many events a row stands for; FORM_NONE: one */
 };
 
 /* schema: a result with the file's columns. Appends "expression, …" to select. */
