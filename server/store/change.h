@@ -20,6 +20,7 @@ enum change_kind {
     CHANGE_TOKEN_CREATED,
     CHANGE_TOKEN_REVOKED,
     CHANGE_MODEL_MOVED,
+    CHANGE_LET_GO, /* by retention: a finding, or the changes through a seq */
 };
 extern const char *const CHANGE_KIND_WORDS[];
 

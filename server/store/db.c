@@ -131,6 +131,24 @@ enum err_code db_lead(struct db *db, enum db_task task, bool *ret, struct err *e
     return db->backend->lead != NULL ? db->backend->lead(db->handle, task, ret, err) : ERR_NONE;
 }
 
+enum err_code db_space(struct db *db, struct db_space *ret, struct err *err)
+{
+    *ret = (struct db_space){0};
+    return db->backend->space(db->handle, ret, err);
+}
+
+enum err_code db_release(struct db *db, int64_t pages, struct db_space *ret, struct err *err)
+{
+    *ret = (struct db_space){0};
+    return db->backend->release != NULL ? db->backend->release(db->handle, pages, ret, err)
+                                        : ERR_NONE;
+}
+
+enum err_code db_optimize(struct db *db, struct err *err)
+{
+    return db->backend->optimize != NULL ? db->backend->optimize(db->handle, err) : ERR_NONE;
+}
+
 const struct db_backend *db_backend(const struct db *db)
 {
     return db->backend;

@@ -61,11 +61,24 @@ struct param db_param_int(int64_t value);
 struct param db_param_real(double value);
 
 /* Work that one process does for all of them. */
-enum db_task { DB_TASK_LEARN = 1 };
+enum db_task { DB_TASK_LEARN = 1, DB_TASK_RETENTION = 2 };
 /* *ret: whether this connection leads the task, from now until it is closed or lost; false while
  * another one does. On SQLite everybody may: its processes are on one machine, and tasks are such
  * that doing them twice does no harm. */
 NODISCARD enum err_code db_lead(struct db *db, enum db_task task, bool *ret, struct err *err);
+
+/* How large the database is. released: pages that db_release gave back. */
+struct db_space {
+    int64_t used_bytes, file_bytes;
+    int64_t free, released; /* pages */
+};
+NODISCARD enum err_code db_space(struct db *db, struct db_space *ret, struct err *err);
+/* Inside a writer's job: gives up to so many free pages back to the file system. PostgreSQL does
+ * that by itself. */
+NODISCARD enum err_code db_release(struct db *db, int64_t pages, struct db_space *ret,
+                                   struct err *err);
+/* Refreshes what the planner knows, where that pays; PostgreSQL does that by itself. */
+NODISCARD enum err_code db_optimize(struct db *db, struct err *err);
 
 struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
     struct db *db;

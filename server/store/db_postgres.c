@@ -138,6 +138,24 @@ static enum err_code postgres_lead(void *handle, enum db_task task, bool *ret, s
     return ERR_NONE;
 }
 
+/* Of the schema's tables with their indexes and values kept apart. */
+static enum err_code postgres_space(void *handle, struct db_space *ret, struct err *err)
+{
+    static const char SQL[] =
+        "SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::BIGINT FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace";
+    struct pg *pg = handle;
+    PGresult *result = NULL;
+    bool fine;
+
+    TRY(pg_ready(pg, err));
+    TRY(pg_result(pg, PQsendQuery(pg->conn, SQL), "measuring", &result, err));
+    fine = PQntuples(result) == 1 && str_to_i64(PQgetvalue(result, 0, 0), &ret->used_bytes);
+    PQclear(result);
+    ret->file_bytes = ret->used_bytes;
+    return fine ? ERR_NONE : err_set(err, ERR_INTERNAL, "PostgreSQL gave no size");
+}
+
 /* ---- statements ---- */
 
 /* The statement's text with ILIKE for LIKE. */
@@ -424,6 +442,7 @@ const struct db_backend DB_POSTGRES = {
     .deadline = postgres_deadline,
     .connections = postgres_connections,
     .lead = postgres_lead,
+    .space = postgres_space,
     .script = postgres_script,
     .prepare = postgres_prepare,
     .finalize = postgres_finalize,

@@ -1,6 +1,7 @@
 /* SQLite: write-ahead log, one writer at a time, readers that cannot write. */
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -264,6 +265,53 @@ static enum err_code sqlite_checkpoint(void *handle, struct err *err)
     return result == SQLITE_OK ? ERR_NONE : fail(sqlite, "writing the log into", result, err);
 }
 
+static enum err_code pragma_int(struct sqlite *sqlite, const char *sql, int64_t *ret,
+                                struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(sqlite->connection, sql, -1, &statement, NULL);
+
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        *ret = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return result == SQLITE_ROW ? ERR_NONE : fail(sqlite, "measuring", result, err);
+}
+
+static enum err_code sqlite_space(void *handle, struct db_space *ret, struct err *err)
+{
+    int64_t pages, bytes;
+
+    TRY(pragma_int(handle, "PRAGMA page_count", &pages, err));
+    TRY(pragma_int(handle, "PRAGMA freelist_count", &ret->free, err));
+    TRY(pragma_int(handle, "PRAGMA page_size", &bytes, err));
+    ret->file_bytes = pages * bytes;
+    ret->used_bytes = (pages - ret->free) * bytes;
+    return ERR_NONE;
+}
+
+static enum err_code sqlite_release(void *handle, int64_t pages, struct db_space *ret,
+                                    struct err *err)
+{
+    char sql[64];
+    int64_t before;
+
+    TRY(sqlite_space(handle, ret, err));
+    before = ret->free;
+    (void)snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)", (long long)pages);
+    TRY(sqlite_script(handle, sql, err));
+    TRY(sqlite_space(handle, ret, err));
+    ret->released = before - ret->free;
+    return ERR_NONE;
+}
+
+/* Looks at some thousand entries of an index, whatever its size. */
+static enum err_code sqlite_optimize(void *handle, struct err *err)
+{
+    return sqlite_script(handle, "PRAGMA analysis_limit = 1000; PRAGMA optimize", err);
+}
+
 static int64_t sqlite_changes(void *handle)
 {
     return sqlite3_changes64(((struct sqlite *)handle)->connection);
@@ -324,6 +372,9 @@ const struct db_backend DB_SQLITE = {
     .bind = sqlite_bind,
     .step = sqlite_step,
     .checkpoint = sqlite_checkpoint,
+    .space = sqlite_space,
+    .release = sqlite_release,
+    .optimize = sqlite_optimize,
     .reset = sqlite_reset,
     .changes = sqlite_changes,
     .column_count = sqlite_column_count,

@@ -49,7 +49,10 @@ DELETE FROM observation WHERE id > $1 AND id <= $2 AND finding_id IS NULL;
 
 -- name: OBSERVATION_PACKED_TO
 -- mode: write
-UPDATE counter SET value = $1 WHERE name = $2;
+UPDATE counter
+   SET value = CASE WHEN $1 < (SELECT COALESCE(MAX(o.id), 0) FROM observation o) THEN CAST($1 AS BIGINT)
+                    ELSE (SELECT COALESCE(MAX(o.id), 0) FROM observation o) END
+ WHERE name = $2;
 
 -- name: CHUNK_DROP
 -- mode: write

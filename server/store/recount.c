@@ -49,6 +49,7 @@ struct recount_run {
     struct tally by_object;
     struct arena cell_arena;
     int64_t flagged;
+    int64_t objects_gone; /* how many of the ledger were let go of: these may be missed */
 };
 
 struct seen_row {
@@ -249,7 +250,7 @@ static void check_references(struct recount_run *run, const struct seen_row *row
         fault(to, "an observation is of the spec %" PRId64 ", which is not there", row->spec);
     if (!ids_has(&run->models, row->model))
         fault(to, "an observation is of the model %" PRId64 ", which is not there", row->model);
-    if (row->object != FIELD_NULL_INT && !ids_has(&run->objects, row->object))
+    if (row->object != FIELD_NULL_INT && !run->objects_gone && !ids_has(&run->objects, row->object))
         fault(to, "an observation is of the object %" PRId64 ", which is not there", row->object);
 }
 
@@ -459,6 +460,7 @@ enum err_code recount_run(struct db *db, struct recount *ret, struct err *err)
     *ret = (struct recount){0};
     arena_init(&run.cell_arena, (size_t)CELLS_MAX * sizeof(struct cell));
     TRY(counter(db, "whole_since_ms", &ret->whole_since_ms, err));
+    TRY(counter(db, "objects_gone", &run.objects_gone, err));
     TRY(ids_read(db, SQL_CHECK_ENTITIES, &run.entities, err));
     TRY(ids_read(db, SQL_CHECK_SPECS, &run.specs, err));
     TRY(ids_read(db, SQL_CHECK_MODELS, &run.models, err));
