@@ -171,6 +171,7 @@ static enum err_code add_rows(struct evaluation *evaluation, const char *path, s
 struct measure {
     const char *name;
     double auc, macro_auc, tpr_1pct, tpr_01pct, precision;
+    double recall_at_0, fpr_at_0; /* flagged when the score is above 0 */
     struct interval auc_interval, tpr_interval;
 };
 
@@ -186,6 +187,8 @@ static struct measure measure(const char *name, const struct samples *samples)
         .tpr_01pct = metrics_tpr_at_fpr(items, count, 0.001),
         .precision = metrics_precision_at(items, count, TOP),
     };
+
+    metrics_above(items, count, 0, &ret.recall_at_0, &ret.fpr_at_0);
 
     metrics_bootstrap(items, count, 0.01, BOOTSTRAP_SEED, &ret.auc_interval, &ret.tpr_interval);
     return ret;
@@ -225,6 +228,8 @@ static void write_measure(struct json_writer *w, const struct measure *measure)
     write_interval(w, "tpr_at_fpr_1pct_interval", &measure->tpr_interval);
     json_real(w, "tpr_at_fpr_01pct", measure->tpr_01pct);
     json_real(w, "precision_at_100", measure->precision);
+    json_real(w, "recall_above_0", measure->recall_at_0);
+    json_real(w, "fpr_above_0", measure->fpr_at_0);
 }
 
 static void write_measures(struct json_writer *w, const char *name, const struct measure *measures,
@@ -271,16 +276,17 @@ static void print_table(const struct evaluation *evaluation, const struct measur
                  " of entities without history, %" PRId64 " flagged\n\n",
                  evaluation->samples[SCORER_MODEL].count, evaluation->positives,
                  evaluation->unknown_entities, evaluation->flagged);
-    (void)printf("%-14s %-22s %-9s %-22s %-9s %s\n", "", "AUC", "macro", "TPR at 1 % FPR",
-                 "at 0.1 %", "precision at 100");
+    (void)printf("%-14s %-22s %-9s %-22s %-9s %-17s %s\n", "", "AUC", "macro", "TPR at 1 % FPR",
+                 "at 0.1 %", "precision at 100", "TPR, FPR above 0");
     for (size_t i = 0; i < count; i++) {
         const struct measure *m = &measures[i];
 
         if (i == SCORER_OPINIONS || i == SCORER_BASELINES)
             (void)printf("\n");
-        (void)printf("%-14s %.4f (%.4f-%.4f) %-9.4f %.4f (%.4f-%.4f) %-9.4f %.2f\n", m->name,
-                     m->auc, m->auc_interval.low, m->auc_interval.high, m->macro_auc, m->tpr_1pct,
-                     m->tpr_interval.low, m->tpr_interval.high, m->tpr_01pct, m->precision);
+        (void)printf("%-14s %.4f (%.4f-%.4f) %-9.4f %.4f (%.4f-%.4f) %-9.4f %-17.2f %.4f %.4f\n",
+                     m->name, m->auc, m->auc_interval.low, m->auc_interval.high, m->macro_auc,
+                     m->tpr_1pct, m->tpr_interval.low, m->tpr_interval.high, m->tpr_01pct,
+                     m->precision, m->recall_at_0, m->fpr_at_0);
     }
 }
 

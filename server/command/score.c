@@ -10,6 +10,7 @@
 #include "command/pairs_csv.h"
 #include "command/pairs_reader.h"
 #include "command/predictions.h"
+#include "command/score_explain.h"
 
 enum { OUTPUT_BYTES_MAX = 1 << 20 };
 /* Every row of a batch at its longest. */
@@ -17,6 +18,7 @@ enum { OUTPUT_BYTES_MAX = 1 << 20 };
 
 struct score_options {
     const char *model, *spec, *accept, *content_type, *max_bad;
+    bool explain;
 };
 
 #define AT(member) offsetof(struct score_options, member)
@@ -29,6 +31,8 @@ static const struct conf_setting SETTINGS[] = {
      "text/csv, application/json or application/jsonlines; seen from the input unless given"},
     {"accept", CONF_TEXT, AT(accept), 0, 0, 0, "TYPE",
      "application/jsonlines or application/json; with ;verbose=true the vectors as well"},
+    {"explain", CONF_BOOL, AT(explain), CONF_FLAG_ONLY, 0, 0, NULL,
+     "instead of predictions a line of JSON for each pair: whether it is flagged, and why"},
     {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
      "pass over bad rows, up to so many of all; they are counted by reason on standard error"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
@@ -144,8 +148,11 @@ static enum err_code run(const struct score_options *options, struct err *err)
     str_init(&scoring.out, OUTPUT_BYTES_MAX + 1024);
     pairs_batch_init(&scoring.batch, BATCH_BYTES_MAX);
     TRY(pairs_reader_open(&scoring.reader, NULL, &reading, err));
-    TRY(score_rows(&scoring, &predictions, err));
-    if (!predictions.form.lines)
+    if (options->explain)
+        TRY(score_explain(&scoring.reader, model, predictions.spec, err));
+    else
+        TRY(score_rows(&scoring, &predictions, err));
+    if (!options->explain && !predictions.form.lines)
         (void)putchar('\n');
     if (fflush(stdout) != 0)
         return err_errno(err, ERR_IO, "writing to stdout");

@@ -163,12 +163,17 @@ static void set_thresholds(const struct held_pair *pairs, size_t count, size_t w
     }
 }
 
-/* A quiet lake would spend its budget on what is almost usual. */
-static void raise_thresholds(struct sample_part ret[static OPINION__MAX])
+/* A quiet lake would spend its budget on what is almost usual. One of which the sample is too small
+ * to let a single pair pass would have the oddest of a few as its threshold: there what the
+ * evidence is against passes all the same. */
+static void bound_thresholds(struct sample_part ret[static OPINION__MAX], size_t wanted)
 {
-    for (int o = OPINION_STRANGER; o <= OPINION_IMPOSTOR; o++)
+    for (int o = OPINION_STRANGER; o <= OPINION_IMPOSTOR; o++) {
         if (ret[o].threshold < STRANGER_LEAST)
             ret[o].threshold = STRANGER_LEAST;
+        if (wanted == 0 && ret[o].threshold > 0)
+            ret[o].threshold = 0;
+    }
     if (ret[OPINION_NEWCOMER].threshold < NEWCOMER_LEAST)
         ret[OPINION_NEWCOMER].threshold = NEWCOMER_LEAST;
 }
@@ -246,7 +251,8 @@ static double shared_of(const struct held_pair *pairs, size_t count)
     size_t used = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (pairs[i].known && pairs[i].prefix.known_bits < pairs[i].prefix.length)
+        if (pairs[i].known && pairs[i].prefix.known_bits < pairs[i].prefix.length &&
+            pairs[i].prefix.below != 0) /* of others nearby: else it tells nothing */
             below[used++] = pairs[i].prefix.below;
     return opinion_shared(below, used);
 }
@@ -264,9 +270,11 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
         score_held(&all[i], spec->shared);
     count = distinct_pairs(pairs, select_known(all, all_count, pairs));
     if (count > 0) {
-        set_thresholds(pairs, count, calibrate_wanted(rule, count, span_ms), opinions);
+        size_t wanted = calibrate_wanted(rule, count, span_ms);
+
+        set_thresholds(pairs, count, wanted, opinions);
         if (rule->kind == THRESHOLD_BUDGET)
-            raise_thresholds(opinions);
+            bound_thresholds(opinions, wanted);
     }
     for (int o = 0; o < OPINION__MAX; o++) {
         if (rule->kind == THRESHOLD_SCORE)

@@ -203,3 +203,16 @@ void metrics_bootstrap(struct sample *samples, size_t count, double fpr, uint64_
     *ret_auc = interval_of(aucs, METRICS_BOOTSTRAP_ROUNDS);
     *ret_tpr = interval_of(tprs, METRICS_BOOTSTRAP_ROUNDS);
 }
+
+void metrics_above(const struct sample *samples, size_t count, double threshold, double *ret_tpr,
+                   double *ret_fpr)
+{
+    double above[2] = {0}, all[2] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        all[samples[i].positive]++;
+        above[samples[i].positive] += samples[i].score > threshold;
+    }
+    *ret_tpr = all[1] > 0 ? above[1] / all[1] : NAN;
+    *ret_fpr = all[0] > 0 ? above[0] / all[0] : NAN;
+}

@@ -20,6 +20,10 @@ double metrics_tpr_at_fpr(struct sample *samples, size_t count, double fpr);
 /* Share of positives among the k highest; of equal scores at the edge, the expected share. */
 double metrics_precision_at(struct sample *samples, size_t count, size_t k);
 
+/* Shares of the positives and of the others that score above a threshold. */
+void metrics_above(const struct sample *samples, size_t count, double threshold, double *ret_tpr,
+                   double *ret_fpr);
+
 /* How far AUC and TPR would go if the samples had been drawn anew: the middle 95 % over
  * METRICS_BOOTSTRAP_ROUNDS draws with repetition (Efron 1979; weights by Poisson). */
 enum { METRICS_BOOTSTRAP_ROUNDS = 200 };

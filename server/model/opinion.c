@@ -8,8 +8,8 @@ const char *const OPINION_WORDS[] = {"stranger", "impostor", "newcomer", "ip_ins
 
 /* Chosen by held-out training pairs against drawn ones, not by test rows: docs/detection.md. */
 /* Of attackers, where entities keep apart, those who use the address of another. */
-#define IMPOSTORS_SHARE 0.1875
-#define SHARED_UNKNOWN  0.25
+#define IMPOSTORS_SHARE 0.25
+#define SHARED_UNKNOWN  0.05
 enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
 
 /* An address the entity has used before is as usual as can be: how often or how long ago does not
@@ -31,7 +31,7 @@ static double stranger(const struct prefix_score *prefix, double shared)
 static double impostor(const struct prefix_score *prefix, double shared)
 {
     int own = prefix->length == PREFIX_BITS_V4 ? PREFIX_NETWORK_BITS_V4 : PREFIX_NETWORK_BITS_V6;
-    double share = IMPOSTORS_SHARE * (1 - 2 * shared);
+    double share = IMPOSTORS_SHARE * (1 - 4 * shared);
 
     if (prefix->others <= 0 || prefix->known_bits >= own || share <= 0)
         return -INFINITY;

@@ -8,7 +8,7 @@
 void opinion_scores(const struct prefix_score *prefix, double shared, double dot_product,
                     double ret[static OPINION__MAX]);
 /* The share of pairs in new places that others' use explains, the likeliest one (by expectation
- * and maximisation: Dempster, Laird, Rubin 1977), drawn to 1/4 where there are few. below: the
+ * and maximisation: Dempster, Laird, Rubin 1977), drawn to 1/20 where there are few. below: the
  * evidence of others there, in bits. */
 double opinion_shared(const double *below, size_t count);
 /* What the prefix tree makes of a known entity's pair when these are the thresholds of its spec. */
