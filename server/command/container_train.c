@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "command/command.h"
 #include "command/container.h"
 #include "command/container_config.h"
 #include "command/pairs_input.h"
 #include "command/train_report.h"
-#include "model/metrics.h"
+#include "command/validation.h"
 #include "model/train.h"
 
 enum {
@@ -22,7 +21,6 @@ enum {
     DEPTH_MAX = 32,     /* of its folders */
     SEED = 1,
 };
-static const uint64_t NEGATIVE_SEED = UINT64_C(0x9e3779b97f4a7c15);
 
 static enum err_code path_of(char ret[static PATH_BYTES_MAX], const char *dir, const char *name,
                              struct err *err)
@@ -108,37 +106,6 @@ static enum err_code read_channel(const char *dir, const char *channel, struct p
 
 /* ---- validation ---- */
 
-/* An address drawn for pair i: each byte of it uniform, an IPv6 one of 2000::/3. */
-static struct ip negative_of(const struct ip *ip, size_t i)
-{
-    uint64_t words[2] = {hash_mix(NEGATIVE_SEED + 2 * i), hash_mix(NEGATIVE_SEED + 2 * i + 1)};
-    struct ip drawn;
-
-    if (ip_is_v4(ip))
-        return ip_from_v4((uint32_t)words[0]);
-    memcpy(drawn.bytes, words, sizeof drawn.bytes);
-    drawn.bytes[0] = (uint8_t)(0x20 | (drawn.bytes[0] & 0x1f));
-    return drawn;
-}
-
-/* How well dot products tell the channel's pairs from as many drawn ones. */
-static double discriminator_auc(const struct model *model, const struct pairs_input *input)
-{
-    AUTO(own_freep) struct sample *samples = own_array(2 * input->count, sizeof *samples);
-
-    for (size_t i = 0; i < input->count; i++) {
-        const struct train_pair *seen = &input->pairs[i];
-        const struct model_pair pairs[2] = {{"", seen->entity, seen->ip},
-                                            {"", seen->entity, negative_of(&seen->ip, i)}};
-        double dots[2];
-
-        model_dot_products(model, pairs, 2, dots);
-        samples[2 * i] = (struct sample){.score = dots[0], .positive = true};
-        samples[2 * i + 1] = (struct sample){.score = dots[1], .positive = false};
-    }
-    return metrics_auc(samples, 2 * input->count);
-}
-
 static enum err_code validate(const char *dir, const char *host, const struct model *model,
                               struct err *err)
 {
@@ -150,8 +117,7 @@ static enum err_code validate(const char *dir, const char *host, const struct mo
     if (stat(path, &status) != 0 && errno == ENOENT)
         return ERR_NONE;
     TRY(read_channel(dir, "validation", &input, err));
-    (void)printf("#quality_metric: host=%s, validation discriminator_auc <score>=%.17g\n", host,
-                 discriminator_auc(model, &input));
+    print_discriminator_auc(host, model, &input);
     return ERR_NONE;
 }
 

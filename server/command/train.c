@@ -17,6 +17,7 @@
 #include "command/threshold.h"
 #include "command/train_athena.h"
 #include "command/train_report.h"
+#include "command/validation.h"
 #include "model/train.h"
 
 struct command_options {
@@ -25,7 +26,7 @@ struct command_options {
     int64_t seed, since_ms, until_ms, object_bytes_max, threads;
     bool checkpoint;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
-    const char *detector, *base, *database, *max_bad, *asn, *kernel;
+    const char *detector, *base, *database, *max_bad, *validation, *asn, *kernel;
     struct hyper hyper;
     const char *sagemaker_dir;
     bool sagemaker;
@@ -55,6 +56,8 @@ static const struct conf_setting SETTINGS[] = {
     {"asn", CONF_TEXT, AT(asn), CONF_FLAG_ONLY, 0, 0, "FILE",
      "a table of autonomous systems, network,asn[,name]: a level of the prefix tree, kept in the "
      "model"},
+    {"validation", CONF_TEXT, AT(validation), CONF_FLAG_ONLY, 0, 0, "FILE",
+     "pairs that are not learned, to measure IP Insights by: SageMaker's discriminator_auc"},
     {"max-bad", CONF_TEXT, AT(max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
      "pass over bad rows of CSV, up to so many of all; they are counted by reason"},
     {"seed", CONF_INT, AT(seed), 0, 0, 9007199254740991.0, "N",
@@ -240,6 +243,18 @@ static enum err_code run_container(const struct command_options *options,
     return container_train(options->sagemaker_dir, err);
 }
 
+static enum err_code validate(const char *path, const struct model *model, struct err *err)
+{
+    AUTO(pairs_input_done) struct pairs_input input = {0};
+
+    pairs_input_init(&input);
+    TRY(pairs_input_add(&input, path, err));
+    if (input.count == 0)
+        return err_set(err, ERR_INVALID, "\"%s\" has no pairs to validate with", path);
+    print_discriminator_auc("algo-1", model, &input);
+    return ERR_NONE;
+}
+
 static enum err_code run(const struct command_options *options, const struct conf_args *args,
                          struct err *err)
 {
@@ -293,6 +308,8 @@ static enum err_code run(const struct command_options *options, const struct con
     else
         TRY(train_update(base, input.pairs, input.count, input.triage.never,
                          input.triage.never_count, &train, &trained, err));
+    if (options->validation != NULL)
+        TRY(validate(options->validation, trained_model(trained), err));
     TRY(trained_write(trained, options->out, err));
     train_checkpoint_remove(train.checkpoint);
     print_summary(trained_model(trained), &input, options->out,

@@ -1,6 +1,7 @@
 """Commands that learn and judge, from files of their own: no server runs."""
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -55,6 +56,28 @@ class Lines(Program):
             done = self.run_program("train", "--out", "a.model", "-", input=good + bad, code=1)
             self.assertIn("stdin:2:1: ", done.stderr)
             self.assertIn(what, done.stderr)
+
+
+class Validation(Program):
+    def rows(self, first, last):
+        """Entities with networks of their own, of both families; the last number is new each day."""
+        return "".join(f"user-{n},10.{n}.{i % 7}.{i}\nuser-{n},2a02:{n:x}:{i % 5}::{i:x}\n"
+                       for n in range(1, 21) for i in range(first, last))
+
+    def test_validation_is_measured_as_sagemaker_does(self):
+        (self.folder / "train.csv").write_text(self.rows(0, 40))
+        (self.folder / "validation.csv").write_text(self.rows(40, 50))
+        asked = ("train", "--out", "a.model", "--detector", "ip_insights", "--epochs", 20,
+                 "--validation")
+        printed = self.run_program(*asked, "validation.csv", "train.csv").stdout
+        found = re.findall(
+            r"^#quality_metric: host=algo-1, validation discriminator_auc <score>=([0-9.]+)$",
+            printed, re.MULTILINE)
+        self.assertEqual(len(found), 1, printed)
+        self.assertGreater(float(found[0]), 0.9)
+        (self.folder / "empty.csv").write_text("")
+        done = self.run_program(*asked, "empty.csv", "train.csv", code=1)
+        self.assertIn("has no pairs to validate with", done.stderr)
 
 
 if __name__ == "__main__":
