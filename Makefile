@@ -211,6 +211,13 @@ $(B)/tests/load/store_bench: tests/load/store_bench.c $(foreach u,$(USES_store),
 	@echo "  TEST  $@"
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests -Itests/unit/store -Wno-missing-prototypes $(LDHARDEN) -o $@ $< $(B)/gen/assets.o \
 	    -Wl,--start-group $(foreach u,$(USES_store),$(B)/lib$(u).a) -Wl,--end-group $(LDLIBS_ALL) $(TEST_LIBS)
+$(B)/tests/load/bare_insert: tests/load/bare_insert.c $(B)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDHARDEN) -o $@ $< $(B)/libbase.a $(LDLIBS_ALL)
+.PHONY: bench-store
+bench-store: all $(B)/tests/load/bare_insert ## the store over HTTP: PAIRWATCH_BENCH_ROWS (10000000) written and read
+	@exec tests/load/store_load.py
 .PHONY: store-bench
 store-bench: $(B)/tests/load/store_bench ## observations/s into SQLite and PostgreSQL, against COPY
 	@$<

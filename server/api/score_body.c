@@ -20,10 +20,7 @@ enum {
     /* A row has at most 13 members, and explanations are for NDJSON when there are many. The tree
      * of a body is built only when it stays below this: about 64 bytes a node, so 100 MB. */
     BODY_NODES_MAX = SCORES_ROWS_MAX * 14 + 100,
-    KNOWN_BITS_MAX = 128,
-    ACCOUNT_BYTES_MAX = 64,
 };
-#define COUNT_MAX 1e12
 
 #define ROW(member, name, type, ...) RULE(struct score_row, member, name, type, __VA_ARGS__)
 static const struct json_rule ROW_RULES[] = {
@@ -35,12 +32,12 @@ static const struct json_rule ROW_RULES[] = {
     ROW(score, "score", FIELD_REAL, .flags = 0),
     ROW(dot_product, "dot_product", FIELD_REAL, .flags = 0),
     ROW(percentile, "percentile", FIELD_REAL, .min = 0, .max = 100),
-    ROW(count, "count", FIELD_INT, .min = 1, .max = COUNT_MAX),
+    ROW(count, "count", FIELD_INT, .min = 1, .max = SCORES_COUNT_MAX),
     ROW(spec, "spec", FIELD_TEXT, .length_max = SPEC_NAME_LENGTH_MAX),
-    ROW(account, "account", FIELD_TEXT, .length_max = ACCOUNT_BYTES_MAX),
-    ROW(region, "region", FIELD_TEXT, .length_max = ACCOUNT_BYTES_MAX),
+    ROW(account, "account", FIELD_TEXT, .length_max = SCORES_ACCOUNT_BYTES_MAX),
+    ROW(region, "region", FIELD_TEXT, .length_max = SCORES_ACCOUNT_BYTES_MAX),
     ROW(entity_known, "entity_known", FIELD_BOOL, .flags = 0),
-    ROW(known_bits, "known_bits", FIELD_INT, .min = -1, .max = KNOWN_BITS_MAX),
+    ROW(known_bits, "known_bits", FIELD_INT, .min = -1, .max = SCORES_KNOWN_BITS_MAX),
     ROW(explanation_node, "explanation", FIELD_JSON, .flags = 0),
     RULE_END,
 };
@@ -98,18 +95,35 @@ static void check_members(const struct json *node, const struct score_body *body
         fault_at(faults, pointer, "spec", "is missing, and the batch names none");
 }
 
-static void check_row(struct score_row *row, const struct score_body *body, const char *pointer,
-                      struct json_faults *faults)
+const struct score_row SCORE_ROW_EMPTY = {
+    .last_ms = FIELD_NULL_INT,
+    .count = 1,
+    .score = NAN,
+    .dot_product = NAN,
+    .percentile = NAN,
+    .account = "",
+    .region = "",
+    .entity_known = true,
+    .known_bits = -1,
+};
+
+void score_row_complete(struct score_row *row, const struct score_body *body)
 {
     if (isnan(row->score))
         row->score = 0.0 - row->dot_product; /* not -0.0 for 0 */
-    if (row->spec != NULL && !spec_name_is_valid(row->spec))
-        fault_at(faults, pointer, "spec", "is not a spec's name");
     row->spec = row->spec != NULL ? row->spec : body->spec;
     if (row->last_ms == FIELD_NULL_INT)
         row->last_ms = row->time_ms;
-    else if (row->last_ms < row->time_ms)
+}
+
+static void check_row(struct score_row *row, const struct score_body *body, const char *pointer,
+                      struct json_faults *faults)
+{
+    if (row->spec != NULL && !spec_name_is_valid(row->spec))
+        fault_at(faults, pointer, "spec", "is not a spec's name");
+    if (row->last_ms != FIELD_NULL_INT && row->last_ms < row->time_ms)
         fault_at(faults, pointer, "last_time", "is before time");
+    score_row_complete(row, body);
 }
 
 static void read_explanation(struct score_row *row, struct score_body *body, struct arena *arena,
@@ -131,17 +145,7 @@ void score_row_read(const struct json *node, struct score_body *body, struct are
 {
     size_t before = faults->total;
 
-    *ret = (struct score_row){
-        .last_ms = FIELD_NULL_INT,
-        .count = 1,
-        .score = NAN,
-        .dot_product = NAN,
-        .percentile = NAN,
-        .account = "",
-        .region = "",
-        .entity_known = true,
-        .known_bits = -1,
-    };
+    *ret = SCORE_ROW_EMPTY;
     json_read_object(node, ROW_RULES, ret, arena, pointer, faults);
     if (json_type(node) == JSON_OBJECT)
         check_members(node, body, pointer, faults);

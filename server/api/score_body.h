@@ -17,12 +17,16 @@ enum {
     SCORES_ROWS_MAX = 100000,
     SCORES_ENTITY_BYTES_MAX = 2048,
     SCORES_DETECTOR_BYTES_MAX = 64,
+    SCORES_ACCOUNT_BYTES_MAX = 64,
+    SCORES_KNOWN_BITS_MAX = 128,
     SCORES_LINE_BYTES_MAX = 64 * 1024,
     SCORES_EXPLANATIONS_BYTES_MAX = 32 * 1024 * 1024, /* of a body, together */
     /* Strings are no longer than the body (32 MiB), each with up to 16 bytes of padding;
      * explanations; rows. */
     SCORES_ARENA_BYTES_MAX = 208 * 1024 * 1024,
 };
+
+#define SCORES_COUNT_MAX 1e12
 
 struct score_row {
     const char *entity, *spec, *account, *region; /* spec: the row's or the batch's */
@@ -50,7 +54,10 @@ struct score_body {
 NODISCARD enum err_code score_body_read(struct request *req, struct arena *arena,
                                         struct score_body *ret, struct err *err);
 
-/* For the three readers. One row's object; the batch's members. */
+/* For the readers. A row before it is read, and what one says by leaving it out; one row's object;
+ * the batch's members. */
+extern const struct score_row SCORE_ROW_EMPTY;
+void score_row_complete(struct score_row *row, const struct score_body *body);
 void score_row_read(const struct json *node, struct score_body *body, struct arena *arena,
                     const char *pointer, struct json_faults *faults, struct score_row *ret);
 void score_body_check(const struct score_body *body, const char *prefix,

@@ -6,6 +6,7 @@
 #include "api/names.h"
 #include "api/score_body.h"
 #include "api/score_object.h"
+#include "api/score_scan.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -55,7 +56,12 @@ static void read_line(const char *line, size_t length, size_t index, struct scor
     AUTO(json_doc_freep) struct json_doc *doc = NULL;
     char pointer[LINE_POINTER_BYTES];
     struct err err = {0};
+    struct score_row row;
 
+    if (length <= SCORES_LINE_BYTES_MAX && score_scan(line, length, body, rows->arena, &row)) {
+        *rows_add(rows) = row;
+        return;
+    }
     (void)snprintf(pointer, sizeof pointer, "/%zu", index);
     if (length > SCORES_LINE_BYTES_MAX)
         json_fault(faults, pointer, "is longer than %d bytes", SCORES_LINE_BYTES_MAX);

@@ -233,7 +233,7 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
     TRY(json_faults_check(&req->faults, err));
     job.model = new_specs(req, body, specs);
     batch.pairs = make_pairs(arena, body, specs);
-    TRY(writer_run(app_of(req)->writer, scores_job_run, &job, err));
+    TRY(writer_run_bulk(app_of(req)->writer, scores_job_run, &job, body->count, err));
     *ret = job.ingest.result;
     return ERR_NONE;
 }

@@ -16,9 +16,15 @@ enum { KEEPER_MS = 200 }; /* between two looks */
 struct job {
     writer_job *run;
     void *argument;
+    size_t rows;
     enum err_code code;
     struct err err;
     bool done;
+};
+
+struct queue { /* a ring */
+    struct job *jobs[WRITER_QUEUE_MAX];
+    size_t first, count;
 };
 
 struct writer {
@@ -26,8 +32,8 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t work, finished;
-    struct job *queue[WRITER_QUEUE_MAX]; /* a ring */
-    size_t first, count;
+    struct queue brief, bulk;
+    unsigned brief_groups; /* since the last one of bulk */
     size_t callers; /* inside writer_run: they touch the writer once more after their job is done */
     bool stopping;
     bool has_thread, has_keeper; /* of those that start and stop it alone */
@@ -74,15 +80,31 @@ static void fail_all(struct job **jobs, size_t count, const struct err *err)
     }
 }
 
+/* From the front, until the next one would be too many rows; a job of more than that goes alone. */
+static size_t take_from(struct queue *queue, struct job **ret)
+{
+    size_t count = 0, rows = 0;
+
+    while (queue->count > 0 && count < WRITER_GROUP_MAX) {
+        struct job *next = queue->jobs[queue->first];
+
+        if (count > 0 && rows + next->rows > WRITER_BULK_ROWS)
+            break;
+        rows += next->rows;
+        ret[count++] = next;
+        queue->first = (queue->first + 1) % WRITER_QUEUE_MAX;
+        queue->count--;
+    }
+    return count;
+}
+
 static size_t take_group(struct writer *writer, struct job **ret)
 {
-    size_t count = writer->count < WRITER_GROUP_MAX ? writer->count : WRITER_GROUP_MAX;
+    bool turn = writer->brief_groups >= WRITER_BRIEF_GROUPS && writer->bulk.count > 0;
+    bool brief = writer->brief.count > 0 && !turn;
 
-    for (size_t i = 0; i < count; i++)
-        ret[i] = writer->queue[(writer->first + i) % WRITER_QUEUE_MAX];
-    writer->first = (writer->first + count) % WRITER_QUEUE_MAX;
-    writer->count -= count;
-    return count;
+    writer->brief_groups = brief ? writer->brief_groups + 1 : 0;
+    return take_from(brief ? &writer->brief : &writer->bulk, ret);
 }
 
 static void finish_group(struct writer *writer, struct job **jobs, size_t count)
@@ -112,7 +134,7 @@ static void *writer_main(void *argument)
         size_t count;
 
         (void)pthread_mutex_lock(&writer->lock);
-        while (writer->count == 0 && !writer->stopping)
+        while (writer->brief.count + writer->bulk.count == 0 && !writer->stopping)
             (void)pthread_cond_wait(&writer->work, &writer->lock);
         count = take_group(writer, jobs);
         (void)pthread_mutex_unlock(&writer->lock);
@@ -228,26 +250,40 @@ enum err_code writer_start(const char *database_url, struct writer **ret, struct
     return code;
 }
 
-enum err_code writer_run(struct writer *writer, writer_job *job, void *argument, struct err *err)
+static enum err_code run_in(struct writer *writer, struct queue *queue, struct job *mine,
+                            struct err *err)
 {
-    struct job mine = {.run = job, .argument = argument};
-
     (void)pthread_mutex_lock(&writer->lock);
-    if (writer->count == WRITER_QUEUE_MAX || writer->stopping) {
+    if (queue->count == WRITER_QUEUE_MAX || writer->stopping) {
         (void)pthread_mutex_unlock(&writer->lock);
         return err_set(err, ERR_BUSY, "the writer has as much to do as it takes: try again");
     }
-    writer->queue[(writer->first + writer->count++) % WRITER_QUEUE_MAX] = &mine;
+    queue->jobs[(queue->first + queue->count++) % WRITER_QUEUE_MAX] = mine;
     writer->callers++;
     (void)pthread_cond_signal(&writer->work);
-    while (!mine.done)
+    while (!mine->done)
         (void)pthread_cond_wait(&writer->finished, &writer->lock);
     if (--writer->callers == 0)
         (void)pthread_cond_broadcast(&writer->finished);
     (void)pthread_mutex_unlock(&writer->lock);
-    if (mine.code != ERR_NONE && err != NULL)
-        *err = mine.err;
-    return mine.code;
+    if (mine->code != ERR_NONE && err != NULL)
+        *err = mine->err;
+    return mine->code;
+}
+
+enum err_code writer_run(struct writer *writer, writer_job *job, void *argument, struct err *err)
+{
+    struct job mine = {.run = job, .argument = argument};
+
+    return run_in(writer, &writer->brief, &mine, err);
+}
+
+enum err_code writer_run_bulk(struct writer *writer, writer_job *job, void *argument, size_t rows,
+                              struct err *err)
+{
+    struct job mine = {.run = job, .argument = argument, .rows = rows};
+
+    return run_in(writer, &writer->bulk, &mine, err);
 }
 
 void writer_stop(struct writer *writer)
@@ -269,7 +305,7 @@ uint64_t writer_queue_depth(const struct writer *writer)
     uint64_t depth;
 
     (void)pthread_mutex_lock(&open->lock);
-    depth = open->count;
+    depth = open->brief.count + open->bulk.count;
     (void)pthread_mutex_unlock(&open->lock);
     return depth;
 }

@@ -1,14 +1,24 @@
 #pragma once
-/* The one writer thread of a process. Jobs come through a bounded queue, are run in order, several
- * in one transaction (each in a savepoint, so one that fails undoes only itself), and their callers
- * return after the commit. A full queue answers ERR_BUSY at once. */
+/* The one writer thread of a process. Jobs come through two bounded queues, are run in order,
+ * several in one transaction (each in a savepoint, so one that fails undoes only itself), and their
+ * callers return after the commit. A full queue answers ERR_BUSY at once.
+ *
+ * What somebody waits for goes first: short jobs (writer_run) before bulk ones (writer_run_bulk),
+ * and a transaction of bulk jobs ends at WRITER_BULK_ROWS, so a short job waits for one of them at
+ * most. After WRITER_BRIEF_GROUPS transactions of short jobs in a row one of bulk has its turn. */
 #include "base/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 struct db;
 struct writer;
 
-enum { WRITER_QUEUE_MAX = 256, WRITER_GROUP_MAX = 64 };
+enum {
+    WRITER_QUEUE_MAX = 256, /* of each kind */
+    WRITER_GROUP_MAX = 64,  /* jobs a transaction */
+    WRITER_BULK_ROWS = 20000,
+    WRITER_BRIEF_GROUPS = 2,
+};
 
 typedef enum err_code writer_job(struct db *db, void *argument, struct err *err);
 
@@ -17,9 +27,12 @@ NODISCARD enum err_code writer_start(const char *database_url, struct writer **r
 /* Any thread but the writer's. Blocks until the job's transaction is committed or failed. */
 NODISCARD enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
                                    struct err *err);
+/* The same for a job that writes many rows, of which it says how many. */
+NODISCARD enum err_code writer_run_bulk(struct writer *writer, writer_job *job, void *argument,
+                                        size_t rows, struct err *err);
 /* Runs what is queued, lets its callers go, then ends; frees. No call may begin any more. */
 void writer_stop(struct writer *writer);
 /* Told after every commit and before its callers return, on the writer's thread and under its
  * lock: it may neither wait nor call the writer. NULL: nobody. */
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
-uint64_t writer_queue_depth(const struct writer *writer);
+uint64_t writer_queue_depth(const struct writer *writer); /* both */

@@ -190,18 +190,16 @@ static enum err_code post_results(const struct batch_context *context,
 }
 
 /* Waits for a busy store with a growing pause: a full queue is back-pressure, not a failure. */
-static enum err_code store_batch(const struct batch_context *context,
-                                 const struct ingest_batch *batch, struct ingest_result *ret,
-                                 struct err *err)
+static enum err_code store_part(const struct batch_context *context,
+                                const struct ingest_batch *batch, struct ingest_result *ret,
+                                struct err *err)
 {
     struct ingest_job job = {.batch = batch};
     int64_t give_up_ms = clock_mono_ms() + STORE_WAIT_MS;
     int64_t pause_ms = STORE_RETRY_FIRST_MS;
 
-    if (context->post != NULL)
-        return post_results(context, batch, ret, err);
     for (;;) {
-        enum err_code code = writer_run(context->writer, ingest_job, &job, err);
+        enum err_code code = writer_run_bulk(context->writer, ingest_job, &job, batch->count, err);
 
         if (code == ERR_NONE)
             *ret = job.result;
@@ -212,6 +210,43 @@ static enum err_code store_batch(const struct batch_context *context,
         clock_sleep_ms(pause_ms);
         pause_ms = pause_ms * 2 < STORE_RETRY_LAST_MS ? pause_ms * 2 : STORE_RETRY_LAST_MS;
     }
+}
+
+static void add_result(const struct ingest_result *part, struct ingest_result *to)
+{
+    to->repeated = part->repeated; /* the last part's: earlier ones may be of a try before */
+    to->observations += part->observations;
+    to->flagged += part->flagged;
+    to->findings_new += part->findings_new;
+    to->findings_updated += part->findings_updated;
+}
+
+/* A large object in parts, between which others may write. */
+static enum err_code store_batch(const struct batch_context *context,
+                                 const struct ingest_batch *batch, struct ingest_result *ret,
+                                 struct err *err)
+{
+    size_t at = 0;
+
+    if (context->post != NULL)
+        return post_results(context, batch, ret, err);
+    *ret = (struct ingest_result){0};
+    do {
+        struct ingest_object object = *batch->object;
+        struct ingest_batch part = *batch;
+        struct ingest_result stored = {0};
+
+        object.offset = at;
+        object.more = batch->count - at > WRITER_BULK_ROWS;
+        part.object = &object;
+        part.pairs = batch->pairs + at;
+        part.count = object.more ? WRITER_BULK_ROWS : batch->count - at;
+        part.comparison = object.more ? NULL : batch->comparison;
+        TRY(store_part(context, &part, &stored, err));
+        add_result(&stored, ret);
+        at += part.count;
+    } while (at < batch->count);
+    return ERR_NONE;
 }
 
 static void add_totals(const struct lake_result *lake, const struct batch *batch,

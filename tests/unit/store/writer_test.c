@@ -64,6 +64,7 @@ static enum err_code end_the_transaction(struct db *db, UNUSED void *argument, s
 struct call {
     pthread_t thread;
     writer_job *job;
+    size_t bulk_rows; /* 0: a short job */
     char name[32];
     enum err_code code;
     struct err err;
@@ -73,13 +74,23 @@ static void *run_call(void *call_)
 {
     struct call *call = call_;
 
-    call->code = writer_run(writer, call->job, call->name, &call->err);
+    if (call->bulk_rows > 0)
+        call->code = writer_run_bulk(writer, call->job, call->name, call->bulk_rows, &call->err);
+    else
+        call->code = writer_run(writer, call->job, call->name, &call->err);
     return NULL;
 }
 
 static void start_call(struct call *call, writer_job *job, const char *name)
 {
     *call = (struct call){.job = job};
+    (void)snprintf(call->name, sizeof call->name, "%s", name);
+    CHECK(pthread_create(&call->thread, NULL, run_call, call) == 0);
+}
+
+static void start_bulk(struct call *call, writer_job *job, const char *name, size_t rows)
+{
+    *call = (struct call){.job = job, .bulk_rows = rows};
     (void)snprintf(call->name, sizeof call->name, "%s", name);
     CHECK(pthread_create(&call->thread, NULL, run_call, call) == 0);
 }
@@ -189,6 +200,63 @@ TEST(a_transaction_that_fails_fails_all_its_jobs_with_the_reason)
     CHECK_STR(after.err.text, "no room for this job");
     CHECK(sql_int("SELECT COUNT(*) FROM \"user\"") == 0);
     CHECK_OK(writer_run(writer, add_user, name, &err));
+}
+
+/* Users are numbered in the order they were added. */
+static int64_t place_of(const char *name)
+{
+    return sql_int(arena_printf(&store.arena, "SELECT id FROM \"user\" WHERE name = '%s'", name));
+}
+
+TEST(short_jobs_go_before_bulk_ones_that_waited_longer)
+{
+    struct call holder, bulk[3], brief[2];
+
+    writer_on_commit(writer, count_commit, NULL);
+    start_holding(&holder);
+    for (int i = 0; i < 3; i++) {
+        start_bulk(&bulk[i], add_user, (const char *[]){"b0", "b1", "b2"}[i], WRITER_BULK_ROWS / 2);
+        wait_for_depth((uint64_t)i + 1);
+    }
+    start_call(&brief[0], add_user, "s0");
+    wait_for_depth(4);
+    start_call(&brief[1], add_user, "s1");
+    wait_for_depth(5);
+    CHECK(sem_post(&let_go) == 0);
+    end_call(&holder);
+    for (int i = 0; i < 3; i++)
+        end_call(&bulk[i]);
+    end_call(&brief[0]);
+    end_call(&brief[1]);
+    writer_on_commit(writer, NULL, NULL);
+    CHECK(place_of("s0") == 1 && place_of("s1") == 2);
+    CHECK(place_of("b0") == 3 && place_of("b1") == 4 && place_of("b2") == 5);
+    CHECK(commits == 4); /* the holder, both short ones, two bulk ones, the third */
+}
+
+TEST(bulk_has_its_turn_among_many_short_jobs)
+{
+    enum { SHORT = WRITER_GROUP_MAX * (WRITER_BRIEF_GROUPS + 2) };
+    static struct call brief[SHORT];
+    struct call holder, bulk;
+    char name[32];
+
+    start_holding(&holder);
+    start_bulk(&bulk, add_user, "bulk", 100 * WRITER_BULK_ROWS); /* goes alone */
+    wait_for_depth(1);
+    for (int i = 0; i < SHORT; i++) {
+        (void)snprintf(name, sizeof name, "u%d", i);
+        start_call(&brief[i], add_user, name);
+    }
+    wait_for_depth(SHORT + 1);
+    CHECK(sem_post(&let_go) == 0);
+    end_call(&holder);
+    end_call(&bulk);
+    for (int i = 0; i < SHORT; i++)
+        end_call(&brief[i]);
+    CHECK(bulk.code == ERR_NONE);
+    /* the holder's was the first of the groups in a row */
+    CHECK(place_of("bulk") == WRITER_GROUP_MAX * (WRITER_BRIEF_GROUPS - 1) + 1);
 }
 
 TEST(a_full_queue_says_so_at_once)
@@ -319,6 +387,8 @@ int main(void)
         WRITER_TEST(jobs_that_wait_share_a_commit),
         WRITER_TEST(a_job_that_fails_undoes_only_itself),
         WRITER_TEST(a_transaction_that_fails_fails_all_its_jobs_with_the_reason),
+        WRITER_TEST(short_jobs_go_before_bulk_ones_that_waited_longer),
+        WRITER_TEST(bulk_has_its_turn_among_many_short_jobs),
         WRITER_TEST(a_full_queue_says_so_at_once),
         WRITER_TEST(a_stop_runs_what_is_queued),
         WRITER_TEST(many_threads_leave_no_gap_in_the_feed),

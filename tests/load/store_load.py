@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""The store under load, through HTTP: what is written and what is read meanwhile.
+
+    make bench-store [ROWS=10000000]
+    tests/load/store_load.py [--rows 10000000] [--keep]
+
+Everything is a ratio to something measured in the same run:
+
+    stored          observations/s of POST /api/v1/scores, everything on     ratio to bare_insert.c; in
+                    brackets the same of processor seconds, which other programs do not disturb
+    stored at the end   the last million                                     ratio to the first million
+    get …           milliseconds, median and 99th percentile: idle with a million rows, idle with all
+                    of them, and with all of them while two callers post without pause
+    patch           the same of an analyst's PATCH
+
+An observation is one of 5,000 entities and the addresses each has talked to, one in ten of them new;
+one in a thousand is flagged, most of them of pairs flagged before. A million lines are made once and
+posted again for each later day. PostgreSQL: under tests/postgres, then without the bare loop.
+"""
+import argparse
+import http.client
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "api"))
+
+from server import POSTGRES, Server  # noqa: E402
+
+MILLION, BODY_ROWS = 1000000, 10000
+ENTITIES, USUAL, FLAGGED_ONE_IN, FLAGGED_PAIRS = 5000, 40, 1000, 2000
+CALLERS, READS, PATCHES = 2, 300, 300
+FIRST_DAY = date(2026, 1, 1)
+TEMPLATE_DAY = b"2026-01-01"
+PATH = "/api/v1/scores?model=load&spec=vpc-egress&threshold=5"
+BARE = ROOT / "build" / "release" / "tests" / "load" / "bare_insert"
+
+
+def line(draw, i):
+    entity = draw.randrange(ENTITIES)
+    number = draw.randrange(USUAL) if draw.random() < 0.9 else draw.randrange(1 << 20)
+    address, score = (entity * 7919 + number * 104729) % (1 << 24), -3 - draw.random() * 5
+    if i % FLAGGED_ONE_IN == 0:
+        entity = draw.randrange(FLAGGED_PAIRS)
+        address, score = entity * 31 % (1 << 24), 6 + draw.random()
+    return (f'{{"entity":"i-{entity:017x}","ip":"10.{address >> 16}.{address >> 8 & 255}.{address & 255}",'
+            f'"time":"2026-01-01T{i % 24:02}:{i % 60:02}:{i // 7 % 60:02}.{i % 1000:03}Z","count":{1 + i % 5},'
+            f'"score":{score:.6f},"percentile":{50 + score * 5:.3f}}}\n')
+
+
+def template(seed):
+    draw = random.Random(seed)
+    return ["".join(line(draw, at + i) for i in range(BODY_ROWS)).encode()
+            for at in range(0, MILLION, BODY_ROWS)]
+
+
+def post(connection, token, body):
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+    while True:
+        connection.request("POST", PATH, body, headers)
+        reply = connection.getresponse()
+        text = reply.read()
+        if reply.status in (200, 201):
+            return
+        if reply.status != 503:
+            sys.exit(f"store_load: {reply.status} {text[:300]}")
+        time.sleep(0.05)
+
+
+def poster(port, token, bodies, days, ended):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    for day in days:
+        text = (FIRST_DAY + timedelta(days=day)).isoformat().encode()
+        for body in bodies:
+            if ended is not None and ended.is_set():
+                return
+            post(connection, token, body.replace(TEMPLATE_DAY, text))
+
+
+def post_days(server, bodies, days, ended=None):
+    """Callers that share a million rows a day; started, and to be joined."""
+    callers = [multiprocessing.Process(target=poster, args=(server.port, server.used_tokens["ingest"],
+                                                            bodies[n::CALLERS], days, ended))
+               for n in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    return callers
+
+
+def join(callers):
+    for caller in callers:
+        caller.join()
+        if caller.exitcode != 0:
+            sys.exit("store_load: a caller failed")
+
+
+def processor_seconds(server):
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def store(server, bodies, first, last):
+    """Observations of the days first..last-1: how many a second, and how many a second of processor."""
+    began, used = time.monotonic(), processor_seconds(server)
+    join(post_days(server, bodies, range(first, last)))
+    rows = (last - first) * MILLION
+    return rows / (time.monotonic() - began), rows / (processor_seconds(server) - used)
+
+
+class Reader:
+    """An analyst's requests, one after the other on one connection."""
+
+    def __init__(self, server, days):
+        self.client = server.client("triage")
+        until = FIRST_DAY + timedelta(days=days)
+        since = max(FIRST_DAY, until - timedelta(days=30))
+        draw = random.Random(1)
+        self.requests = {
+            "list": lambda: "/api/v1/findings?limit=50",
+            "by score": lambda: "/api/v1/findings?sort=score&limit=50",
+            "filter": lambda: f"/api/v1/findings?entity=i-{draw.randrange(FLAGGED_PAIRS):017x}",
+            "timeseries": lambda: f"/api/v1/timeseries?since={since}T00:00:00Z&until={until}T00:00:00Z",
+            "summary": lambda: "/api/v1/summary",
+            "lookup": lambda: self.pair(draw),
+        }
+        self.requests = {name: make for name, make in self.requests.items()
+                         if self.client.raw("GET", make()).status == 200}
+
+    @staticmethod
+    def pair(draw):
+        entity, number = draw.randrange(ENTITIES), draw.randrange(USUAL)
+        address = (entity * 7919 + number * 104729) % (1 << 24)
+        return (f"/api/v1/lookup?entity=i-{entity:017x}"
+                f"&ip=10.{address >> 16}.{address >> 8 & 255}.{address & 255}")
+
+    def timed(self, method, path, body=None, headers=None):
+        began = time.monotonic()
+        reply = self.client.raw(method, path, body, headers)
+        if reply.status not in (200, 412):
+            sys.exit(f"store_load: {path}: {reply.status} {reply.body[:300]}")
+        return (time.monotonic() - began) * 1000, reply
+
+    def reads(self):
+        taken = {name: [] for name in self.requests}
+        for _ in range(READS):
+            for name, make in self.requests.items():
+                taken[name].append(self.timed("GET", make())[0])
+        return {name: percentiles(values) for name, values in taken.items()}
+
+    def patches(self):
+        findings = json.loads(self.client.raw("GET", "/api/v1/findings?limit=200").body)["findings"]
+        tags, taken = {finding["id"]: f'"v{finding["version"]}"' for finding in findings}, []
+        for n in range(PATCHES):
+            number = findings[n % len(findings)]["id"]
+            milliseconds, reply = self.timed(
+                "PATCH", f"/api/v1/findings/{number}", json.dumps({"tags": [f"t{n}"]}).encode(),
+                {"Content-Type": "application/merge-patch+json", "If-Match": tags[number]})
+            if reply.status == 412:  # seen again meanwhile
+                reply = self.client.raw("GET", f"/api/v1/findings/{number}")
+            tags[number] = reply.headers["etag"]
+            taken.append(milliseconds)
+        return percentiles(taken)
+
+
+def percentiles(values):
+    return statistics.median(values), statistics.quantiles(values, n=100)[98]
+
+
+def memory(server, what):
+    for text in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if text.startswith(what):
+            return int(text.split()[1]) / 1024
+    return 0.0
+
+
+def file_bytes(server):
+    if POSTGRES:
+        sql = ("SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c"
+               " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'")
+        return int(subprocess.run(["psql", "-qXAt", server.database, "-c", sql], check=True,
+                                  capture_output=True, text=True).stdout)
+    return (server.folder / "test.db").stat().st_size
+
+
+def bare(server):
+    path = server.folder / "bare.db"
+    done = subprocess.run([BARE, path, str(MILLION)], check=True, capture_output=True)
+    for file in server.folder.glob("bare.db*"):
+        file.unlink()
+    return tuple(float(word) for word in done.stdout.split())
+
+
+def show(name, text):
+    print(f"  {name:<34} {text}", flush=True)
+
+
+def show_reads(idle_small, idle, busy):
+    for name, (median, tail) in idle.items():
+        small, loaded = idle_small.get(name), busy.get(name)
+        show(name, f"{median:7.1f} ({tail:7.1f}) ms"
+             + (f"   {median / small[0]:5.2f} ({tail / small[1]:5.2f}) x a million rows" if small else "")
+             + (f"   {loaded[0]:7.1f} ({loaded[1]:7.1f}) ms busy, {loaded[1] / tail:5.2f} x idle" if loaded else ""))
+
+
+def show_rate(name, rate, against=None, what=""):
+    ratio = [f"{mine / theirs:5.2f}" for mine, theirs in zip(rate, against)] if against else []
+    show(name, f"{rate[0]:11,.0f} /s  {rate[1]:11,.0f} /s of processor"
+         + (f"   {ratio[0]} ({ratio[1]}) x {what}" if against else ""))
+
+
+def measure(server, rows):
+    bodies, days = template(1), rows // MILLION
+    loops = [] if POSTGRES else [bare(server)]
+    first = store(server, bodies, 0, 1)
+    loops += [] if POSTGRES else [bare(server)]
+    loop = [statistics.mean(values) for values in zip(*loops)]
+    if loop:
+        show_rate("bare insert loop", loop)
+    show_rate("stored, the first million", first, loop, "bare")
+    small = Reader(server, 1).reads()
+    if days > 2:
+        show_rate(f"stored, to {days - 1} million", store(server, bodies, 1, days - 1))
+    last = store(server, bodies, days - 1, days) if days > 1 else first
+    show_rate("stored, the last million", last, first, "the first")
+    if not POSTGRES:
+        show_rate("the last million, again", last, bare(server), "bare")
+    show("bytes an observation", f"{file_bytes(server) / rows:12.1f}")
+    reader = Reader(server, days)
+    idle = {**reader.reads(), "patch": reader.patches()}
+    ended = multiprocessing.Event()
+    callers = post_days(server, bodies, range(days, days + 1000), ended)
+    time.sleep(1)
+    busy = {**reader.reads(), "patch": reader.patches()}
+    ended.set()
+    join(callers)
+    print(f"  median (99th percentile) with {rows:,} rows:")
+    show_reads(small, idle, busy)
+    show("memory of serve", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=int(os.environ.get("PAIRWATCH_BENCH_ROWS", 10 * MILLION)))
+    options = parser.parse_args()
+    with Server() as server:
+        measure(server, max(MILLION, options.rows // MILLION * MILLION))
+
+
+if __name__ == "__main__":
+    main()
