@@ -1,5 +1,5 @@
 #pragma once
-/* Reading objects from Amazon S3. Any thread, over its own link. */
+/* Reading and writing objects of Amazon S3. Any thread, over its own link. */
 #include "aws/client.h"
 
 enum {
@@ -32,6 +32,19 @@ NODISCARD enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wa
 enum { S3_URI_BYTES = S3_BUCKET_BYTES_MAX + S3_KEY_BYTES_MAX + 8 };
 bool s3_uri_read(const char *uri, char ret_bucket[static S3_BUCKET_BYTES_MAX + 1],
                  char ret_key[static S3_KEY_BYTES_MAX + 1]);
+struct s3_given {
+    const char *bucket, *key;
+    const char *region; /* NULL = aws_region */
+    const char *content_type;
+    const void *bytes;
+    size_t length;
+    const atomic_bool *stop;
+};
+/* PutObject, over an object of the same key; its SHA-256 is signed and checked by S3, and the ETag
+ * it answers against the MD5 unless the bucket encrypts with KMS. When this returns the object is
+ * durable. ERR_FORBIDDEN says which permission is needed; or as aws_call. */
+NODISCARD enum err_code s3_put(struct aws_link *link, const struct s3_given *given,
+                               struct err *err);
 /* The rules of names; keys without control characters and well-formed. */
 bool s3_bucket_ok(const char *bucket);
 bool s3_key_ok(const char *key);

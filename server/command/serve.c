@@ -1,4 +1,5 @@
 /* pairwatch serve: the REST API and the dashboard. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "command/access.h"
 #include "command/command.h"
 #include "command/container.h"
+#include "command/retain_settings.h"
 #include "http/server.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -26,6 +28,7 @@ struct serve_options {
     int64_t threads, connections, body_bytes_max;
     bool sagemaker, behind_proxy;
     struct conf_list specs;
+    struct retain_options retain;
 };
 
 static const char LISTEN_DEFAULT[] = "127.0.0.1:8080";
@@ -53,6 +56,9 @@ static const struct conf_setting SETTINGS[] = {
      "alone"},
     {"admin-password-file", CONF_TEXT, SERVE(admin_password_file), 0, 0, 0, "FILE",
      "the first line is the first administrator's password; used when there is no user yet"},
+    RETAIN_SETTINGS(struct serve_options, retain),
+    {"retention-every", CONF_DURATION, SERVE(retain.every_ms), 0, 0, 0, "TIME",
+     "how often old rows are looked for, when anything above says that they go"},
     {"threads", CONF_INT, SERVE(threads), 0, 1, 64, "N", "requests answered at the same time"},
     {"connections", CONF_INT, SERVE(connections), 0, 10, 100000, "N", "open connections at most"},
     {"sagemaker", CONF_BOOL, SERVE(sagemaker), 0, 0, 0, NULL,
@@ -74,15 +80,24 @@ const struct conf_command COMMAND_SERVE = {
             "standard output.\nSIGINT and SIGTERM finish the requests that run and end.\n",
 };
 
+struct keeper { /* the thread of retention */
+    struct retain_options options;
+    pthread_t thread;
+    bool started;
+};
+
 struct serving { /* in the order of making; ended in the reverse */
     struct writer *writer;
     struct app app;
     struct http_server *server;
     struct stream_watch *watch;
+    struct keeper keeper;
 };
 
 static void serving_done(struct serving *serving)
 {
+    if (serving->keeper.started)
+        (void)pthread_join(serving->keeper.thread, NULL);
     if (serving->watch != NULL)
         stream_watch_stop(serving->watch);
     if (serving->server != NULL)
@@ -115,6 +130,28 @@ static enum err_code start_http(const struct serve_options *options, struct serv
     TRY(http_server_start(&http, &serving->server, err));
     atomic_store(&serving->app.server, serving->server);
     return ERR_NONE;
+}
+
+static void *keeper_main(void *options)
+{
+    retain_loop(options);
+    return NULL;
+}
+
+static enum err_code start_keeper(const struct serve_options *options, struct serving *serving,
+                                  struct err *err)
+{
+    struct keeper *keeper = &serving->keeper;
+
+    keeper->options = options->retain;
+    keeper->options.database_url = options->database;
+    keeper->options.writer = serving->writer;
+    keeper->options.stop = &STOP_ASKED;
+    if (!retain_is_wanted(&keeper->options))
+        return ERR_NONE;
+    keeper->started = pthread_create(&keeper->thread, NULL, keeper_main, &keeper->options) == 0;
+    return keeper->started ? ERR_NONE
+                           : err_set(err, ERR_INTERNAL, "no thread for retention could be made");
 }
 
 static void print_address(const struct serve_options *options, const struct serving *serving)
@@ -177,6 +214,7 @@ static enum err_code run(const struct serve_options *options, struct err *err)
     TRY(stream_watch_start(&serving.app, &serving.watch, err));
     /* Not before the port is ours: a password that is shown once must not be lost in a failure. */
     TRY(access_first_admin(serving.writer, options->database, options->admin_password_file, err));
+    TRY(start_keeper(options, &serving, err));
     print_address(options, &serving);
     stop_wait();
     return ERR_NONE;
@@ -218,6 +256,7 @@ int cmd_serve(int argc, char **argv)
         .threads = HTTP_THREADS,
         .connections = HTTP_CONNECTIONS_MAX,
         .sagemaker_dir = CONTAINER_DIR_DEFAULT,
+        .retain = {.archive = ARCHIVE_DEFAULT, .every_ms = 10 * 60 * 1000},
         .body_bytes_max = CONTAINER_BODY_BYTES_DEFAULT,
     };
     struct conf_args args = {0};

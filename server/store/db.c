@@ -144,11 +144,6 @@ enum err_code db_release(struct db *db, int64_t pages, struct db_space *ret, str
                                         : ERR_NONE;
 }
 
-enum err_code db_optimize(struct db *db, struct err *err)
-{
-    return db->backend->optimize != NULL ? db->backend->optimize(db->handle, err) : ERR_NONE;
-}
-
 const struct db_backend *db_backend(const struct db *db)
 {
     return db->backend;

@@ -77,8 +77,6 @@ NODISCARD enum err_code db_space(struct db *db, struct db_space *ret, struct err
  * that by itself. */
 NODISCARD enum err_code db_release(struct db *db, int64_t pages, struct db_space *ret,
                                    struct err *err);
-/* Refreshes what the planner knows, where that pays; PostgreSQL does that by itself. */
-NODISCARD enum err_code db_optimize(struct db *db, struct err *err);
 
 struct query { /* a running statement; AUTO(query_done) struct query q = {0}; */
     struct db *db;

@@ -26,9 +26,8 @@ struct db_backend {
      * the engine does that by itself. */
     enum err_code (*checkpoint)(void *handle, struct err *err);
     enum err_code (*space)(void *handle, struct db_space *ret, struct err *err);
-    /* NULL: the engine does these by itself. */
+    /* NULL: the engine does it by itself. */
     enum err_code (*release)(void *handle, int64_t pages, struct db_space *ret, struct err *err);
-    enum err_code (*optimize)(void *handle, struct err *err);
     /* Runs several statements without parameters: migrations and pragmas. */
     enum err_code (*script)(void *handle, const char *sql, struct err *err);
 

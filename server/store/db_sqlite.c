@@ -306,12 +306,6 @@ static enum err_code sqlite_release(void *handle, int64_t pages, struct db_space
     return ERR_NONE;
 }
 
-/* Looks at some thousand entries of an index, whatever its size. */
-static enum err_code sqlite_optimize(void *handle, struct err *err)
-{
-    return sqlite_script(handle, "PRAGMA analysis_limit = 1000; PRAGMA optimize", err);
-}
-
 static int64_t sqlite_changes(void *handle)
 {
     return sqlite3_changes64(((struct sqlite *)handle)->connection);
@@ -374,7 +368,6 @@ const struct db_backend DB_SQLITE = {
     .checkpoint = sqlite_checkpoint,
     .space = sqlite_space,
     .release = sqlite_release,
-    .optimize = sqlite_optimize,
     .reset = sqlite_reset,
     .changes = sqlite_changes,
     .column_count = sqlite_column_count,
