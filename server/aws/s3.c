@@ -11,7 +11,12 @@
 #include "base/own.h"
 #include "base/str.h"
 
-enum { TRY_MS_MAX = 10 * 60 * 1000, CALL_MS_MAX = 15 * 60 * 1000, PATH_BYTES_MAX = 4 * 1024 };
+enum {
+    TRY_MS_MAX = 10 * 60 * 1000,
+    CALL_MS_MAX = 15 * 60 * 1000,
+    PATH_BYTES_MAX = 4 * 1024,
+    REPLY_BYTES_MAX = 64 * 1024
+};
 
 bool s3_bucket_ok(const char *bucket)
 {
@@ -192,4 +197,41 @@ enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted, stru
         code = s3_getting_conclude(&getting, code, &reply, ret, &again, err);
     } while (again);
     return code;
+}
+
+enum err_code s3_put(struct aws_link *link, const char *bucket, const char *key, const void *bytes,
+                     size_t length, const atomic_bool *stop, struct err *err)
+{
+    AUTO(aws_reply_done) struct aws_reply reply = {0};
+    AUTO(str_done) struct str path = {0};
+    const char *headers[] = {"Content-Type", "application/octet-stream", NULL};
+    struct aws_call call = {
+        .service = AWS_S3,
+        .method = "PUT",
+        .bucket = bucket,
+        .headers = headers,
+        .body = bytes,
+        .body_length = length,
+        .reply_bytes_max = REPLY_BYTES_MAX,
+        .file = -1,
+        .try_timeout_ms = TRY_MS_MAX,
+        .deadline_ms = CALL_MS_MAX,
+        .stop = stop,
+    };
+
+    if (!s3_bucket_ok(bucket) || !s3_key_ok(key))
+        return err_set(err, ERR_INVALID, "the bucket or key is none that S3 has");
+    if (length > S3_PUT_BYTES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "S3 takes at most 5 GiB at once, not %zu bytes", length);
+    str_init(&path, PATH_BYTES_MAX);
+    str_add_char(&path, '/');
+    sigv4_encode(&path, key, strlen(key), true);
+    TRY(str_check(&path, "the object's path", err));
+    call.path = path.text;
+    if (aws_call(link, &call, &reply, err) == ERR_NONE)
+        return ERR_NONE;
+    if (err->code == ERR_FORBIDDEN)
+        return err_set(err, ERR_FORBIDDEN, "S3 refused s3://%s/%s: s3:PutObject is needed (%s)",
+                       bucket, key, reply.code[0] != '\0' ? reply.code : "403");
+    return err_prefix(err, "writing s3://%s/%s", bucket, key);
 }

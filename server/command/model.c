@@ -63,6 +63,24 @@ static const struct conf_setting SETTINGS[] = {
      "an endpoint's answer is waited for so long"},
     {"scorer-wait", CONF_DURATION, AT(scorer_wait_ms), 0, 0, 0, "TIME",
      "an endpoint that does not answer is asked again for so long"},
+    {"sagemaker", CONF_BOOL, AT(on_sagemaker), CONF_FLAG_ONLY, 0, 0, NULL,
+     "deploy, undeploy: an endpoint of SageMaker"},
+    {"image", CONF_TEXT, AT(sagemaker.image), CONF_FLAG_ONLY, 0, 0, "URI",
+     "deploy: our container in ECR (deploy/sagemaker), or SageMaker's own algorithm"},
+    {"sagemaker-role", CONF_TEXT, AT(sagemaker.role), 0, 0, 0, "ARN",
+     "deploy: role that SageMaker runs it as"},
+    {"sagemaker-bucket", CONF_TEXT, AT(sagemaker.bucket), 0, 0, 0, "s3://BUCKET/PREFIX/",
+     "deploy: where a model file is uploaded"},
+    {"instance-type", CONF_TEXT, AT(sagemaker.instance_type), CONF_FLAG_ONLY, 0, 0, "TYPE",
+     "deploy: machine of the endpoint"},
+    {"instances", CONF_INT, AT(sagemaker.instances), CONF_FLAG_ONLY, 1, 100, "N",
+     "deploy: how many of them"},
+    {"serverless-memory", CONF_INT, AT(sagemaker.memory_mb), CONF_FLAG_ONLY, 0, 6144, "MB",
+     "deploy: a serverless endpoint of so much memory instead: 1024, 2048 … 6144"},
+    {"serverless-concurrency", CONF_INT, AT(sagemaker.concurrency), CONF_FLAG_ONLY, 1, 200, "N",
+     "deploy: its calls at the same time"},
+    {"yes", CONF_BOOL, AT(sagemaker.yes), CONF_FLAG_ONLY, 0, 0, NULL,
+     "deploy, undeploy: do not ask before money is spent or something is removed"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -83,7 +101,11 @@ const struct conf_command COMMAND_MODEL = {
         "  calibrate SCORER [PATH…]\n"
         "                   thresholds and percentiles by what the scorer makes of these pairs,\n"
         "                   or of those the database observed. sagemaker:ENDPOINT becomes a new\n"
-        "                   candidate; a model file is written anew to --out\n",
+        "                   candidate; a model file is written anew to --out\n"
+        "  deploy --sagemaker NAME FILE|s3://BUCKET/KEY\n"
+        "                   makes an endpoint of a model file, or of a model.tar.gz in S3\n"
+        "  undeploy --sagemaker NAME\n"
+        "                   removes the endpoint, its configuration and its model\n",
 };
 
 /* A model named on the command line. */
@@ -250,14 +272,33 @@ static enum err_code compare(const struct model_options *options, const char *te
     return ERR_NONE;
 }
 
-static enum err_code calibrate(const struct model_options *options, const struct conf_args *args,
-                               struct err *err)
+/* Actions of several words, and what they take. */
+static const struct long_action {
+    const char *word;
+    enum err_code (*run)(const struct model_options *options, const char *const *words,
+                         size_t count, struct err *err);
+    const char *takes;
+} LONG_ACTIONS[] = {
+    {"calibrate", model_calibrate, "sagemaker:ENDPOINT or a model file, and paths of pairs"},
+    {"deploy", model_deploy, "the endpoint's name, and a model file or its archive in S3"},
+    {"undeploy", model_undeploy, "the endpoint's name"},
+};
+
+static enum err_code run_long(const struct model_options *options, const struct conf_args *args,
+                              bool *ret_found, struct err *err)
 {
-    if (args->positional_count < 2)
-        return err_set(err, ERR_USAGE,
-                       "model calibrate takes sagemaker:ENDPOINT or a model file, and paths of "
-                       "pairs");
-    return model_calibrate(options, args->positional + 1, args->positional_count - 1, err);
+    *ret_found = false;
+    for (size_t i = 0; i < ARRAY_LEN(LONG_ACTIONS); i++) {
+        const struct long_action *action = &LONG_ACTIONS[i];
+
+        if (args->positional_count == 0 || strcmp(args->positional[0], action->word) != 0)
+            continue;
+        *ret_found = true;
+        if (args->positional_count < 2)
+            return err_set(err, ERR_USAGE, "model %s takes %s", action->word, action->takes);
+        return action->run(options, args->positional + 1, args->positional_count - 1, err);
+    }
+    return ERR_NONE;
 }
 
 static const struct action {
@@ -271,8 +312,11 @@ static const struct action {
 static enum err_code run(const struct model_options *options, const struct conf_args *args,
                          struct err *err)
 {
-    if (args->positional_count > 0 && strcmp(args->positional[0], "calibrate") == 0)
-        return calibrate(options, args, err);
+    bool found;
+    enum err_code code = run_long(options, args, &found, err);
+
+    if (found)
+        return code;
     for (size_t i = 0; i < ARRAY_LEN(ACTIONS); i++) {
         if (args->positional_count == 0 || strcmp(args->positional[0], ACTIONS[i].word) != 0)
             continue;
@@ -283,7 +327,8 @@ static enum err_code run(const struct model_options *options, const struct conf_
     }
     return err_set(
         err, ERR_USAGE,
-        "say what to do: model list, add, shadow, activate, rollback, compare or calibrate");
+        "say what to do: model list, add, shadow, activate, rollback, compare, calibrate, "
+        "deploy or undeploy");
 }
 
 int cmd_model(int argc, char **argv)
@@ -302,6 +347,9 @@ int cmd_model(int argc, char **argv)
         .scorer_rows = REMOTE_ROWS_DEFAULT,
         .scorer_timeout_ms = SAGEMAKER_ANSWER_MS,
         .scorer_wait_ms = REMOTE_WAIT_DEFAULT_MS,
+        .sagemaker = {.instance_type = SAGEMAKER_INSTANCE_DEFAULT,
+                      .instances = 1,
+                      .concurrency = 5},
     };
     struct conf_args args = {0};
     struct err err = {0};

@@ -17,6 +17,7 @@
 #include "command/threshold.h"
 #include "command/train_athena.h"
 #include "command/train_report.h"
+#include "command/train_sagemaker.h"
 #include "command/validation.h"
 #include "model/train.h"
 
@@ -30,8 +31,9 @@ struct command_options {
     struct hyper hyper;
     const char *sagemaker_dir;
     bool sagemaker;
-    const char *from;
+    const char *from, *on;
     struct athena_options athena;
+    struct sagemaker_options job;
 };
 
 #define AT(member)    offsetof(struct command_options, member)
@@ -112,6 +114,19 @@ static const struct conf_setting SETTINGS[] = {
     {"athena-catalog", CONF_TEXT, AT(athena.catalog), 0, 0, 0, "NAME", "of the database"},
     {"source-version", CONF_INT, AT(athena.version), CONF_FLAG_ONLY, 0, 2, "N",
      "1 or 2: tables of this version of the sources; 0: 2 where there is one, else 1"},
+    {"on", CONF_TEXT, AT(on), CONF_FLAG_ONLY, 0, 0, "sagemaker",
+     "learn in a training job of SageMaker's, which costs money"},
+    {"image", CONF_TEXT, AT(job.image), CONF_FLAG_ONLY, 0, 0, "URI",
+     "of the job: our container in ECR (deploy/sagemaker), or SageMaker's own algorithm"},
+    {"sagemaker-role", CONF_TEXT, AT(job.role), 0, 0, 0, "ARN", "role that SageMaker runs it as"},
+    {"sagemaker-bucket", CONF_TEXT, AT(job.bucket), 0, 0, 0, "s3://BUCKET/PREFIX/",
+     "where the pairs go and the model comes from"},
+    {"instance-type", CONF_TEXT, AT(job.instance_type), CONF_FLAG_ONLY, 0, 0, "TYPE",
+     "machine of the job"},
+    {"volume-gb", CONF_INT, AT(job.volume_gb), CONF_FLAG_ONLY, 1, 16384, "N", "its disk"},
+    {"job-time", CONF_DURATION, AT(job.job_ms_max), CONF_FLAG_ONLY, 0, 0, "TIME",
+     "SageMaker ends the job after so long"},
+    {"yes", CONF_BOOL, AT(job.yes), CONF_FLAG_ONLY, 0, 0, NULL, "do not ask before money is spent"},
     {"aws-role", CONF_TEXT, AT(athena.role), 0, 0, 0, "ARN", "role to assume for Athena and S3"},
     {"aws-external-id", CONF_TEXT, AT(athena.external_id), 0, 0, 0, "ID",
      "the external id that the role asks for"},
@@ -281,6 +296,8 @@ static enum err_code run(const struct command_options *options, const struct con
 
     if (options->out == NULL)
         return err_set(err, ERR_USAGE, "train needs --out; see --help");
+    if (options->on != NULL && (!str_equal(options->on, "sagemaker") || options->base != NULL))
+        return err_set(err, ERR_USAGE, "--on is sagemaker, and then there is no --base");
     train_printer_init(&printer, "algo-1");
     TRY(hyper_check(&options->hyper, err));
     TRY(checkpoint_path(options, &checkpoint, err));
@@ -302,6 +319,8 @@ static enum err_code run(const struct command_options *options, const struct con
     for (size_t i = 0; i < options->specs.count; i++)
         names[i] = options->specs.items[i];
     TRY(gather(&input, options, args, err));
+    if (options->on != NULL)
+        return train_sagemaker(&options->job, &options->hyper, &input, options->out, err);
     train.scoped = input.scoped;
     if (base == NULL)
         TRY(train_run(input.pairs, input.count, &train, &trained, err));
@@ -333,6 +352,9 @@ int cmd_train(int argc, char **argv)
         .hyper = HYPER_DEFAULT,
         .sagemaker_dir = CONTAINER_DIR_DEFAULT,
         .athena = {.catalog = "AwsDataCatalog"},
+        .job = {.instance_type = SAGEMAKER_INSTANCE_DEFAULT,
+                .volume_gb = 30,
+                .job_ms_max = 24 * (int64_t)HOUR_MS},
     };
     struct conf_args args = {0};
     struct err err = {0};

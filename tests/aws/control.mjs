@@ -8,10 +8,13 @@
 //   lose: {"Operation": times}                                  done, and the answer is lost on its way
 import http from 'node:http';
 import * as athenaClient from '@aws-sdk/client-athena';
+import * as logsClient from '@aws-sdk/client-cloudwatch-logs';
+import * as sagemakerClient from '@aws-sdk/client-sagemaker';
 import { buildApp } from 'fauxqs';
 import { fault, listen, readBody, serviceOf } from './referee.mjs';
 import { shapeFaults } from './shapes.mjs';
 import { Athena } from './athena.mjs';
+import { Logs, SageMaker } from './sagemaker.mjs';
 
 const settings = JSON.parse(process.argv[2]);
 const seen = { judged: 0, refused: [], operations: {}, bodies: {} };
@@ -44,7 +47,12 @@ const s3 = {
 };
 
 const athena = new Athena({ ...settings, s3 });
-const services = { AmazonAthena: { signed: 'athena', client: athenaClient, handler: athena } };
+const sagemaker = new SageMaker({ ...settings, s3 });
+const services = {
+  AmazonAthena: { signed: 'athena', client: athenaClient, handler: athena },
+  SageMaker: { signed: 'sagemaker', client: sagemakerClient, handler: sagemaker },
+  Logs_20140328: { signed: 'logs', client: logsClient, handler: new Logs(sagemaker) },
+};
 
 function answer(response, status, body, headers = {}) {
   const text = JSON.stringify(body);
@@ -80,7 +88,7 @@ async function call(request, body, response) {
   }
   try {
     const told = (await service.handler[operation](asked, faults)) ?? {};
-    const ours = shapeFaults(schema[5](), told);
+    const ours = typeof schema[5]() === 'string' ? [] : shapeFaults(schema[5](), told); // "unit": no answer
     if (ours.length > 0) throw new Error(`${operation} answered ${ours.join('; ')}`);
     if (faults.lose?.[operation] > 0) {
       faults.lose[operation]--;
@@ -122,6 +130,11 @@ async function judge(request, response) {
   if (serviceOf(request) === 's3') {
     seen.operations[`S3.${request.method}`] = (seen.operations[`S3.${request.method}`] ?? 0) + 1;
     return forward(request, body, response);
+  }
+  if (/^\/endpoints\/[^/]+\/invocations$/.test(request.url)) {
+    if (serviceOf(request) !== 'sagemaker') return refuse(response, `invoked for ${serviceOf(request)}`);
+    seen.operations.InvokeEndpoint = (seen.operations.InvokeEndpoint ?? 0) + 1;
+    return sagemaker.invoke(request, body, response);
   }
   return call(request, body, response);
 }

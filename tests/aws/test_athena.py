@@ -114,6 +114,11 @@ class AthenaTest(unittest.TestCase):
         out, err = self.train(specs=specs)
         told = self.seen()
         self.assertEqual(told["operations"]["StartQueryExecution"], 3)
+        policy = json.loads((ROOT / "deploy" / "iam" / "train-athena.json").read_text())
+        granted = {action.split(":")[1] for statement in policy["Statement"] for action in
+                   (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
+                   if action.startswith("athena:")}
+        self.assertEqual(set(told["operations"]) - {"S3.GET"} | {"StopQueryExecution"}, granted)
         paths = list(self.unloaded(told))
         self.assertEqual(len(paths), 3)
         for spec in specs:
