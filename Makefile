@@ -42,7 +42,7 @@ USES_http    := http base
 USES_aws     := aws base
 USES_lake    := lake aws base
 USES_sink    := sink aws base
-USES_api     := api http store model base
+USES_api     := api lake aws http store model base
 USES_worker  := worker lake aws store model base
 USES_command := command worker api sink lake aws http store model base
 

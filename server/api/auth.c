@@ -88,6 +88,7 @@ enum err_code app_authenticate(struct request *req, struct err *err)
 {
     static const char BEARER[] = "Bearer ";
     const char *header = request_header(req, "Authorization");
+    const char *key = request_header(req, "X-Api-Key");
     const char *secret;
 
     if (header != NULL) {
@@ -95,6 +96,8 @@ enum err_code app_authenticate(struct request *req, struct err *err)
             return err_set(err, ERR_UNAUTHORIZED, "Authorization must be Bearer and an API token");
         return check_token(req, header + sizeof BEARER - 1, err);
     }
+    if (key != NULL) /* what EventBridge sends: it knows no other way to show a token */
+        return check_token(req, key, err);
     secret = session_secret(req);
     return secret != NULL ? check_session(req, secret, err) : ERR_NONE;
 }

@@ -9,7 +9,7 @@
 #include "store/token.h"
 #include "store/writer.h"
 
-static const char *const TOKEN_ROLES[] = {"ingest", "read", "triage", "admin", NULL};
+static const char *const TOKEN_ROLES[] = {"ingest", "read", "triage", "admin", "notify", NULL};
 enum { TOKEN_ROLE_FIRST = ROLE_INGEST };
 
 enum err_code list_tokens(struct request *req, struct reply *reply, struct err *err)

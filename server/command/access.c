@@ -121,11 +121,11 @@ enum err_code access_name(const char *name, struct err *err)
                    ACCESS_NAME_MAX, name);
 }
 
-enum err_code access_role(const char *word, int first, int *ret, struct err *err)
+enum err_code access_role(const char *word, int first, int last, int *ret, struct err *err)
 {
     AUTO(str_done) struct str words = {.bytes_max = 200};
 
-    for (int i = first; USER_ROLE_WORDS[i] != NULL; i++) {
+    for (int i = first; i <= last; i++) {
         if (word != NULL && strcmp(word, USER_ROLE_WORDS[i]) == 0) {
             *ret = i;
             return ERR_NONE;

@@ -16,8 +16,9 @@ enum { ACCESS_PASSWORD_BYTES = 1025, ACCESS_PASSWORD_MIN = 12, ACCESS_NAME_MAX =
 NODISCARD enum err_code access_password(const char *path, char ret[static ACCESS_PASSWORD_BYTES],
                                         struct err *err);
 NODISCARD enum err_code access_name(const char *name, struct err *err);
-/* Index of a role's word in USER_ROLE_WORDS from first on; ERR_USAGE says which there are. */
-NODISCARD enum err_code access_role(const char *word, int first, int *ret, struct err *err);
+/* Index of a role's word in USER_ROLE_WORDS from first to last; ERR_USAGE says which there are. */
+NODISCARD enum err_code access_role(const char *word, int first, int last, int *ret,
+                                    struct err *err);
 
 /* Brings the database to this version and runs one writer_job on it. */
 NODISCARD enum err_code access_write(const char *database, writer_job *job, void *argument,

@@ -13,7 +13,7 @@
 #include "store/token.h"
 #include "store/user.h"
 
-enum { TOKEN_ARENA_BYTES_MAX = 64 * 1024 * 1024, TOKEN_ROLE_FIRST = 1 };
+enum { TOKEN_ARENA_BYTES_MAX = 64 * 1024 * 1024, TOKEN_ROLE_FIRST = 1, TOKEN_ROLE_LAST = 5 };
 
 struct token_options {
     const char *database, *role;
@@ -24,7 +24,8 @@ static const struct conf_setting SETTINGS[] = {
     {"database", CONF_TEXT, offsetof(struct token_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: the database"},
     {"role", CONF_TEXT, offsetof(struct token_options, role), CONF_FLAG_ONLY, 0, 0, "ROLE",
-     "ingest, read, triage (includes read) or admin"},
+     "ingest (includes notify), read, triage (includes read), admin, or notify: announce "
+     "objects, nothing else"},
     {"expires", CONF_DURATION, offsetof(struct token_options, expires_ms), CONF_FLAG_ONLY, 0, 0,
      "TIME", "ends after this time, as 90d; never unless given"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
@@ -49,7 +50,7 @@ static enum err_code create(const struct token_options *options, const char *nam
     int role;
 
     arena_init(&arena, TOKEN_ARENA_BYTES_MAX);
-    TRY(access_role(options->role, TOKEN_ROLE_FIRST, &role, err));
+    TRY(access_role(options->role, TOKEN_ROLE_FIRST, TOKEN_ROLE_LAST, &role, err));
     secret = auth_secret_new(&arena, TOKEN_PREFIX, job.digest);
     job.role = role;
     job.prefix = arena_strndup(&arena, secret, TOKEN_SHOWN_LENGTH);

@@ -12,7 +12,11 @@
 #include "store/db.h"
 #include "store/user.h"
 
-enum { USER_ARENA_BYTES_MAX = 64 * 1024 * 1024, USER_ROLE_FIRST = 2 /* people do not ingest */ };
+enum {
+    USER_ARENA_BYTES_MAX = 64 * 1024 * 1024,
+    USER_ROLE_FIRST = 2 /* people do not ingest */,
+    USER_ROLE_LAST = 4
+};
 
 struct user_options {
     const char *database, *role, *password_file;
@@ -57,7 +61,7 @@ static enum err_code add(const struct user_options *options, const char *name, s
     };
     int role;
 
-    TRY(access_role(options->role, USER_ROLE_FIRST, &role, err));
+    TRY(access_role(options->role, USER_ROLE_FIRST, USER_ROLE_LAST, &role, err));
     TRY(access_password(options->password_file, password, err));
     TRY(password_hash(password, hash, err));
     job.role = role;
@@ -93,7 +97,7 @@ static enum err_code change_role(const struct user_options *options, const char 
     struct user_update_job job = update_of(options, name);
     int role;
 
-    TRY(access_role(options->role, USER_ROLE_FIRST, &role, err));
+    TRY(access_role(options->role, USER_ROLE_FIRST, USER_ROLE_LAST, &role, err));
     job.role = role;
     return access_write(options->database, user_update_job_run, &job, err);
 }

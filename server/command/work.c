@@ -31,9 +31,9 @@ struct work_options {
 
 const struct conf_setting WORK_SETTINGS[] = {
     {"queue", CONF_TEXT, offsetof(struct work_options, queue), CONF_REQUIRED, 0, 0,
-     "dir:PATH|sqs:URL",
-     "where notices come from: a folder laid out as Security Lake's bucket, or a "
-     "subscriber's SQS queue by URL or ARN"},
+     "dir:PATH|sqs:URL|store",
+     "where notices come from: a folder laid out as Security Lake's bucket, a subscriber's SQS "
+     "queue by URL or ARN, or those that came to `pairwatch serve` over HTTP"},
     {"once", CONF_BOOL, offsetof(struct work_options, once), CONF_FLAG_ONLY, 0, 0, NULL,
      "end when nothing is left instead of waiting for more"},
     {"since", CONF_TIME, offsetof(struct work_options, since_ms), CONF_FLAG_ONLY, 0, 0, "DATE",
@@ -94,7 +94,8 @@ const struct conf_command COMMAND_WORK = {
     .summary = "read objects, score their pairs, store the results",
     .settings = WORK_SETTINGS,
     .more = "Delivery is at least once and the store is idempotent on the object, so running it "
-            "again, also after a crash, changes nothing that was stored.\n",
+            "again, also after a crash, changes nothing that was stored. With --once it fails when "
+            "an object failed.\n",
 };
 
 static void print_unscored(const struct worker_totals *totals)
@@ -201,7 +202,14 @@ static enum err_code run(const struct work_options *options, struct worker_total
         names[i] = options->specs.items[i];
     worker.spec_names = options->specs.count > 0 ? names : NULL;
 
-    return worker_run(&worker, ret, err);
+    TRY(worker_run(&worker, ret, err));
+    if (options->once && ret->failed > 0)
+        return err_set(err, ERR_INVALID,
+                       "%" PRIu64 " of %" PRIu64
+                       " objects failed: GET /api/v1/objects?state=failed "
+                       "says why",
+                       ret->failed, ret->objects);
+    return ERR_NONE;
 }
 
 static int64_t default_threads(void)

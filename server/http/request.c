@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const ROLE_WORDS[ROLE__MAX + 1] = {"none", "ingest", "read", "triage", "admin", NULL};
+const char *const ROLE_WORDS[ROLE__MAX + 1] = {"none",  "ingest", "read", "triage",
+                                               "admin", "notify", NULL};
 
 static const struct name_value NO_VALUES[1];
 
@@ -20,6 +21,8 @@ bool role_allows(enum role have, enum role need)
         return true;
     case ROLE_READ:
         return have == ROLE_READ || have == ROLE_TRIAGE || have == ROLE_ADMIN;
+    case ROLE_NOTIFY:
+        return have == ROLE_NOTIFY || have == ROLE_INGEST || have == ROLE_ADMIN;
     case ROLE_INGEST:
     case ROLE_TRIAGE:
     case ROLE_ADMIN:

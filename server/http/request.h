@@ -12,9 +12,9 @@ struct cidr;
 struct ip;
 struct request;
 
-enum role { ROLE_NONE, ROLE_INGEST, ROLE_READ, ROLE_TRIAGE, ROLE_ADMIN, ROLE__MAX };
+enum role { ROLE_NONE, ROLE_INGEST, ROLE_READ, ROLE_TRIAGE, ROLE_ADMIN, ROLE_NOTIFY, ROLE__MAX };
 extern const char *const ROLE_WORDS[ROLE__MAX + 1];
-/* admin may do all; triage includes read; ingest stands alone. */
+/* admin may do all; triage includes read, ingest includes notify. Stored by number. */
 bool role_allows(enum role have, enum role need);
 
 enum { PATH_PARAMETERS_MAX = 4, QUERY_PARAMETERS_MAX = 64 };

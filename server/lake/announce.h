@@ -21,13 +21,16 @@ struct announced {
     const char *etag;         /* without quotes, or NULL */
     const char *region;       /* or NULL */
     uint64_t size_bytes;      /* 0 = not said */
+    int64_t time_ms;          /* when the object was made; 0 = not said */
     bool in_lake;             /* a key of Security Lake's layout with a kind of file it writes */
 };
 struct announcement {
     struct announced *objects; /* none: a test message, or of something else than new objects */
     size_t count;
+    const char
+        *fault; /* of a refused one: JSON pointer to what is wrong, or to the text it is in */
 };
-/* ERR_INVALID says what is wrong. Texts live in arena. */
+/* ERR_INVALID says what is wrong, ret->fault where. Texts live in arena. */
 NODISCARD enum err_code announce_read(const char *body, size_t length, struct arena *arena,
                                       struct announcement *ret, struct err *err);
 /* Objects that are not of the lake need no work: left out, and logged. */

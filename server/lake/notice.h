@@ -18,7 +18,8 @@ struct notice {         /* one object to read */
     const char *etag;   /* as announced; NULL = told by reading it */
     const char *region; /* of the bucket; NULL = not said */
     uint64_t size_bytes;
-    void *receipt; /* the queue's own */
+    int64_t time_ms; /* when the object was made; 0 = not said */
+    void *receipt;   /* the queue's own */
 };
 
 struct queue_options {

@@ -48,6 +48,7 @@ static void hand_out(struct folder *queue, struct arena *arena, struct notice *r
         .key = arena_strdup(arena, found->key),
         .path = arena_printf(arena, "%s/%s", queue->folder, found->key),
         .size_bytes = found->size_bytes,
+        .time_ms = found->changed_ms,
         .receipt = arena_memdup(arena, &found->print, sizeof found->print),
     };
     seen_add(&queue->seen, found->print);

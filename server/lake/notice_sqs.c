@@ -134,6 +134,7 @@ static void hand_out(struct message *message, struct arena *arena, struct notice
         .etag = arena_strdup(arena, object->etag),
         .region = arena_strdup(arena, object->region),
         .size_bytes = object->size_bytes,
+        .time_ms = object->time_ms,
         .receipt = handed,
     };
 }

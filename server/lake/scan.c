@@ -143,7 +143,8 @@ static void add_found(struct scan *scan, const char *key, const struct stat *sta
         scan->capacity = scan->capacity > 0 ? scan->capacity * 2 : ITEMS_FIRST;
         scan->items = own_resize(scan->items, scan->capacity, sizeof *scan->items);
     }
-    scan->items[scan->count++] = (struct found){own_strdup(key), (uint64_t)stat->st_size, print};
+    scan->items[scan->count++] =
+        (struct found){own_strdup(key), (uint64_t)stat->st_size, changed_ns / 1000000, print};
 }
 
 /* key: of the folder, "" or ending in "/". */

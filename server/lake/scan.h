@@ -12,6 +12,7 @@ enum {
 struct found { /* one object that was not seen before */
     char *key; /* owned */
     uint64_t size_bytes;
+    int64_t changed_ms;
     struct fingerprint print;
 };
 

@@ -12,9 +12,19 @@ enum { CHANGE_ROW_ARENA_BYTES = 1 << 20, CHANGE_TEXT_CHARS_MAX = 65536 };
 enum { CHAIN_PAGE_ROWS = 1000 }; /* an engine may hold a page of them in memory */
 
 const char *const CHANGE_KIND_WORDS[] = {
-    "finding_created",  "finding_sighted", "finding_updated", "note_added",
-    "model_registered", "user_created",    "user_updated",    "token_created",
-    "token_revoked",    "model_moved",     "let_go",          NULL,
+    "finding_created",
+    "finding_sighted",
+    "finding_updated",
+    "note_added",
+    "model_registered",
+    "user_created",
+    "user_updated",
+    "token_created",
+    "token_revoked",
+    "model_moved",
+    "let_go",
+    "object_retried",
+    NULL,
 };
 
 const struct field CHANGE_FIELDS[] = {

@@ -21,6 +21,7 @@ enum change_kind {
     CHANGE_TOKEN_REVOKED,
     CHANGE_MODEL_MOVED,
     CHANGE_LET_GO, /* by retention: a finding, or the changes through a seq */
+    CHANGE_OBJECT_RETRIED,
 };
 extern const char *const CHANGE_KIND_WORDS[];
 

@@ -24,5 +24,10 @@ const struct copied_table COPIED_TABLES[] = {
     {"comparison", "day_ms, spec_id, active_id, shadow_id", NULL, false},
     {"difference", "id", "id", true},
     {"counter", "name", NULL, false},
+    {"notice", "id", "id", true},
+    {"worker", "uid", NULL, false},
+    {"arrival_source", "source", NULL, false},
+    {"arrival_lag", "hour_ms, source", NULL, false},
+    {"arrival_hour", "hour_ms, source, region, account", NULL, false},
 };
 const size_t COPIED_TABLE_COUNT = ARRAY_LEN(COPIED_TABLES);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "store/arrival.h"
 #include "store/db.h"
 #include "store/dictionary.h"
 #include "store/model_life.h"
@@ -250,21 +251,56 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
     return rollup_totals_add(in->db, &totals, err);
 }
 
-static enum err_code store_object(struct ingest *in, struct err *err)
+static const char *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static enum err_code put_object(struct ingest *in, const struct arrival *arrival, struct err *err)
 {
     const struct ingest_object *o = in->batch->object;
-    uint64_t scored = o->error != NULL ? 0 : o->more ? in->end : o->scored;
+    const struct arrival_place *place = arrival->place;
     char progress[PROGRESS_BYTES];
 
     (void)snprintf(progress, sizeof progress, "%" PRIu64 " of %" PRIu64 " scored pairs are stored",
-                   scored, o->scored);
-    return db_int(
-        in->db, SQL_OBJECT_PUT,
-        PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag), P_INT((int64_t)o->size_bytes),
-               P_INT((int64_t)o->rows), P_INT((int64_t)o->pairs), P_INT((int64_t)scored),
-               P_TEXT(o->unscored_json), P_TEXT(o->more ? "incomplete" : o->error_code),
-               P_TEXT(o->more ? progress : o->error), P_INT(in->now_ms), P_INT(o->offset == 0)),
-        &in->object_id, err);
+                   arrival->scored, o->scored);
+    return db_int(in->db, SQL_OBJECT_PUT,
+                  PARAMS(P_TEXT(o->bucket), P_TEXT(o->key), P_TEXT(o->etag),
+                         P_INT((int64_t)o->size_bytes), P_INT((int64_t)o->rows),
+                         P_INT((int64_t)o->pairs), P_INT((int64_t)arrival->scored),
+                         P_TEXT(o->unscored_json), P_TEXT(o->more ? "incomplete" : o->error_code),
+                         P_TEXT(o->more ? progress : o->error), P_INT(in->now_ms),
+                         P_TEXT(text_or_null(place->source)), P_TEXT(text_or_null(place->region)),
+                         P_TEXT(text_or_null(place->account)), P_INT(o->folder),
+                         P_INT_OR_NULL(o->made_ms > 0 ? o->made_ms : FIELD_NULL_INT),
+                         P_INT_OR_NULL(arrival->span.first_ms),
+                         P_INT_OR_NULL(arrival->span.last_ms), P_INT(o->offset == 0)),
+                  &in->object_id, err);
+}
+
+static enum err_code store_object(struct ingest *in, struct err *err)
+{
+    const struct ingest_object *o = in->batch->object;
+    struct arrival_place place;
+    struct arrival arrival = {
+        .place = &place,
+        .span = arrival_span_of(in->batch->pairs, in->batch->count),
+        .made_ms = o->made_ms,
+        .now_ms = in->now_ms,
+        .rows = o->rows,
+        .pairs = o->pairs,
+        .scored = o->error != NULL ? 0
+                  : o->more        ? in->end
+                                   : o->scored,
+        .unscored_json = o->unscored_json,
+        .error_code = o->error_code,
+        .error = o->error,
+    };
+
+    arrival_place_of(o->key, &place);
+    TRY(put_object(in, &arrival, err));
+    arrival.object_id = in->object_id;
+    return o->more ? ERR_NONE : arrival_add(in->db, &arrival, err);
 }
 
 static enum err_code store_all(struct ingest *in, struct err *err)

@@ -33,6 +33,8 @@ struct ingest_object { /* ledger entry */
     uint64_t rows, pairs, scored;
     const char *unscored_json;      /* {"no_entity": 3, …} */
     const char *error_code, *error; /* NULL when it went well */
+    int64_t made_ms;                /* when the object was made; 0 = not known */
+    bool folder;                    /* the bucket is a folder of the worker's machine */
     /* Of an object that comes in several batches, in order: which of its scored pairs the batch
      * begins with, and whether another batch follows. Until the last one is stored the ledger says
      * how many pairs are, and an object that comes again from its start adds only what is missing.

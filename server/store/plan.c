@@ -52,6 +52,10 @@ static const struct {
     {SQL_CHECK_FINDING_SEQ, "SCAN f", "checks every row"},
     {SQL_CHECK_FINDING_SEQ, "SCAN s", "one row"},
     {SQL_SESSION_PURGE, "SCAN session", "small"},
+    {SQL_NOTICE_COUNT, "SCAN notice", "bounded, and counts them"},
+    {SQL_ARRIVAL_COUNTERS, "SCAN counter", "small"},
+    {SQL_WORKER_LIST, "SCAN worker", "small"},
+    {SQL_WORKER_FORGET, "SCAN worker", "small"},
 };
 
 static bool is_allowed(enum sql_id sql, const char *detail)

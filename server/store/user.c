@@ -8,7 +8,7 @@
 
 enum { USER_ARENA_BYTES = 1 << 16 };
 
-const char *const USER_ROLE_WORDS[] = {"none", "ingest", "read", "triage", "admin", NULL};
+const char *const USER_ROLE_WORDS[] = {"none", "ingest", "read", "triage", "admin", "notify", NULL};
 
 const struct field USER_FIELDS[] = {
     FIELD(struct user, id, FIELD_INT, .flags = FIELD_HIDDEN),

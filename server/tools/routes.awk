@@ -4,7 +4,7 @@
 #
 # Reads block style with two spaces a level. Below `paths:` a path stands at column 2, a method at 4,
 # the members of an operation at 6; whatever stands deeper is not looked at. Of an operation it takes
-# operationId (the handler's name), x-role (none, ingest, read, triage or admin) and x-body-bytes-max
+# operationId (the handler's name), x-role (none, notify, ingest, read, triage or admin) and x-body-bytes-max
 # (absent or 0: no body is taken). Anything it does not understand is an error, exit 1: a route that
 # is read wrongly would be a door left open.
 function fail(message) {
@@ -90,8 +90,8 @@ function take_member(key) {
             fail("an operationId is given once, in lower case with _: " value)
         operation = value
     } else if (key == "x-role") {
-        if (role != "" || value !~ /^(none|ingest|read|triage|admin)$/)
-            fail("an x-role is none, ingest, read, triage or admin: " value)
+        if (role != "" || value !~ /^(none|notify|ingest|read|triage|admin)$/)
+            fail("an x-role is none, notify, ingest, read, triage or admin: " value)
         role = value
     } else if (key == "x-body-bytes-max") {
         if (bytes != "" || value !~ /^[0-9]+$/ || length(value) > 12)

@@ -15,6 +15,7 @@
 #include "lake/pairs.h"
 #include "model/model.h"
 #include "store/ingest.h"
+#include "store/object_row.h"
 #include "store/writer.h"
 #include "worker/explain.h"
 #include "worker/models.h"
@@ -277,6 +278,8 @@ static enum err_code record_failure(const struct batch_context *context,
         .key = notice->key,
         .etag = info->etag,
         .size_bytes = info->size_bytes,
+        .made_ms = notice->time_ms,
+        .folder = notice->path != NULL,
         .unscored_json = "{}",
         .error_code = err_word(reason->code),
         .error = reason->text,
@@ -313,6 +316,8 @@ static enum err_code store_object(const struct batch_context *context, const str
         .key = notice->key,
         .etag = info->etag,
         .size_bytes = info->size_bytes,
+        .made_ms = notice->time_ms,
+        .folder = notice->path != NULL,
         .rows = lake->rows,
         .pairs = lake->pair_count,
     };
@@ -362,7 +367,7 @@ static enum err_code was_stored(const struct batch_context *context, const struc
 /* What an object that was never read goes by in the ledger. */
 static const char *etag_of(const struct notice *notice)
 {
-    return notice->etag != NULL ? notice->etag : "unknown";
+    return notice->etag != NULL ? notice->etag : OBJECT_ETAG_UNKNOWN;
 }
 
 /* A path to read the object at: its own, or that of the open file it was fetched into. */

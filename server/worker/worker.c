@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "lake/notice.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -18,7 +19,9 @@
 #include "worker/endpoint_model.h"
 #include "worker/learn.h"
 #include "worker/models.h"
+#include "worker/notice_store.h"
 #include "worker/post.h"
+#include "worker/pulse.h"
 #include "worker/remote.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
@@ -33,6 +36,8 @@ struct worker {
     struct models *models;
     struct writer *writer; /* or */
     struct post *post;
+    struct queue_options queue_options;
+    struct pulse pulse;
 
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
@@ -95,7 +100,15 @@ static enum err_code receive(struct worker *worker, struct arena *arena, struct 
     code = queue_receive(worker->queue, RECEIVE_MAX, RECEIVE_WAIT_MS, arena, ret, ret_count,
                          ret_drained, err);
     (void)pthread_mutex_unlock(&worker->receive_lock);
+    (void)atomic_fetch_add(&worker->pulse.in_flight, (int64_t)*ret_count);
     return code;
+}
+
+static void give_back(struct worker *worker, const struct notice *notice,
+                      enum queue_outcome outcome)
+{
+    queue_done(worker->queue, notice, outcome);
+    (void)atomic_fetch_sub(&worker->pulse.in_flight, 1);
 }
 
 /* Takes what the queue gives and deals with it one by one; what is not dealt with goes back. */
@@ -112,10 +125,10 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 
         if (!skip)
             code = batch_run(context, &notices[i], &arena, &totals, err);
-        queue_done(worker->queue, &notices[i],
-                   skip || code != ERR_NONE ? QUEUE_KEEP
-                   : totals.failed > 0      ? QUEUE_FAILED
-                                            : QUEUE_DEALT);
+        give_back(worker, &notices[i],
+                  skip || code != ERR_NONE ? QUEUE_KEEP
+                  : totals.failed > 0      ? QUEUE_FAILED
+                                           : QUEUE_DEALT);
         add_totals(worker, &totals);
         arena_reset(&arena);
     }
@@ -217,7 +230,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
     if (code == ERR_NONE)
         return run_received(worker, &context, notices, count, err);
     for (size_t i = 0; i < count; i++)
-        queue_done(worker->queue, &notices[i], QUEUE_KEEP);
+        give_back(worker, &notices[i], QUEUE_KEEP);
     return code;
 }
 
@@ -350,10 +363,24 @@ static enum err_code open_store(struct worker *worker, struct err *err)
     return writer_start(options->database_url, &worker->writer, err);
 }
 
-static enum err_code open_shared(struct worker *worker, struct err *err)
+/* What is to be tried again is taken by workers of every queue but a function's, which does what it
+ * was called for. */
+static bool takes_from_store(const struct worker_options *options)
+{
+    return options->post == NULL && !str_starts(options->queue_url, "lambda:");
+}
+
+static bool store_alone(const struct worker_options *options)
+{
+    return strcmp(options->queue_url, "store") == 0;
+}
+
+/* The queue that was named is opened before anything is made; the store's goes in front of it. */
+static enum err_code open_named_queue(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = worker->options;
-    struct queue_options queue_options = {
+
+    worker->queue_options = (struct queue_options){
         .once = options->once,
         .since_day_ms = options->since_ms,
         .until_day_ms = options->until_ms,
@@ -363,6 +390,38 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
         .aws_external_id = options->aws_external_id,
         .stop = options->stop,
     };
+    if (!store_alone(options))
+        return queue_open(options->queue_url, &worker->queue_options, &worker->queue, err);
+    if (options->since_ms != 0 || options->until_ms != 0)
+        return err_set(err, ERR_USAGE,
+                       "--since and --until choose days of a folder, not of a queue");
+    if (options->post != NULL)
+        return err_set(err, ERR_USAGE,
+                       "--queue store is the database's, which a worker with --post does not see");
+    return ERR_NONE;
+}
+
+static enum err_code open_store_queue(struct worker *worker, struct err *err)
+{
+    static const char FOLDER[] = "dir:";
+    const char *url = worker->options->queue_url;
+    struct store_queue_options store = {
+        .database_url = worker->options->database_url,
+        .writer = worker->writer,
+        .worker = worker->pulse.uid,
+        .folder = str_starts(url, FOLDER) ? url + sizeof FOLDER - 1 : NULL,
+        .queue = &worker->queue_options,
+    };
+    struct queue *named = worker->queue;
+
+    worker->queue = NULL;
+    pulse_init(&worker->pulse, worker->writer, url);
+    return queue_store_open(&store, named, &worker->queue, err);
+}
+
+static enum err_code open_shared(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = worker->options;
     struct models_options models_options = {
         .database_url = options->database_url,
         .model_path = options->model_path,
@@ -372,10 +431,13 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
 
     if (options->model_path != NULL) /* before anything is made */
         TRY(check_model(options->model_path, err));
-    TRY(queue_open(options->queue_url, &queue_options, &worker->queue, err));
+    TRY(open_named_queue(worker, err));
     TRY(open_store(worker, err));
+    if (takes_from_store(options))
+        TRY(open_store_queue(worker, err));
     models_options.writer = worker->writer;
-    return models_open(&models_options, &worker->models, err);
+    TRY(models_open(&models_options, &worker->models, err));
+    return takes_from_store(options) ? pulse_start(&worker->pulse, err) : ERR_NONE;
 }
 
 enum err_code worker_run(const struct worker_options *options, struct worker_totals *ret,
@@ -390,10 +452,11 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
         worker.totals.began = true;
         code = run_threads(&worker, err);
     }
+    queue_close(worker.queue); /* while what is done can still be told to the store */
+    pulse_stop(&worker.pulse);
     if (worker.writer != NULL)
         writer_stop(worker.writer);
     post_close(worker.post);
-    queue_close(worker.queue);
     models_close(worker.models);
     aws_close(worker.aws);
     *ret = worker.totals;

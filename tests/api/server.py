@@ -196,7 +196,7 @@ class Server:
         try:
             for name, role in (("root", "admin"), ("tess", "triage"), ("rita", "read")):
                 self.command("user", "add", name, "--role", role, input=self.password + "\n")
-            for role in ("ingest", "read", "triage", "admin"):
+            for role in ("ingest", "read", "triage", "admin", "notify"):
                 self.used_tokens[role] = self.make_token(f"test-{role}", role)
             self.start()
         except BaseException:

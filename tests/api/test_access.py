@@ -5,9 +5,10 @@ import unittest
 
 from server import CONTRACT, Client, Server, batch, score
 
-ROLES = (None, "ingest", "read", "triage", "admin")
+ROLES = (None, "ingest", "read", "triage", "admin", "notify")
 MAY = {  # the operation's role: who has it
-    "none": {None, "ingest", "read", "triage", "admin"},
+    "none": {None, "ingest", "read", "triage", "admin", "notify"},
+    "notify": {"notify", "ingest", "admin"},
     "ingest": {"ingest", "admin"},
     "read": {"read", "triage", "admin"},
     "triage": {"triage", "admin"},

@@ -22,6 +22,8 @@ class Http(unittest.TestCase):
         cls.server = Server().__enter__()
         cls.admin = cls.server.admin
         cls.admin.post("/api/v1/scores", batch(score("i-1", score=0.9)))
+        cls.server.execute("INSERT INTO object (bucket, key, etag, size_bytes, rows, pairs, scored, unscored, attempts,"
+                           " finished_ms) VALUES ('b', 'k', 'e', 1, 1, 1, 1, '{}', 1, 1)")
 
     @classmethod
     def tearDownClass(cls):

@@ -77,9 +77,11 @@ class WorkTest(Lake):
         for message in poison:
             self.emulator.send(queue, message)
         self.fill(queue)
-        for _ in range(2):
-            self.work("poison", queue)
-            time.sleep(1.5)
+        _, err = self.work("poison", queue, status=1)
+        self.assertIn("objects failed", err)
+        time.sleep(1.5)
+        self.work("poison", queue, status=None)
+        time.sleep(1.5)
         self.emulator.sqs("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10)  # moves what is over its tries
         self.emulator.sqs("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10)
         self.assertEqual(self.observed("poison.db"), self.wanted)

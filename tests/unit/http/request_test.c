@@ -191,8 +191,8 @@ TEST(bodies_are_json_of_a_known_type)
 TEST(roles_contain_one_another_as_said)
 {
     static const char ALLOWED[ROLE__MAX][ROLE__MAX + 1] = {
-        /* have none */ "1....", /* ingest */ "11...", /* read */ "1.1..",
-        /* triage */ "1.11.", /* admin */ "11111"};
+        /* have none */ "1.....", /* ingest */ "11...1", /* read */ "1.1...",
+        /* triage */ "1.11..",    /* admin */ "111111",  /* notify */ "1....1"};
 
     for (int have = 0; have < ROLE__MAX; have++)
         for (int need = 0; need < ROLE__MAX; need++)

@@ -236,12 +236,15 @@ TEST(a_failed_object_is_recorded_and_may_succeed_later)
     CHECK(!ingest_object(&failed, NULL, 0).repeated);
     CHECK_OK(ingest_object_done(store.reader, "lake", "b.parquet", "e1", &done, &err));
     CHECK(!done);
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_FAILED, INT64_MAX, 10, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena,
+                         &(struct object_filter){.state = OBJECT_FAILED}, INT64_MAX, 10, &page,
+                         &err));
     CHECK(page.count == 1 && !page.more && page.items[0].attempts == 2);
     CHECK_STR(page.items[0].error, "the file is cut short");
     CHECK(!ingest_object(&object, &pair, 1).repeated);
     CHECK(ingest_object(&failed, NULL, 0).repeated); /* a late failure takes nothing back */
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_ANY, INT64_MAX, 10, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena, &(struct object_filter){.state = OBJECT_ANY},
+                         INT64_MAX, 10, &page, &err));
     CHECK(page.count == 1 && page.items[0].error == NULL && page.items[0].attempts == 3);
     CHECK_STR(page.items[0].unscored, "{\"no_entity\":8}");
 }
@@ -269,7 +272,9 @@ TEST(an_object_in_parts_that_breaks_off_goes_on_where_it_was)
     CHECK(ingest_part(object, 0, true, pairs, 2).observations == 2);
     CHECK_OK(ingest_object_done(store.reader, "lake", "parts.parquet", "e1", &done, &err));
     CHECK(!done);
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_FAILED, INT64_MAX, 10, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena,
+                         &(struct object_filter){.state = OBJECT_FAILED}, INT64_MAX, 10, &page,
+                         &err));
     CHECK(page.count == 1 && page.items[0].scored == 2);
     CHECK_STR(page.items[0].error_code, "incomplete");
     CHECK_STR(page.items[0].error, "2 of 4 scored pairs are stored");
@@ -288,7 +293,9 @@ TEST(an_object_in_parts_that_breaks_off_goes_on_where_it_was)
     CHECK(ingest_part(object, 3, false, pairs + 3, 1).repeated);
     CHECK(sql_int("SELECT COUNT(*) FROM observation WHERE object_id = 1") == 4);
     CHECK(sql_int("SELECT SUM(sightings) FROM finding") == 2);
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_STORED, INT64_MAX, 10, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena,
+                         &(struct object_filter){.state = OBJECT_STORED}, INT64_MAX, 10, &page,
+                         &err));
     CHECK(page.count == 1 && page.items[0].scored == 4 && page.items[0].error == NULL);
     CHECK(page.items[0].attempts == 3);
 }

@@ -103,16 +103,21 @@ TEST(the_ledger_is_read_in_pages)
     for (int i = 1; i <= 7; i++)
         given_object(i, i % 3 == 0 ? "cut short" : NULL);
     do {
-        CHECK_OK(object_list(store.reader, &store.arena, OBJECT_ANY, before, 3, &page, &err));
+        CHECK_OK(object_list(store.reader, &store.arena,
+                             &(struct object_filter){.state = OBJECT_ANY}, before, 3, &page, &err));
         for (size_t i = 0; i < page.count; i++)
             CHECK(page.items[i].id == 7 - seen++);
         before = page.items[page.count - 1].id;
     } while (page.more);
     CHECK(seen == 7 && before == 1);
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_FAILED, INT64_MAX, 2, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena,
+                         &(struct object_filter){.state = OBJECT_FAILED}, INT64_MAX, 2, &page,
+                         &err));
     CHECK(page.count == 2 && !page.more && page.items[0].id == 6);
     CHECK(page.items[0].finished == T0 + 6);
-    CHECK_OK(object_list(store.reader, &store.arena, OBJECT_STORED, INT64_MAX, 9, &page, &err));
+    CHECK_OK(object_list(store.reader, &store.arena,
+                         &(struct object_filter){.state = OBJECT_STORED}, INT64_MAX, 9, &page,
+                         &err));
     CHECK(page.count == 5 && page.items[0].error_code == NULL);
     CHECK_OK(object_count(store.reader, &counts, &err));
     CHECK(counts.stored == 5 && counts.failed == 2);

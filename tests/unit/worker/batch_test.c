@@ -104,7 +104,8 @@ static struct object_row bench_ledger(void)
 {
     struct object_page page;
 
-    CHECK_OK(object_list(bench.db, &bench.arena, OBJECT_ANY, INT64_MAX, 1, &page, &err));
+    CHECK_OK(object_list(bench.db, &bench.arena, &(struct object_filter){.state = OBJECT_ANY},
+                         INT64_MAX, 1, &page, &err));
     CHECK(page.count == 1);
     return page.items[0];
 }

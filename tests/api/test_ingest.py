@@ -1,0 +1,233 @@
+"""How objects get in: notices over HTTP, the ledger, failed objects tried again."""
+import json
+import subprocess
+import time
+import unittest
+
+from server import BINARY, Client, Server
+
+BUCKET = "aws-security-data-lake-eu-west-1-example"
+LAKE = "aws/VPC_FLOW/2.0/region=eu-west-1/accountId=111122223333/eventDay=20260102"
+
+
+def subscriber(name, etag="0" * 32, **more):
+    return {"source": "aws.s3", "time": "2026-01-02T03:04:05Z", "region": "eu-west-1",
+            "detail": {"bucket": {"name": BUCKET},
+                       "object": {"key": f"{LAKE}/{name}.gz.parquet", "size": 7, "etag": etag}}, **more}
+
+
+def records(*names):
+    return {"Records": [{"eventName": "ObjectCreated:Put", "awsRegion": "eu-west-1",
+                         "s3": {"bucket": {"name": BUCKET},
+                                "object": {"key": f"{LAKE}/{name}.gz.parquet".replace("=", "%3D"), "size": "7",
+                                           "eTag": "0" * 32}}} for name in names]}
+
+
+class Notices(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().__enter__()
+        cls.notify, cls.read = cls.server.client("notify"), cls.server.client("read")
+        cls.triage = cls.server.client("triage")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def setUp(self):
+        self.server.execute("DELETE FROM notice")
+
+    def post(self, value, **more):
+        return self.notify.post("/api/v1/notices", value, **more)
+
+    def receipt(self, value):
+        reply = self.post(value)
+        self.assertEqual(reply.status, 202, reply.body)
+        return tuple(reply.value[name] for name in ("queued", "repeated", "stored", "skipped"))
+
+    def waiting(self, query=""):
+        return self.read.get("/api/v1/notices" + query).value["notices"]
+
+    def test_every_form_is_taken_in_once(self):
+        event = subscriber("b", **{"version": "0", "id": "1", "detail-type": "Object Created"})
+        sns = {"Type": "Notification", "Message": json.dumps(records("d"))}
+        test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+        for value, wanted in ((subscriber("a"), (1, 0, 0, 0)), (event, (1, 0, 0, 0)),
+                              (records("a", "b", "c"), (1, 2, 0, 0)), (sns, (1, 0, 0, 0)),
+                              (sns, (0, 1, 0, 0)), (test, (0, 0, 0, 0))):
+            self.assertEqual(self.receipt(value), wanted, value)
+        other = subscriber("a")
+        other["detail"]["object"]["key"] = "logs/a.parquet"
+        self.assertEqual(self.receipt(other), (0, 0, 0, 1))
+        found = self.waiting("?state=waiting")
+        self.assertEqual(sorted(n["key"][-12:-11] for n in found), ["a", "b", "c", "d"])
+        first = found[-1]
+        self.assertEqual((first["origin"], first["made"], first["attempts"], first["region"]),
+                         ("token:test-notify", "2026-01-02T03:04:05.000Z", 0, "eu-west-1"))
+
+    def test_the_token_comes_as_eventbridge_sends_it(self):
+        token = self.server.used_tokens["notify"]
+        nobody = Client(self.server.port)
+        body = json.dumps(subscriber("key")).encode()
+        for headers, status in (({"x-api-key": token}, 202), ({"X-API-Key": token}, 202),
+                                ({"Authorization": f"Bearer {token}"}, 202), ({"x-api-key": token + "x"}, 401),
+                                ({"x-api-key": f"Bearer {token}"}, 401), ({}, 401),
+                                ({"x-api-key": self.server.used_tokens["read"]}, 403)):
+            reply = nobody.call("POST", "/api/v1/notices", body=body, headers=headers,
+                                type="application/json; charset=utf-8")
+            self.assertEqual(reply.status, status, headers.keys())
+        self.assertEqual(Client(self.server.port).get("/api/v1/findings", headers={"x-api-key": token}).status, 403)
+
+    def test_what_is_no_notice_says_where(self):
+        bad_bucket, bad_key, bad_region = subscriber("a"), subscriber("a"), subscriber("a", region="evil/")
+        bad_bucket["detail"]["bucket"]["name"] = "../x"
+        bad_key["detail"]["object"]["key"] = "aws/\u0001"
+        bad_record = records("a", "b")
+        bad_record["Records"][1]["s3"]["object"]["size"] = "many"
+        wrapped = {"Type": "Notification", "Message": json.dumps(bad_record)}
+        for value, pointer in ((bad_bucket, "/detail/bucket/name"), (bad_key, "/detail/object/key"),
+                               (bad_region, "/region"), (bad_record, "/Records/1/s3/object/size"),
+                               (wrapped, "/Message"), ({}, ""), ([], ""), ({"Records": [{}]}, "/Records/0"),
+                               (subscriber("a", etag='"x"y'), "/detail/object/etag"),
+                               ({"body": {"detail": {}}}, "/body/detail/bucket/name")):
+            reply = self.post(value)
+            self.assertEqual(reply.status, 422, value)
+            self.assertEqual(reply.value["errors"][0]["pointer"], pointer, value)
+        for body, status in ((b"{", 400), (b"\xff", 400), (b"{" * 100000, 400), (b" " * ((1 << 20) + 100), 413)):
+            self.assertEqual(self.post(None, body=body).status, status)
+        self.assertEqual(self.post(subscriber("a"), type="text/csv").status, 415)
+        self.assertEqual(self.notify.post("/api/v1/notices?x=1", subscriber("a")).status, 400)
+        self.assertEqual(self.waiting(), [])
+
+    def test_a_full_table_asks_to_come_again(self):
+        self.receipt(subscriber("known"))
+        columns = "bucket, key, etag, size_bytes, folder, origin, received_ms, state, attempts, ready_ms"
+        numbers = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
+                   " SELECT 'b', 'k' || CAST(i AS TEXT), '', 0, 0, 'x', 1, 0, 0, 1 FROM n")
+        self.server.execute(f"INSERT INTO notice ({columns}) {numbers}")
+        reply = self.post(subscriber("new"))
+        self.assertEqual(reply.status, 503)
+        self.assertGreaterEqual(int(reply.headers["retry-after"]), 30)
+        self.assertIn("notices wait", reply.value["detail"])
+        self.assertEqual(self.receipt(subscriber("known")), (0, 1, 0, 0))
+
+    def test_it_answers_in_milliseconds(self):
+        times = []
+        for i in range(40):
+            value = subscriber(f"fast{i}")
+            began = time.monotonic()
+            self.assertEqual(self.post(value).status, 202)
+            times.append(time.monotonic() - began)
+        self.assertLess(sorted(times)[20], 0.25)
+
+    def test_what_waits_comes_in_pages(self):
+        self.receipt(records(*(f"page{i}" for i in range(5))))
+        path, seen = "/api/v1/notices?limit=2", []
+        while path:
+            page = self.read.get(path).value
+            seen += [n["id"] for n in page["notices"]]
+            path = page["next"]
+        self.assertEqual(seen, sorted(seen, reverse=True))
+        self.assertEqual(len(seen), 5)
+        self.assertEqual(self.read.get("/api/v1/notices?state=gone").status, 400)
+
+    def test_a_dead_notice_is_tried_again(self):
+        self.receipt(subscriber("dead"))
+        self.server.execute("UPDATE notice SET state = 2, attempts = 5")
+        found = self.waiting("?state=dead")
+        self.assertEqual(len(found), 1)
+        reply = self.triage.post(f"/api/v1/notices/{found[0]['id']}/retry")
+        self.assertEqual((reply.status, reply.value), (202, {"repeated": False}))
+        self.assertEqual((self.waiting()[0]["state"], self.waiting()[0]["attempts"]), ("waiting", 0))
+        self.assertEqual(self.triage.post("/api/v1/notices/999999/retry").status, 404)
+
+
+class Ledger(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        try:
+            cls.folder = cls.server.folder
+            cls.run_program("simulate", "--entities", "30", "--days", "2", "--seed", "4", "--out", "lake")
+            cls.run_program("train", "--out", "m.model", "lake")
+            cls.good = sorted((cls.folder / "lake").rglob("*.parquet"))
+            cls.broken = cls.good[-1].with_name("broken.gz.parquet")
+            cls.broken.write_bytes(b"PAR1 and then nothing of the kind")
+            cls.first = cls.work(code=1)
+            cls.server.__enter__()
+        except BaseException:
+            cls.server.__exit__()
+            raise
+        cls.read, cls.triage = cls.server.client("read"), cls.server.client("triage")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    @classmethod
+    def run_program(cls, *arguments, code=0):
+        done = subprocess.run([str(BINARY), *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                              cwd=cls.folder)
+        if done.returncode != code:
+            raise AssertionError(f"{arguments}: {done.returncode} {done.stdout} {done.stderr[-2000:]}")
+        return done
+
+    @classmethod
+    def work(cls, code=0):
+        return cls.run_program("work", "--queue", "dir:lake", "--scorer", "model:m.model", "--once", "--database",
+                               cls.server.database, code=code)
+
+    def objects(self, query=""):
+        return self.read.get(f"/api/v1/objects?limit=500{query}").value["objects"]
+
+    def test_once_fails_when_an_object_failed(self):
+        self.assertIn("1 of", self.first.stderr)
+        self.assertIn("(1 failed)", self.first.stdout)
+
+    def test_the_ledger_says_where_objects_come_from(self):
+        found = [o for o in self.objects("&state=stored") if "broken" not in o["key"]]
+        self.assertEqual(len(found), len(self.good))
+        for o in found:
+            self.assertIn(f"/{o['source']}/", o["key"])
+            self.assertIn(f"accountId={o['account']}/", o["key"])
+            self.assertLessEqual(o["first_event"] or "", o["last_event"] or "")
+            self.assertLess(o["made"], o["finished"])
+        source = found[0]["source"]
+        self.assertLessEqual({o["id"] for o in found if o["source"] == source},
+                             {o["id"] for o in self.objects(f"&state=stored&source={source}")})
+        self.assertEqual({o["source"] for o in self.objects(f"&source={source}")}, {source})
+        self.assertEqual(self.objects("&source=NONE"), [])
+        self.assertEqual(self.objects("&until=2020-01-01T00:00:00Z"), [])
+        self.assertGreaterEqual(len(self.objects("&since=2020-01-01T00:00:00Z&state=stored")), len(found))
+        for query in ("&source=", "&since=yesterday", "&source=" + "x" * 64):
+            self.assertEqual(self.read.get(f"/api/v1/objects?limit=5{query}").status, 400)
+        one = self.read.get(f"/api/v1/objects/{found[0]['id']}")
+        self.assertEqual(one.value, found[0])
+        self.assertEqual(self.read.get("/api/v1/objects/999999").status, 404)
+
+    def test_a_failed_object_is_tried_again(self):
+        bad = self.objects("&state=failed")[0]
+        self.assertTrue(bad["key"].endswith("broken.gz.parquet"))
+        self.assertTrue(bad["error"])
+        path = f"/api/v1/objects/{bad['id']}/retry"
+        self.assertEqual(self.read.post(path).status, 403)
+        good = self.objects("&state=stored")[0]
+        self.assertEqual(self.triage.post(f"/api/v1/objects/{good['id']}/retry").status, 409)
+        self.assertEqual(self.triage.post(path).value, {"repeated": False})
+        self.assertEqual(self.triage.post(path).value, {"repeated": True})
+        self.work(code=1)  # takes it although the folder has nothing new for it
+        again = self.read.get(f"/api/v1/objects/{bad['id']}").value
+        self.assertEqual(again["attempts"], bad["attempts"] + 2)  # the scan of a new process, and the notice
+        waiting = self.read.get("/api/v1/notices").value["notices"]
+        self.assertEqual([(n["state"], n["attempts"]) for n in waiting], [("waiting", 1)])
+        self.assertGreater(waiting[0]["ready"], again["finished"])
+        kinds = [c["kind"] for c in self.read.get("/api/v1/changes?after=0").value["changes"]]
+        self.assertEqual(kinds.count("object_retried"), 1)
+        self.broken.write_bytes(self.good[0].read_bytes())  # mended: another etag
+        self.server.execute("UPDATE notice SET ready_ms = 0")
+        self.work()
+        self.assertEqual(self.read.get("/api/v1/notices").value["notices"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
