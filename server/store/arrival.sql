@@ -40,6 +40,3 @@ ON CONFLICT (hour_ms, source, region, account) DO UPDATE
 -- name: ARRIVAL_HOUR_PURGE
 -- mode: write
 DELETE FROM arrival_hour WHERE hour_ms < $1;
-
--- name: ARRIVAL_COUNTERS
-SELECT name, value FROM counter ORDER BY name LIMIT $1;

@@ -53,7 +53,9 @@ static const struct {
     {SQL_CHECK_FINDING_SEQ, "SCAN s", "one row"},
     {SQL_SESSION_PURGE, "SCAN session", "small"},
     {SQL_NOTICE_COUNT, "SCAN notice", "bounded, and counts them"},
-    {SQL_ARRIVAL_COUNTERS, "SCAN counter", "small"},
+    {SQL_COUNTER_LIST, "SCAN counter", "small"},
+    {SQL_ARRIVAL_SOURCES, "SCAN s", "small"},
+    {SQL_ARRIVAL_SOURCES, "SCAN n", "of a day"},
     {SQL_WORKER_LIST, "SCAN worker", "small"},
     {SQL_WORKER_FORGET, "SCAN worker", "small"},
 };

@@ -205,6 +205,55 @@ class Ledger(unittest.TestCase):
         self.assertEqual(one.value, found[0])
         self.assertEqual(self.read.get("/api/v1/objects/999999").status, 404)
 
+    def test_how_ingest_stands(self):
+        value = self.read.get("/api/v1/ingest").value
+        week, sources = value["week"], {s["source"]: s for s in value["sources"]}
+        self.assertGreaterEqual(week["stored"], len(self.good))
+        self.assertGreaterEqual(week["failed"], 1)
+        self.assertLessEqual(week["p50_seconds"], week["p95_seconds"])
+        self.assertLessEqual(week["p95_seconds"], week["max_seconds"])
+        self.assertEqual(sum(h["stored"] for h in value["hours"]), week["stored"])
+        self.assertEqual(set(sources), {o["source"] for o in self.objects()})
+        self.assertEqual(sum(s["stored"] for s in sources.values()), value["day"]["stored"])
+        bad = sources[self.broken.relative_to(self.folder / "lake").parts[1]]
+        self.assertIn(str(bad["last_error"]["object"]), [str(o["id"]) for o in self.objects()])
+        self.assertTrue(bad["last_error"]["detail"])
+        self.assertEqual(value["workers"], [])
+        self.assertEqual(self.read.get("/api/v1/ingest?source=NONE").value["week"]["stored"], 0)
+        self.assertEqual(self.read.get("/api/v1/ingest?sources=1").status, 400)
+
+    def test_missing_hours(self):
+        before = self.read.get("/api/v1/ingest/gaps").value
+        self.assertTrue(before["complete"])
+        place = "'VPC_FLOW', 'eu-west-1', '999999999999'"
+        until = int(time.time() // 3600) * 3600 - 10 * 3600
+        for hour in (-3, -1):
+            self.server.execute(f"INSERT INTO arrival_hour VALUES ({(until + hour * 3600) * 1000}, {place}, 1)")
+        try:
+            value = self.read.get("/api/v1/ingest/gaps").value
+            gap = next(g for g in value["gaps"] if g["account"] == "999999999999")
+            self.assertEqual((gap["source"], gap["region"], gap["hours"]), ("VPC_FLOW", "eu-west-1", 1))
+            self.assertEqual(gap["since"], time.strftime("%Y-%m-%dT%H:00:00.000Z", time.gmtime(until - 7200)))
+        finally:
+            self.server.execute("DELETE FROM arrival_hour WHERE account = '999999999999'")
+        self.assertEqual(self.read.get("/api/v1/ingest/gaps").value, before)
+
+    def test_a_worker_that_runs_is_seen(self):
+        with subprocess.Popen([str(BINARY), "work", "--queue", "store", "--scorer", "model:m.model", "--database",
+                               self.server.database], cwd=self.folder, stderr=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as worker:
+            try:
+                deadline = time.monotonic() + 15
+                while not (seen := self.read.get("/api/v1/ingest").value["workers"]):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.1)
+                self.assertEqual((len(seen), seen[0]["queue"], seen[0]["in_flight"]), (1, "store", 0))
+            finally:
+                worker.terminate()
+                worker.communicate(timeout=20)
+        self.assertEqual(worker.returncode, 0)
+        self.assertEqual(self.read.get("/api/v1/ingest").value["workers"], [])
+
     def test_a_failed_object_is_tried_again(self):
         bad = self.objects("&state=failed")[0]
         self.assertTrue(bad["key"].endswith("broken.gz.parquet"))

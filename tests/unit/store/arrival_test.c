@@ -1,7 +1,7 @@
 /* What an object's key, pairs and times tell, and the counters that grow with it. */
 #include "fixture.h"
 
-#include "store/arrival.h"
+#include "store/arrival_view.h"
 
 TEST(the_key_says_source_region_and_account)
 {
@@ -105,6 +105,82 @@ TEST(objects_are_counted_once)
                   " '111122223333' AND region = 'eu-west-1'") == 4);
 }
 
+TEST(quantiles_lie_within_their_bin)
+{
+    struct arrival_lag lag = {.max_ms = 25000, .bins = {10, 10}};
+
+    CHECK(arrival_lag_quantile_ms(&lag, 0.5) == 10000);
+    CHECK(arrival_lag_quantile_ms(&lag, 0.25) == 5000);
+    CHECK(arrival_lag_quantile_ms(&lag, 0.95) == 25000); /* 28 s by the bin, but none was so late */
+    lag = (struct arrival_lag){.max_ms = 90000000};
+    CHECK(isnan(arrival_lag_quantile_ms(&lag, 0.5)));
+    lag.bins[ARRIVAL_LAG_BINS - 1] = 4;
+    CHECK(arrival_lag_quantile_ms(&lag, 1) == 90000000);
+    CHECK(arrival_lag_quantile_ms(&lag, 0.5) == (21600000.0 + 90000000) / 2);
+}
+
+TEST(lag_by_hour_and_source)
+{
+    struct arrival_lag_list list;
+    struct arrival_source_list sources;
+    int64_t hour = T0 - T0 % HOUR_MS;
+
+    given_model("m1");
+    given("a", T0 + 5000, T0, NULL);
+    given("b", T0 + 20000, T0, NULL);
+    given("c", T0 + 2 * HOUR_MS, T0, NULL);
+    given("d", T0 + 2 * HOUR_MS + 1, T0, "no magic number");
+    CHECK_OK(arrival_lag_series(store.reader, &store.arena, NULL, hour, hour + 3 * HOUR_MS, &list,
+                                &err));
+    CHECK(list.count == 2 && list.items[0].hour == hour && list.items[0].stored == 2);
+    CHECK(list.items[0].bins[0] == 1 && list.items[0].bins[1] == 1);
+    CHECK(list.items[1].failed == 1 && list.items[1].max_ms == 2 * HOUR_MS);
+    CHECK_OK(arrival_lag_series(store.reader, &store.arena, "WAF", hour, hour + 3 * HOUR_MS, &list,
+                                &err));
+    CHECK(list.count == 0);
+    CHECK_OK(arrival_sources(store.reader, &store.arena, hour + HOUR_MS, &sources, &err));
+    CHECK(sources.count == 1 && sources.items[0].stored == 1 && sources.items[0].failed == 1);
+    CHECK(sources.items[0].lag_ms == 2 * HOUR_MS && sources.items[0].newest_event == T0);
+    CHECK_STR(sources.items[0].error, "no magic number");
+}
+
+/* Events of one account in hours after a base; "." none. */
+static void given_hours(const char *account, const char *pattern, int64_t base_ms)
+{
+    for (size_t i = 0; pattern[i] != '\0'; i++)
+        if (pattern[i] != '.')
+            sql_run(arena_printf(&store.arena,
+                                 "INSERT INTO arrival_hour VALUES (%lld, 'VPC_FLOW', 'eu-west-1',"
+                                 " '%s', 1)",
+                                 (long long)(base_ms + (int64_t)i * HOUR_MS), account));
+}
+
+TEST(missing_hours)
+{
+    int64_t base = T0 - T0 % HOUR_MS, week = 7 * (int64_t)DAY_MS;
+    struct arrival_gap_list list;
+
+    CHECK_OK(arrival_gaps(store.reader, &store.arena, T0, &list, &err));
+    CHECK(list.gaps == 0 && list.since_ms == list.until_ms);
+    given_hours("1", "xx.x..x.", base);    /* one hour between two; a longer hole is none */
+    given_hours("2", "xxxx", base - week); /* the week before it had these */
+    given_hours("2", "x..x....", base);
+    given_hours("3", ".......x", base);            /* the newest hour */
+    given_hours("4", "xxxxxxx.", base - 2 * week); /* too long ago */
+    CHECK_OK(arrival_gaps(store.reader, &store.arena, base + 8 * HOUR_MS, &list, &err));
+    CHECK(list.until_ms == base + 7 * HOUR_MS && list.since_ms == list.until_ms - week);
+    CHECK(list.gaps == 2 && list.count == 2 && list.hours == 3 && !list.more);
+    CHECK_STR(list.items[0].account, "1");
+    CHECK(list.items[0].since_ms == base + 2 * HOUR_MS);
+    CHECK(list.items[0].until_ms == base + 3 * HOUR_MS);
+    CHECK_STR(list.items[1].account, "2");
+    CHECK_STR(list.items[1].region, "eu-west-1");
+    CHECK(list.items[1].since_ms == base + HOUR_MS && list.items[1].until_ms == base + 3 * HOUR_MS);
+    given_hours("5", "x", base + 3 * 24 * HOUR_MS); /* of a time to come: not looked at */
+    CHECK_OK(arrival_gaps(store.reader, &store.arena, base + 8 * HOUR_MS, &list, &err));
+    CHECK(list.until_ms == base + 7 * HOUR_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +188,9 @@ int main(void)
         cmocka_unit_test(the_bounds_belong_to_the_bin_below),
         cmocka_unit_test(the_hours_of_the_pairs),
         STORE_TEST(objects_are_counted_once),
+        cmocka_unit_test(quantiles_lie_within_their_bin),
+        STORE_TEST(lag_by_hour_and_source),
+        STORE_TEST(missing_hours),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
