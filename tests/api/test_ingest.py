@@ -93,7 +93,7 @@ class Notices(unittest.TestCase):
             reply = self.post(value)
             self.assertEqual(reply.status, 422, value)
             self.assertEqual(reply.value["errors"][0]["pointer"], pointer, value)
-        for body, status in ((b"{", 400), (b"\xff", 400), (b"{" * 100000, 400), (b" " * ((1 << 20) + 100), 413)):
+        for body, status in ((b"{", 400), (b"\xff", 400), (b"{" * 100000, 400)):
             self.assertEqual(self.post(None, body=body).status, status)
         self.assertEqual(self.post(subscriber("a"), type="text/csv").status, 415)
         self.assertEqual(self.notify.post("/api/v1/notices?x=1", subscriber("a")).status, 400)
