@@ -10,7 +10,6 @@
 
 /* Rows of the chunks that are merged, or of those that are packed, with their bytes. */
 #define CHUNK_ARENA_BYTES_MAX ((size_t)256 << 20)
-static const char PACKED[] = "observations_packed"; /* a counter */
 
 static int64_t day_of(int64_t ms)
 {
@@ -80,31 +79,28 @@ static const struct field BODY_FIELDS[] = {
     FIELD_END,
 };
 
-static enum err_code read_chunk(struct db *db, struct arena *arena, int64_t id, int64_t day_ms,
-                                struct chunk *ret, struct err *err)
+enum err_code chunk_read(struct db *db, struct arena *arena, const struct chunk_place *place,
+                         struct chunk *ret, struct err *err)
 {
     struct body_row row;
 
-    ret->id = id;
-    TRY(db_row(db, SQL_CHUNK_BODY, PARAMS(P_INT(id), P_INT(day_ms)), BODY_FIELDS, arena, &row,
-               err));
+    ret->id = place->id;
+    TRY(db_row(db, SQL_CHUNK_BODY, PARAMS(P_INT(place->id), P_INT(place->day_ms)), BODY_FIELDS,
+               arena, &row, err));
     if (chunk_decode(row.body.bytes, row.body.length, arena, &ret->rows, &ret->count, err) !=
         ERR_NONE)
-        return err_prefix(err, "observation_chunk %lld", (long long)id);
+        return err_prefix(err, "observation_chunk %lld", (long long)place->id);
     return ERR_NONE;
 }
 
-struct place { /* of a chunk */
-    int64_t id, day;
-};
 static const struct field PLACE_FIELDS[] = {
-    FIELD(struct place, id, FIELD_INT, .flags = 0),
-    FIELD(struct place, day, FIELD_INT, .flags = 0),
+    FIELD(struct chunk_place, id, FIELD_INT, .flags = 0),
+    FIELD(struct chunk_place, day_ms, FIELD_INT, .flags = 0),
     FIELD_END,
 };
 
 static enum err_code list_to_merge(struct db *db, struct arena *arena, int64_t day_ms,
-                                   struct place ret[static CHUNK_MERGED], size_t *ret_count,
+                                   struct chunk_place ret[static CHUNK_MERGED], size_t *ret_count,
                                    struct err *err)
 {
     AUTO(query_done) struct query q = {0};
@@ -120,7 +116,7 @@ static enum err_code list_to_merge(struct db *db, struct arena *arena, int64_t d
 static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
-    struct place places[CHUNK_MERGED];
+    struct chunk_place places[CHUNK_MERGED];
     struct chunk chunks[CHUNK_MERGED];
     struct observation **rows;
     size_t count, total = 0, at = 0;
@@ -130,7 +126,7 @@ static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
     if (count < CHUNK_MERGED)
         return ERR_NONE;
     for (size_t i = 0; i < count; i++) {
-        TRY(read_chunk(db, &arena, places[i].id, places[i].day, &chunks[i], err));
+        TRY(chunk_read(db, &arena, &places[i], &chunks[i], err));
         total += chunks[i].count;
     }
     rows = ARENA_ARRAY(&arena, struct observation *, total);
@@ -140,8 +136,8 @@ static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
     qsort(rows, total, sizeof(struct observation *), by_day);
     TRY(insert_day(db, readable(rows), total, 1, err));
     for (size_t i = 0; i < count; i++)
-        TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(places[i].id), P_INT(places[i].day)), NULL,
-                    err));
+        TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(places[i].id), P_INT(places[i].day_ms)),
+                    NULL, err));
     return ERR_NONE;
 }
 
@@ -243,11 +239,11 @@ enum err_code chunk_pack(struct db *db, struct err *err)
     int64_t staged, from, to;
     size_t count, left;
 
-    TRY(db_int(db, SQL_OBSERVATION_STAGED, PARAMS(P_TEXT(PACKED)), &staged, err));
+    TRY(db_int(db, SQL_OBSERVATION_STAGED, PARAMS(P_TEXT(OBSERVATIONS_PACKED)), &staged, err));
     if (staged < CHUNK_STAGED_ROWS)
         return ERR_NONE;
     arena_init(&arena, CHUNK_ARENA_BYTES_MAX);
-    TRY(db_int(db, SQL_COUNTER_GET, PARAMS(P_TEXT(PACKED)), &from, err));
+    TRY(db_int(db, SQL_COUNTER_GET, PARAMS(P_TEXT(OBSERVATIONS_PACKED)), &from, err));
     rows = ARENA_ARRAY(&arena, struct observation *, CHUNK_STAGED_ROWS);
     to = from;
     TRY(read_staged(db, &arena, rows, &count, &to, err));
@@ -257,15 +253,24 @@ enum err_code chunk_pack(struct db *db, struct err *err)
         TRY(chunk_store(db, rows, count, 1, &left, err));
         TRY(db_exec(db, SQL_OBSERVATION_PACKED, PARAMS(P_INT(from), P_INT(to)), NULL, err));
     }
-    return db_exec(db, SQL_OBSERVATION_PACKED_TO, PARAMS(P_INT(to), P_TEXT(PACKED)), NULL, err);
+    return db_exec(db, SQL_OBSERVATION_PACKED_TO, PARAMS(P_INT(to), P_TEXT(OBSERVATIONS_PACKED)),
+                   NULL, err);
 }
 
 /* ---- reading ---- */
 
+struct filter_row {
+    struct blob filter;
+};
+static const struct field FILTER_FIELDS[] = {
+    FIELD(struct filter_row, filter, FIELD_BLOB, .flags = 0),
+    FIELD_END,
+};
+
 enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id, int64_t since_ms,
                          int64_t until_ms, struct chunk *ret, struct err *err)
 {
-    struct place place;
+    struct chunk_place place;
     enum err_code code = db_row(db, SQL_CHUNK_NEXT,
                                 PARAMS(P_INT(after_id), P_INT(day_of(since_ms)), P_INT(until_ms)),
                                 PLACE_FIELDS, arena, &place, err);
@@ -274,7 +279,47 @@ enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id, i
     if (code == ERR_NOT_FOUND)
         return ERR_NONE;
     TRY(code);
-    return read_chunk(db, arena, place.id, place.day, ret, err);
+    return chunk_read(db, arena, &place, ret, err);
+}
+
+enum err_code chunk_places(struct db *db, struct arena *arena, int64_t entity_id, size_t limit,
+                           struct chunk_place **ret, size_t *ret_count, struct err *err)
+{
+    AUTO(query_done) struct query q = {0};
+    struct chunk_place *places = NULL;
+    size_t count = 0, room = 0;
+
+    TRY(db_query(db, SQL_CHUNK_CANDIDATES, PARAMS(P_INT(entity_id), P_INT((int64_t)limit)), &q,
+                 err));
+    for (;;) {
+        struct chunk_place place;
+
+        if (!query_next(&q, PLACE_FIELDS, arena, &place))
+            break;
+        if (count == room) {
+            struct chunk_place *more = ARENA_ARRAY(arena, struct chunk_place, 2 * room + 64);
+
+            if (count > 0)
+                (void)memcpy(more, places, count * sizeof *places);
+            places = more;
+            room = 2 * room + 64;
+        }
+        places[count++] = place;
+    }
+    *ret = places;
+    *ret_count = count;
+    return query_end(&q, err);
+}
+
+enum err_code chunk_may(struct db *db, struct arena *arena, const struct chunk_place *place,
+                        int64_t entity_id, const struct ip *ip, bool *ret, struct err *err)
+{
+    struct filter_row row;
+
+    TRY(db_row(db, SQL_CHUNK_FILTER, PARAMS(P_INT(place->id), P_INT(place->day_ms)), FILTER_FIELDS,
+               arena, &row, err));
+    *ret = chunk_may_hold(row.filter.bytes, row.filter.length, entity_id, ip);
+    return ERR_NONE;
 }
 
 enum err_code chunk_drop(struct db *db, int64_t before_ms, int64_t limit, int64_t *ret_gone,

@@ -31,6 +31,21 @@ NODISCARD enum err_code chunk_store(struct db *db, struct observation **rows, si
 /* The same of rows that gathered in the table, when there are enough. */
 NODISCARD enum err_code chunk_pack(struct db *db, struct err *err);
 
+#define OBSERVATIONS_PACKED "observations_packed" /* the counter */
+
+struct chunk_place {
+    int64_t id, day_ms;
+};
+/* Where an entity may be: chunks whose range of entities holds it, newest day first; at most limit.
+ */
+NODISCARD enum err_code chunk_places(struct db *db, struct arena *arena, int64_t entity_id,
+                                     size_t limit, struct chunk_place **ret, size_t *ret_count,
+                                     struct err *err);
+/* By its filter: false when the pair is not in it. */
+NODISCARD enum err_code chunk_may(struct db *db, struct arena *arena,
+                                  const struct chunk_place *place, int64_t entity_id,
+                                  const struct ip *ip, bool *ret, struct err *err);
+
 struct chunk {
     int64_t id;
     struct observation *rows;
@@ -40,6 +55,10 @@ struct chunk {
  * until_ms, of which the caller picks its own; *ret->id 0 when there is none. */
 NODISCARD enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id,
                                    int64_t since_ms, int64_t until_ms, struct chunk *ret,
+                                   struct err *err);
+
+NODISCARD enum err_code chunk_read(struct db *db, struct arena *arena,
+                                   const struct chunk_place *place, struct chunk *ret,
                                    struct err *err);
 
 /* Inside a writer's job: lets go of chunks of days before that of before_ms. *ret_gone of them;
