@@ -28,11 +28,7 @@ struct s3_object {
  * there. */
 NODISCARD enum err_code s3_get(struct aws_link *link, const struct s3_wanted *wanted,
                                struct s3_object *ret, struct err *err);
-/* The bytes become the object, whole or not at all. At most S3_PUT_BYTES_MAX. */
-#define S3_PUT_BYTES_MAX UINT64_C(5368709120)
-NODISCARD enum err_code s3_put(struct aws_link *link, const char *bucket, const char *key,
-                               const void *bytes, size_t length, const atomic_bool *stop,
-                               struct err *err);
+#define S3_PUT_BYTES_MAX UINT64_C(5368709120) /* S3 takes no more at once */
 /* "s3://bucket/key" into its halves; the key may be empty or end in "/". False when it is none. */
 enum { S3_URI_BYTES = S3_BUCKET_BYTES_MAX + S3_KEY_BYTES_MAX + 8 };
 bool s3_uri_read(const char *uri, char ret_bucket[static S3_BUCKET_BYTES_MAX + 1],

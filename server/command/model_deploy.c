@@ -57,7 +57,14 @@ static enum err_code pack(void *context, const char *bytes, size_t length, struc
     TRY(gzip_deflate(archive.text, archive.length, GZIP_LEVEL, &packed, err));
     (void)snprintf(key, sizeof key, "%.*s%s/model.tar.gz", S3_KEY_BYTES_MAX / 2, d->place.prefix,
                    d->name);
-    TRY(s3_put(d->link, d->place.bucket, key, packed.text, packed.length, &STOP_ASKED, err));
+    TRY(s3_put(d->link,
+               &(struct s3_given){.bucket = d->place.bucket,
+                                  .key = key,
+                                  .content_type = "application/gzip",
+                                  .bytes = packed.text,
+                                  .length = packed.length,
+                                  .stop = &STOP_ASKED},
+               err));
     (void)snprintf(d->uri, sizeof d->uri, "s3://%s/%s", d->place.bucket, key);
     (void)printf("uploaded %s\n", d->uri);
     return ERR_NONE;

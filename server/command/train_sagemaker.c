@@ -274,7 +274,14 @@ static enum err_code start_job(struct run *run, const struct hyper *hyper,
                    run->name);
     (void)snprintf(in, sizeof in, "s3://%s/%s%s/train/", bucket, prefix, run->name);
     (void)snprintf(out, sizeof out, "s3://%s/%s%s/output/", bucket, prefix, run->name);
-    TRY(s3_put(run->link, bucket, key, csv.text, csv.length, &STOP_ASKED, err));
+    TRY(s3_put(run->link,
+               &(struct s3_given){.bucket = bucket,
+                                  .key = key,
+                                  .content_type = "text/csv",
+                                  .bytes = csv.text,
+                                  .length = csv.length,
+                                  .stop = &STOP_ASKED},
+               err));
     TRY(sagemaker_create_job(run->link, &job, err));
     (void)printf("job %s of %zu pairs\n", run->name, input->count);
     (void)fflush(stdout);
