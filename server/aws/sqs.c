@@ -238,24 +238,40 @@ enum err_code sqs_receive(struct aws_link *link, const struct sqs_queue *queue, 
     return ERR_NONE;
 }
 
-/* The Failed list of a batch's answer. What is the sender's fault, a receipt that ran out, is no
- * better the next time. */
+/* Into *ret when it is one of the batch. */
+static bool place_of(const struct json *node, size_t count, size_t *ret)
+{
+    const char *id = json_text_of(json_member(node, "Id"));
+    int64_t place;
+
+    if (id == NULL || !str_to_i64(id, &place) || place < 0 || (size_t)place >= count)
+        return false;
+    *ret = (size_t)place;
+    return true;
+}
+
+/* The two lists of a batch's answer: what is in none was not done. What is the sender's fault, a
+ * receipt that ran out, is no better the next time. */
 static void read_failed(const struct json_doc *doc, const char *operation, size_t count,
                         bool *ret_failed)
 {
+    const struct json *done = json_member(json_root(doc), "Successful");
+    const struct json *failed = json_member(json_root(doc), "Failed");
+    size_t place;
+
     for (size_t i = 0; i < count; i++)
-        ret_failed[i] = false;
-    for (const struct json *node = json_first(json_member(json_root(doc), "Failed")); node != NULL;
-         node = json_next(node)) {
-        const char *id = json_text_of(json_member(node, "Id"));
+        ret_failed[i] = true;
+    for (const struct json *node = json_first(done); node != NULL; node = json_next(node))
+        if (place_of(node, count, &place))
+            ret_failed[place] = false;
+    for (const struct json *node = json_first(failed); node != NULL; node = json_next(node)) {
         const char *code = json_text_of(json_member(node, "Code"));
         bool senders_fault = false;
-        int64_t place;
 
         (void)json_bool_of(json_member(node, "SenderFault"), &senders_fault);
         log_warn("the queue refused a message", "operation=%s code=%s", operation,
                  log_quote(code != NULL ? code : "unknown"));
-        if (id != NULL && str_to_i64(id, &place) && place >= 0 && (size_t)place < count)
+        if (place_of(node, count, &place))
             ret_failed[place] = !senders_fault;
     }
 }

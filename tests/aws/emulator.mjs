@@ -1,5 +1,5 @@
 // SQS and S3 by emulators, and in front of them a referee of signatures that can also be told to
-// misbehave. Prints one line of JSON with the two addresses.
+// misbehave. Prints one line of JSON with its addresses.
 //
 // EMULATOR_PORTS={"sqs": 1, "s3": 2} names emulators that run elsewhere (services.mjs); without it one
 // runs in here. GET /referee on the referee's address tells what it saw; POST /referee sets any of
@@ -7,13 +7,15 @@
 //   clock_s      what the referee's clock is ahead of ours
 //   rules        [{operation, path, after, times, part, ...}]: requests whose operation is the same and
 //                whose URL matches the pattern get, beyond the first `after` and at most `times` times,
-//                one of: {status, headers, body}, {close}, {hang}, {cut: bytes of the true answer}
+//                one of: {status, headers, body}, {close}, {hang}, {cut: bytes of the true answer},
+//                {delay_ms: before the true answer}
 import http from 'node:http';
 import { buildApp } from 'fauxqs';
 import { fault, listen, readBody, serviceOf } from './referee.mjs';
 
 const SEEN_MAX = 100000;
-const seen = { judged: 0, refused: [], failed: 0, operations: {}, keys: {}, log: [] };
+const seen = { judged: 0, refused: [], failed: 0, operations: {}, keys: {}, log: [], s3_most: 0 };
+let s3Now = 0;
 const settings = { s3_failures: 0, clock_s: 0, rules: [] };
 const ports = process.env.EMULATOR_PORTS ? JSON.parse(process.env.EMULATOR_PORTS) : undefined;
 let draw = Number(process.env.EMULATOR_SEED ?? 1);
@@ -69,6 +71,7 @@ function ruleFor(operation, url) {
 
 function misbehave(rule, request, body, port, response) {
   if (rule.hang) return undefined;
+  if (rule.delay_ms) return setTimeout(() => forward(request, body, port, response), rule.delay_ms);
   if (rule.close) return request.socket.destroy();
   if (rule.cut !== undefined) return forward(request, body, port, response, rule.cut);
   return answer(response, rule.status, rule.body ?? '', rule.headers);
@@ -89,13 +92,24 @@ function note(request, operation) {
   seen.operations[operation] = (seen.operations[operation] ?? 0) + 1;
   const key = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
   seen.keys[key] = (seen.keys[key] ?? 0) + 1;
-  if (seen.log.length < SEEN_MAX) seen.log.push([Date.now(), operation, request.url]);
+  const region = /Credential=[^/]+\/\d{8}\/([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  if (seen.log.length < SEEN_MAX) seen.log.push({ at: Date.now(), operation, url: request.url, region });
+}
+
+// How many GETs of objects are under way at once.
+function count(response) {
+  s3Now++;
+  seen.s3_most = Math.max(seen.s3_most, s3Now);
+  response.on('close', () => s3Now--);
 }
 
 async function judge(request, own, response) {
   const body = await readBody(request);
   if (request.url === '/referee') {
-    if (request.method === 'POST') Object.assign(settings, JSON.parse(body));
+    if (request.method === 'POST') {
+      Object.assign(settings, JSON.parse(body));
+      seen.s3_most = 0;
+    }
     return answer(response, 200, JSON.stringify(seen), { 'Content-Type': 'application/json' });
   }
   const service = serviceOf(request);
@@ -103,6 +117,7 @@ async function judge(request, own, response) {
   const operation = operationOf(request, service, body);
   const port = ports ? ports[service] : own;
   note(request, operation);
+  if (operation === 'S3.GET') count(response);
   if (why === 'date')
     return answer(response, 403, xml('RequestTimeTooSkewed', 'The difference between the request time and the current time is too large.'));
   if (why) {

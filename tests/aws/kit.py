@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -169,3 +170,13 @@ class Lake(unittest.TestCase):
         out, err = process.communicate(timeout=RUN_SECONDS_MAX)
         assert status in (None, process.returncode), f"{arguments}: {process.returncode}\n{out}\n{err}"
         return out, err
+
+    def fill(self, queue, objects=None):
+        """Announces them, in all forms by turns."""
+        for place, each in enumerate(objects or self.objects):
+            self.emulator.send(queue, FORMS[place % len(FORMS)](*each))
+
+    def reasons(self, name):
+        """Of objects that failed, by key."""
+        with sqlite3.connect(self.folder / name) as db:
+            return dict(db.execute("select key, error from object where error is not null"))
