@@ -45,7 +45,7 @@ static enum err_code check_disk(const struct app *app, struct err *err)
     if (statvfs(path, &disk) != 0 || access(path, W_OK) != 0)
         return err_set(err, ERR_UNAVAILABLE, "the database file cannot be written");
     if ((uint64_t)disk.f_bavail * disk.f_frsize < DISK_FREE_BYTES_MIN)
-        return err_set(err, ERR_FULL, "the database's disk has less than %d MiB left",
+        return err_set(err, ERR_UNAVAILABLE, "the database's disk has less than %d MiB left",
                        DISK_FREE_BYTES_MIN / (1024 * 1024));
     return ERR_NONE;
 }
@@ -56,7 +56,21 @@ static enum err_code check_writer(const struct app *app, struct err *err)
 
     if (depth * 100 >= (uint64_t)WRITER_QUEUE_MAX * WRITER_FULL_PERCENT)
         return err_set(err, ERR_BUSY, "the writer's queue is nearly full");
-    return ERR_NONE;
+    /* Anybody may ask: the path of the database, which the sentence names, is in the log. */
+    switch (writer_trouble(app->writer, err)) {
+    case ERR_NONE:
+        return ERR_NONE;
+    case ERR_FULL:
+        return err_set(err, ERR_UNAVAILABLE,
+                       "nothing can be stored: there is no room, or the database is "
+                       "read-only; the log says more");
+    case ERR_CORRUPT:
+        return err_set(err, ERR_UNAVAILABLE,
+                       "nothing can be stored: the database is damaged; restore a backup");
+    default:
+        return err_set(err, ERR_UNAVAILABLE,
+                       "nothing can be stored: the disk of the database fails; the log says more");
+    }
 }
 
 enum err_code get_readiness(struct request *req, struct reply *reply, struct err *err)

@@ -31,7 +31,7 @@ static const struct problem {
     [ERR_TIMEOUT] = {503, false, "Took too long"},
     [ERR_UNAVAILABLE] = {503, false, "Not available"},
     [ERR_IO] = {503, true, "Storage failed"},
-    [ERR_FULL] = {503, false, "No space to store"},
+    [ERR_FULL] = {503, true, "No space to store"},
     [ERR_CORRUPT] = {500, true, "Internal error"},
     [ERR_INTERNAL] = {500, true, "Internal error"},
     [ERR_CANCELLED] = {503, true, "Stopping"},

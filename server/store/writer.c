@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "store/db.h"
 #include "store/db_backend.h"
@@ -43,6 +44,8 @@ struct writer {
     bool unkept; /* something was committed since it looked */
     void (*on_commit)(void *context);
     void *on_commit_context;
+    struct err trouble; /* of the last group, when nothing could be stored */
+    int64_t trouble_ms; /* monotonic */
 };
 
 /* Some failures (a full disk) end the whole transaction and the savepoint with it: then the job's
@@ -107,6 +110,17 @@ static size_t take_group(struct writer *writer, struct job **ret)
     return take_from(brief ? &writer->brief : &writer->bulk, ret);
 }
 
+/* Under the lock. */
+static void note_trouble(struct writer *writer, enum err_code code, const struct err *err)
+{
+    if (code == ERR_FULL || code == ERR_IO || code == ERR_CORRUPT) {
+        writer->trouble = *err;
+        writer->trouble_ms = clock_mono_ms();
+    } else if (code == ERR_NONE) {
+        writer->trouble.code = ERR_NONE;
+    }
+}
+
 static void finish_group(struct writer *writer, struct job **jobs, size_t count)
 {
     struct err err = {0};
@@ -115,6 +129,7 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
     if (code != ERR_NONE)
         fail_all(jobs, count, &err);
     (void)pthread_mutex_lock(&writer->lock);
+    note_trouble(writer, code, &err);
     if (code == ERR_NONE && writer->on_commit != NULL)
         writer->on_commit(writer->on_commit_context);
     writer->unkept = true;
@@ -297,6 +312,20 @@ void writer_on_commit(struct writer *writer, void (*call)(void *context), void *
     writer->on_commit = call;
     writer->on_commit_context = context;
     (void)pthread_mutex_unlock(&writer->lock);
+}
+
+enum err_code writer_trouble(const struct writer *writer, struct err *err)
+{
+    struct writer *open = (struct writer *)(uintptr_t)writer; /* a lock is no visible change */
+    enum err_code code = ERR_NONE;
+
+    (void)pthread_mutex_lock(&open->lock);
+    if (open->trouble.code != ERR_NONE && clock_mono_ms() - open->trouble_ms < WRITER_TROUBLE_MS) {
+        code = open->trouble.code;
+        *err = open->trouble;
+    }
+    (void)pthread_mutex_unlock(&open->lock);
+    return code;
 }
 
 uint64_t writer_queue_depth(const struct writer *writer)

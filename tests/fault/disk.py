@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from promises import Callers, Promises  # noqa: E402
+from promises import Callers, Promises, scores_of  # noqa: E402
 from server import Server  # noqa: E402
 
 ENDING, PASSING = ("kill", "torn", "power"), ("ioerr", "full", "fsync")
@@ -96,6 +96,28 @@ def run_database(library, points, chance, tally):
         server.process = None
 
 
+def trouble_is_told(library):
+    """A full disk: /readyz says so until a commit succeeds."""
+    with Server() as server:
+        server.stop()
+        server.environment = {**os.environ, "LD_PRELOAD": str(library), "FAULT_KIND": "full",
+                              "FAULT_CALL": "40", "FAULT_CALLS": "30"}
+        server.start()
+        client, failed = server.client("ingest"), False
+        for number in range(200):
+            reply = client.post("/api/v1/scores", scores_of(number))
+            ready = server.client().get("/readyz")
+            if reply.status == 503:
+                failed = True
+                assert ready.status == 503 and b"nothing can be stored" in ready.body, ready.body
+                assert str(server.folder).encode() not in reply.body + ready.body, "a path is told"
+            else:
+                assert (reply.status, ready.status) == (200, 200), (reply.body, ready.body)
+                if failed:
+                    return
+        raise AssertionError("the disk was never full, or never free again")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=40)
@@ -105,6 +127,12 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="pairwatch-disk-") as folder:
         library = build(Path(folder))
+        try:
+            trouble_is_told(library)
+            passed += 1
+        except AssertionError as error:
+            failed += 1
+            print(error, flush=True)
         left = options.points
         while left > 0:
             for wrong in run_database(library, min(left, POINTS_OF_A_DATABASE), chance, tally):

@@ -13,7 +13,7 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 const STEP_MS_MAX = 15e3;
 /** Nobody is signed in yet, or a password is wrong; a race is lost; a finding is not there: answers of the API, not faults. */
 const EXPECTED = /status of (401|404|412|429|503)/;
-const isExpected = (message) => EXPECTED.test(message.text()) && (message.location().url.includes('/api/') || (process.env.WEB_DIR && message.location().url.includes('/vendor/')));
+const isExpected = (message) => EXPECTED.test(message.text()) && (/\/(api\/|readyz)/.test(message.location().url) || (process.env.WEB_DIR && message.location().url.includes('/vendor/')));
 
 export async function launch() {
   const executablePath = process.env.CHROMIUM ?? PLACES.find(existsSync);

@@ -97,6 +97,8 @@ export const contract = (signal) => get('/api/openapi.json', undefined, signal);
 export const summary = (query, signal) => get(`${base}/summary`, query, signal);
 export const timeseries = (query, signal) => get(`${base}/timeseries`, query, signal);
 export const histogram = (query, signal) => get(`${base}/histogram`, query, signal);
+/** A failure's sentence says what is not ready. */
+export const readiness = (signal) => get('/readyz', null, signal);
 export const streamPath = `${base}/stream`;
 export const changes = (after, limit, signal) => get(`${base}/changes`, { after, limit }, signal);
 

@@ -11,6 +11,7 @@ import { app, forget } from './state.js';
 import { startTheme } from './theme.js';
 import { toastError } from './toast.js';
 import { onChanged, undoLast } from './triage.js';
+import { watchTrouble } from './trouble.js';
 import * as undo from './undo.js';
 import { failure } from './views/parts.js';
 import * as account from './views/account.js';
@@ -32,7 +33,7 @@ const COUNT_POLL_MS = 60e3, COUNT_SOON_MS = 5e3;
 const main = document.getElementById('main');
 const topbar = document.getElementById('topbar');
 let unmount = () => {};
-let stopCount = () => {};
+let stopCount = () => {}, stopTrouble = () => {};
 let first = true;
 
 function clear() {
@@ -71,6 +72,7 @@ function showNothing() {
 
 function showSignIn(expired = false) {
   stopCount();
+  stopTrouble();
   clear();
   document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
   forget();
@@ -93,6 +95,7 @@ function begin(session) {
   drawTools();
   stopCount = poll(readCount, COUNT_POLL_MS, COUNT_SOON_MS);
   readCount().catch(() => {});
+  stopTrouble = watchTrouble(document.getElementById('trouble'));
   resolve();
 }
 

@@ -44,7 +44,7 @@ TEST(codes_have_a_status)
         {ERR_RATE, 429, true},
         {ERR_TIMEOUT, 503, true},
         {ERR_UNAVAILABLE, 503, true},
-        {ERR_FULL, 503, true},
+        {ERR_FULL, 503, false},
         {ERR_IO, 503, false},
         {ERR_CORRUPT, 500, false},
         {ERR_INTERNAL, 500, false},

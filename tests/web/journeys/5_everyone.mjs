@@ -39,6 +39,22 @@ const narrow = Object.entries(VIEWS).map(([view, where]) => ({
 
 export default [
   {
+    name: 'trouble of the server stands above every page until it is over',
+    async walk(page) {
+      let ready = false;
+      await page.route('**/readyz', (route) => (ready ? route.continue() : route.fulfill({
+        status: 503, contentType: 'application/problem+json',
+        body: JSON.stringify({ type: 'urn:pairwatch:problem:full', title: 'No space to store', status: 503, detail: 'nothing can be stored' }),
+      })));
+      await settle(page, VIEWS.queue);
+      await page.getByRole('alert').filter({ hasText: 'The server has trouble: nothing can be stored' }).waitFor();
+      await clean(page, '#trouble');
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/trouble.png` });
+      ready = true;
+      await page.waitForFunction(() => document.getElementById('trouble').hidden, null, { timeout: 15e3 });
+    },
+  },
+  {
     name: 'docs: the contract is readable, and its links lead to what they name',
     async walk(page) {
       await page.goto('/docs');
