@@ -1,4 +1,6 @@
 /* GET /api/v1/models and /api/v1/models/{id} */
+#include <math.h>
+
 #include "api/app.h"
 #include "base/clock.h"
 #include "gen/routes.h"
@@ -6,6 +8,7 @@
 #include "store/model_life.h"
 #include "store/model_row.h"
 #include "store/rollup.h"
+#include "store/window.h"
 
 enum { MODEL_DIFFERENCES = 100, MODEL_DRIFT_MS = 7 * DAY_MS };
 
@@ -133,6 +136,32 @@ static enum err_code read_drift(struct db *db, struct arena *arena, const struct
     return ERR_NONE;
 }
 
+/* What the thresholds of now rest on, and how fine that is. */
+static enum err_code write_windows(struct db *db, struct arena *arena,
+                                   const struct model_row *model, struct json_writer *w,
+                                   struct err *err)
+{
+    json_array(w, "windows");
+    for (size_t i = 0; i < model->spec_count; i++) {
+        struct window window;
+
+        TRY(window_read(db, arena, model->id, model->specs[i].spec, &window, err));
+        if (window.days == 0)
+            continue;
+        json_object(w, NULL);
+        json_text(w, "spec", model->specs[i].spec);
+        json_time(w, "first_day", window.first_day_ms);
+        json_time(w, "last_day", window.last_day_ms);
+        json_int(w, "days", window.days);
+        json_int(w, "pairs", (int64_t)window.pairs);
+        json_int(w, "sample_size", (int64_t)window.sample_size);
+        json_real(w, "finest_percentile", window_percentile(&window, INFINITY));
+        json_end(w);
+    }
+    json_end(w);
+    return ERR_NONE;
+}
+
 enum err_code get_model(struct request *req, struct reply *reply, struct err *err)
 {
     const char *id = path_text(req, "id");
@@ -151,6 +180,7 @@ enum err_code get_model(struct request *req, struct reply *reply, struct err *er
     write_comparisons(&reply->json, &comparisons);
     write_differences(&reply->json, &differences);
     TRY(read_drift(db, req->arena, &model, &reply->json, err));
+    TRY(write_windows(db, req->arena, &model, &reply->json, err));
     json_end(&reply->json);
     return ERR_NONE;
 }

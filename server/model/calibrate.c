@@ -15,10 +15,6 @@ enum { HELD_OUT_PART = 5 }; /* one of so many */
 /* An alert budget does not buy more than this share of the pairs: a small lake has no 40 a day. */
 #define BUDGET_SHARE_MAX 0.01
 #define SCORE_LEAST      (-1000.0) /* stands in for none at all */
-/* An alert budget is not spent on pairs with so many bits for them: of a stranger about an address
- * in a /16 that is the entity's own, of a newcomer one in a /8 that everyone uses. */
-#define STRANGER_LEAST (-30.0)
-#define NEWCOMER_LEAST (-8.0)
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 static size_t spec_index(const struct calibration *calibration, const char *spec)

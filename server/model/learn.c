@@ -248,6 +248,7 @@ enum err_code learn(const struct train_pair *const *pairs, size_t count,
     parts->layers = (uint32_t)options->hyper.num_ip_encoder_layers;
     parts->stride = (uint32_t)vector_stride(parts->dim);
     parts->detector = options->detector;
+    parts->threshold = options->threshold;
     parts->scoped = options->scoped;
     index_entities(&index, pairs, count, options->scoped);
     ret->prefix_keys = index_addresses(&index, pairs, count, parts->prefix_counts);

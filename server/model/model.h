@@ -23,6 +23,18 @@ struct model_pair {
     struct ip ip;
 };
 
+/* Where a spec's thresholds go, by what the newest fifth of its pairs scores. */
+enum threshold_kind {
+    THRESHOLD_BUDGET,     /* so many findings a day, at most one pair in a hundred */
+    THRESHOLD_PERCENTILE, /* above this percentile */
+    THRESHOLD_SCORE,      /* above this score */
+    THRESHOLD__MAX
+};
+struct threshold_rule {
+    enum threshold_kind kind;
+    double value;
+};
+
 /* What decides: the prefix tree by the first three opinions, or IP Insights by its own. */
 enum detector { DETECTOR_PREFIX, DETECTOR_IP_INSIGHTS, DETECTOR__MAX };
 extern const char *const DETECTOR_WORDS[DETECTOR__MAX + 1];
@@ -86,6 +98,7 @@ void model_vectors(const struct model *model, const struct model_pair *pair, flo
 struct model_info {
     char id[MODEL_ID_BYTES]; /* hex of the file's digest: the version */
     enum detector detector;
+    struct threshold_rule threshold;
     int64_t trained_until_ms; /* newest training observation, 0 = unknown */
     uint64_t training_pairs;
     uint64_t entities;
@@ -101,7 +114,10 @@ struct model_calibration {
     uint64_t sample_size;
     double threshold;            /* flagged when score > threshold */
     double threshold_percentile; /* how much of the sample is below it, 0..100 */
-    const float *quantiles;      /* MODEL_QUANTILES scores, ascending: 0 %, 0.1 %, … 100 % */
+    /* A threshold by newer scores, between trainings, goes no lower: what is nearly the entity's
+     * own is not worth the budget. */
+    double threshold_least;
+    const float *quantiles; /* MODEL_QUANTILES scores, ascending: 0 %, 0.1 %, … 100 % */
     /* Of all held-out pairs, as often as they came, for telling how days change: quantiles of their
      * scores, shares of those of entities without history and of those in a /16 (IPv6 /32) that
      * the entity had not used. NULL and NAN without any. */

@@ -58,6 +58,8 @@ struct file_meta {
     int64_t trained_until_ms;
     uint64_t training_pairs, entity_rows;
     uint32_t prefix_counts[IP_LEVELS];
+    uint32_t threshold_kind, unused;
+    double threshold_value;
 };
 extern const char MODEL_MAGIC[8];
 

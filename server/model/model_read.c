@@ -110,12 +110,15 @@ static enum err_code read_meta(struct model *model, struct err *err)
         return err_set(err, ERR_CORRUPT, "its description has a wrong length");
     if (meta->dim < 1 || meta->dim > MODEL_DIM_MAX || meta->layers > MODEL_LAYERS_MAX ||
         meta->scoped > 1 || meta->detector >= DETECTOR__MAX || meta->entity_rows < 1 ||
-        meta->entity_rows > UINT32_MAX)
+        meta->entity_rows > UINT32_MAX || meta->threshold_kind >= THRESHOLD__MAX ||
+        !isfinite(meta->threshold_value))
         return err_set(err, ERR_CORRUPT, "its description is out of bounds");
     parts->dim = meta->dim;
     parts->stride = (uint32_t)vector_stride(meta->dim);
     parts->layers = meta->layers;
     parts->scoped = meta->scoped == 1;
+    parts->threshold =
+        (struct threshold_rule){(enum threshold_kind)meta->threshold_kind, meta->threshold_value};
     parts->detector = (enum detector)meta->detector;
     parts->trained_until_ms = meta->trained_until_ms;
     parts->training_pairs = meta->training_pairs;

@@ -129,7 +129,9 @@ static void put_model(struct output *output, const struct model_parts *parts,
                              .layers = parts->layers,
                              .trained_until_ms = parts->trained_until_ms,
                              .training_pairs = parts->training_pairs,
-                             .entity_rows = parts->entity_rows};
+                             .entity_rows = parts->entity_rows,
+                             .threshold_kind = parts->threshold.kind,
+                             .threshold_value = parts->threshold.value};
     struct piece pieces[SECTION__MAX];
     struct file_header header;
     uint8_t digest[SHA256_BYTES];

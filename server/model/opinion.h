@@ -3,6 +3,11 @@
  * and the one that decides. Private to this folder. */
 #include "model/parts.h"
 
+/* An alert budget is not spent on pairs with so many bits for them: of a stranger about an address
+ * in a /16 that is the entity's own, of a newcomer one in a /8 that everyone uses. */
+#define STRANGER_LEAST (-30.0)
+#define NEWCOMER_LEAST (-8.0)
+
 /* All four of a pair, also that of a newcomer for an entity that is none; -INFINITY where there is
  * no reason at all for one. shared: as struct spec_part has it. dot_product is IP Insights'. */
 void opinion_scores(const struct prefix_score *prefix, double shared, double dot_product,

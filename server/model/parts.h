@@ -42,6 +42,7 @@ struct network_part {
 struct model_parts {
     uint32_t dim, stride, layers;
     enum detector detector;
+    struct threshold_rule threshold;
     bool scoped; /* entities are hashed as "<spec>\x1f<entity>" */
     int64_t trained_until_ms;
     uint64_t training_pairs;

@@ -305,6 +305,7 @@ void model_info(const struct model *model, struct model_info *ret)
 
     *ret = (struct model_info){
         .detector = parts->detector,
+        .threshold = parts->threshold,
         .trained_until_ms = parts->trained_until_ms,
         .training_pairs = parts->training_pairs,
         .entities = parts->entity_count,
@@ -317,6 +318,14 @@ void model_info(const struct model *model, struct model_info *ret)
         ret->specs[i] = parts->specs[i].name;
 }
 
+/* In the unit of what decides: bits over the strangers' threshold. */
+static double threshold_least(const struct model_parts *parts, const struct spec_part *part)
+{
+    if (parts->detector != DETECTOR_PREFIX || parts->threshold.kind != THRESHOLD_BUDGET)
+        return -INFINITY;
+    return STRANGER_LEAST - part->opinions[OPINION_STRANGER].threshold;
+}
+
 bool model_calibration(const struct model *model, const char *spec, struct model_calibration *ret)
 {
     const struct spec_part *part = calibration_of(&model->parts, spec);
@@ -327,6 +336,7 @@ bool model_calibration(const struct model *model, const char *spec, struct model
         .sample_size = part->all.sample_size,
         .threshold = part->all.threshold,
         .threshold_percentile = part->all.threshold_percentile,
+        .threshold_least = threshold_least(&model->parts, part),
         .quantiles = part->all.quantiles,
         .usual_quantiles = part->usual.sample_size > 0 ? part->usual.quantiles : NULL,
         .unknown_share = part->usual.sample_size > 0 ? part->usual.unknown_share : NAN,

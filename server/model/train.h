@@ -13,16 +13,6 @@ struct train_pair {
     uint64_t count;  /* times it was observed, at least 1 */
 };
 
-/* Where a spec's thresholds go, by what the newest fifth of its pairs scores. */
-enum threshold_kind {
-    THRESHOLD_BUDGET,     /* so many findings a day, at most one pair in a hundred */
-    THRESHOLD_PERCENTILE, /* above this percentile */
-    THRESHOLD_SCORE,      /* above this score */
-};
-struct threshold_rule {
-    enum threshold_kind kind;
-    double value;
-};
 #define THRESHOLD_BUDGET_DEFAULT 40.0
 #define HALF_LIFE_DAYS_DEFAULT   30.0
 

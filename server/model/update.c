@@ -238,6 +238,7 @@ enum err_code train_update(const struct model *base, struct train_pair *pairs, s
     join_names(base, known, pairs, count, &trained->learned);
     join_tree(&base->parts, known, pairs, count, bad, forgotten_count, options->half_life_days,
               &trained->learned);
+    parts->threshold = options->threshold;
     if (options->asn != NULL)
         parts->asn = *options->asn;
     prefix_tree_route(&parts->tree, &parts->asn);

@@ -21,6 +21,7 @@ const struct copied_table COPIED_TABLES[] = {
     {"user", "id", "id", true},
     {"session", "digest", NULL, false},
     {"token", "id", "id", true},
+    {"score_window", "model_id, spec_id, day_ms", NULL, false},
     {"comparison", "day_ms, spec_id, active_id, shadow_id", NULL, false},
     {"difference", "id", "id", true},
     {"counter", "name", NULL, false},

@@ -3,6 +3,7 @@
 #include "store/ingest.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,12 @@
 #include "store/observation_chunk.h"
 #include "store/rollup.h"
 #include "store/sighting_group.h"
+#include "store/window.h"
 
 /* For each pair two index entries of 40 bytes; for each finding some kilobytes at a time. */
 #define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
 enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512, PROGRESS_BYTES = 80 };
+enum { WINDOW_GROUPS_MAX = 64 };
 enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
 /* Of the entity's nearest address: a shorter prefix in common is a network it has not used. */
 enum { NETWORK_BITS_V4 = 16, NETWORK_BITS_V6 = 32 };
@@ -251,6 +254,47 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
     return rollup_totals_add(in->db, &totals, err);
 }
 
+static int by_day(const void *a_, const void *b_)
+{
+    const struct entry *a = *(const struct entry *const *)a_;
+    const struct entry *b = *(const struct entry *const *)b_;
+    int order = compare_numbers(a->spec_id, b->spec_id);
+
+    return order != 0 ? order
+                      : compare_numbers(a->pair->last_ms / DAY_MS, b->pair->last_ms / DAY_MS);
+}
+
+/* What is to come cannot have been usual, and would end the window. */
+static bool is_telling(const struct ingest *in, const struct scored_pair *pair)
+{
+    return pair->entity_known && isfinite((float)pair->score) &&
+           pair->last_ms < in->now_ms + DAY_MS;
+}
+
+/* One object of many days would rewrite them all: only so many count, the first ones. */
+static enum err_code store_windows(struct ingest *in, struct arena *arena, struct entry **sorted,
+                                   struct err *err)
+{
+    struct window_entry *entries = ARENA_ARRAY(arena, struct window_entry, in->batch->count);
+    size_t end, groups = 0;
+
+    for (size_t i = 0; i < in->batch->count; i++)
+        sorted[i] = &in->entries[i];
+    qsort(sorted, in->batch->count, sizeof *sorted, by_day);
+    for (size_t i = 0; i < in->batch->count && groups < WINDOW_GROUPS_MAX; i = end, groups++) {
+        size_t count = 0;
+
+        for (end = i; end < in->batch->count && by_day(&sorted[i], &sorted[end]) == 0; end++)
+            if (is_telling(in, sorted[end]->pair))
+                entries[count++] = (struct window_entry){
+                    window_hash(sorted[end]->entity_id, &sorted[end]->pair->ip),
+                    (float)sorted[end]->pair->score};
+        TRY(window_add(in->db, in->model_id, sorted[i]->spec_id,
+                       sorted[i]->pair->last_ms / DAY_MS * DAY_MS, entries, count, err));
+    }
+    return ERR_NONE;
+}
+
 static const char *text_or_null(const char *text)
 {
     return text[0] != '\0' ? text : NULL;
@@ -321,6 +365,7 @@ static enum err_code store_all(struct ingest *in, struct err *err)
     TRY(resolve_names(in, err));
     TRY(store_findings(in, sorted, err));
     TRY(store_observations(in, &arena, err));
+    TRY(store_windows(in, &arena, sorted, err));
     if (in->batch->comparison != NULL)
         TRY(comparison_add(in->db, in->batch->model_id, in->batch->comparison,
                            in->batch->pairs[0].first_ms, err));

@@ -22,6 +22,7 @@
 #include "worker/post.h"
 #include "worker/scorer.h"
 #include "worker/shadow.h"
+#include "worker/windows.h"
 
 enum { UNSCORED_JSON_BYTES_MAX = 1024 };
 /* A busy writer or database is waited for this long before the worker gives up. */
@@ -131,9 +132,9 @@ static void explain_pairs(const struct batch_context *context, const struct mode
 }
 
 /* The pairs that got a score; pairs[] is left to those. */
-static void keep_scored(const struct lake_result *lake, const size_t *from,
-                        const struct model_score *scores, const uint8_t *why, size_t count,
-                        struct model_pair *pairs, struct batch *batch)
+static void keep_scored(const struct windows *windows, const struct lake_result *lake,
+                        const size_t *from, const struct model_score *scores, const uint8_t *why,
+                        size_t count, struct model_pair *pairs, struct batch *batch)
 {
     for (size_t i = 0; i < count; i++) {
         const struct lake_pair *pair = &lake->pairs[from[i]];
@@ -143,7 +144,12 @@ static void keep_scored(const struct lake_result *lake, const size_t *from,
         if (why[i] != REMOTE_SCORED)
             continue;
         pairs[batch->count] = pairs[i];
-        batch->scored[batch->count++] = scored_of(pair, &scores[i]);
+        batch->scored[batch->count] = scored_of(pair, &scores[i]);
+        if (scores[i].entity_known)
+            windows_judge(windows, pair->spec, scores[i].score,
+                          &batch->scored[batch->count].percentile,
+                          &batch->scored[batch->count].flagged);
+        batch->count++;
     }
 }
 
@@ -161,7 +167,7 @@ static enum err_code score_pairs(const struct batch_context *context,
 
     batch->scored = ARENA_ARRAY(arena, struct scored_pair, room);
     TRY(scorer_run(&scorer, pairs, count, arena, scores, why, err));
-    keep_scored(lake, from, scores, why, count, pairs, batch);
+    keep_scored(context->windows, lake, from, scores, why, count, pairs, batch);
     if (context->set->model != NULL)
         explain_pairs(context, pairs, arena, batch);
     if (context->set->shadow != NULL && batch->count > 0)

@@ -13,6 +13,7 @@ struct notice;
 struct post_link;
 struct queue;
 struct remote;
+struct windows;
 struct writer;
 
 struct batch_context {
@@ -22,7 +23,8 @@ struct batch_context {
     struct remote *remote; /* of a set whose endpoint scores */
     struct db *db;         /* reads; NULL with post */
     struct writer *writer;
-    struct post_link *post; /* where results go instead of the database, or NULL */
+    const struct windows *windows; /* of the set; NULL: the model's own calibration alone */
+    struct post_link *post;        /* where results go instead of the database, or NULL */
     uint64_t object_bytes_max;
     size_t explanation_bytes_max; /* of one object; what is flagged beyond goes without */
     const atomic_bool *stop;

@@ -23,6 +23,7 @@
 #include "worker/post.h"
 #include "worker/pulse.h"
 #include "worker/remote.h"
+#include "worker/windows.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
 #define BATCH_ARENA_BYTES_MAX ((size_t)4 << 30)
@@ -143,12 +144,14 @@ struct hand {
     struct post_link *post; /* where results go */
     struct lake *lake;      /* reads the specs of the set it was opened for */
     struct remote *remote;  /* asks the endpoint of that set, if it has one */
-    uint64_t generation;    /* of that set */
+    struct windows *windows;
+    uint64_t generation; /* of that set */
 };
 
 static void hand_done(struct hand *hand)
 {
     remote_closep(&hand->remote);
+    windows_freep(&hand->windows);
     lake_closep(&hand->lake);
     db_closep(&hand->db);
     post_link_close(hand->post);
@@ -225,6 +228,9 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
     };
     enum err_code code = open_for(hand, set, err);
 
+    if (code == ERR_NONE && hand->db != NULL)
+        code = windows_read(hand->windows, hand->db, set, err);
+    context.windows = hand->windows;
     context.lake = hand->lake;
     context.remote = hand->remote;
     if (code == ERR_NONE)
@@ -244,6 +250,7 @@ static enum err_code run_thread(struct hand *hand, struct err *err)
         post_link_open(worker->post, &hand->post);
     else
         TRY(db_open(worker->options->database_url, DB_READ, &hand->db, err));
+    hand->windows = windows_new();
     while (!should_end(worker)) {
         struct notice notices[RECEIVE_MAX];
         const struct model_set *set;

@@ -9,6 +9,7 @@
 #include "lake/notice.h"
 #include "store/db.h"
 #include "store/finding.h"
+#include "store/ingest.h"
 #include "store/migrate.h"
 #include "store/model_row.h"
 #include "store/object_row.h"
@@ -17,6 +18,7 @@
 #include "worker/batch.h"
 #include "worker/models.h"
 #include "worker/register.h"
+#include "worker/windows.h"
 
 enum { BENCH_ARENA_BYTES = 256 << 20, BENCH_OBJECT_BYTES_MAX = 1 << 20 };
 
@@ -131,6 +133,82 @@ static int64_t observations(void)
     return totals.observations;
 }
 
+/* What the store keeps of 3,000 pairs that scored 1,000 to 3,999. */
+static void given_scores(void)
+{
+    struct scored_pair *pairs = ARENA_ARRAY(&bench.arena, struct scored_pair, 3000);
+    struct ingest_batch batch = {
+        .model_id = bench.info.id, .origin = "worker", .pairs = pairs, .count = 3000};
+    struct ingest_job job = {.batch = &batch};
+
+    for (uint32_t i = 0; i < 3000; i++)
+        pairs[i] = (struct scored_pair){.spec = "vpc-egress",
+                                        .entity = "host-1",
+                                        .ip = ip_from_v4(UINT32_C(10) << 24 | i),
+                                        .first_ms = INT64_C(1764158400000),
+                                        .last_ms = INT64_C(1764158400000),
+                                        .count = 1,
+                                        .score = 1000 + i,
+                                        .entity_known = true,
+                                        .account = "",
+                                        .region = ""};
+    CHECK_OK(writer_run(bench.writer, ingest_job, &job, &err));
+}
+
+static void bench_rule(enum threshold_kind kind, double value)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+
+    for (size_t i = 0; i < KIT_PAIRS; i++)
+        kit->pairs[i].spec = "vpc-egress";
+    kit->options.threshold = (struct threshold_rule){kind, value};
+    kit_write(kit);
+    CHECK_OK(model_load(kit->path, &bench.model, &err));
+    model_info(bench.model, &bench.info);
+    bench_open(EGRESS);
+    bench.set.spec_names[0] = EGRESS[0];
+}
+
+static bool window_flags(const struct windows *windows, double score, double *ret_percentile)
+{
+    bool flagged = true; /* as the model does: what it was trained on scores far lower */
+
+    *ret_percentile = -1;
+    windows_judge(windows, "vpc-egress", score, ret_percentile, &flagged);
+    return flagged;
+}
+
+TEST(thresholds_follow_what_is_scored_of_late)
+{
+    AUTO(windows_freep) struct windows *windows = windows_new();
+    double percentile;
+
+    bench_rule(THRESHOLD_BUDGET, 40);
+    CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
+    CHECK(window_flags(windows, 1500, &percentile) && percentile == -1); /* nothing is there yet */
+    given_scores();
+    bench.set.generation++;
+    CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
+    CHECK(!window_flags(windows, 1500, &percentile) && fabs(percentile - 500 / 30.0) < 0.01);
+    CHECK(!window_flags(windows, 3969, &percentile)); /* one in a hundred are above it */
+    CHECK(window_flags(windows, 3970, &percentile) && percentile < 100);
+    CHECK(window_flags(windows, 1e6, &percentile) &&
+          fabs(percentile - (100 - 1000 / 3000.0)) < 1e-9);
+    windows_judge(windows, "vpc-ingress", 1500, &percentile, &(bool){false}); /* none of it */
+    windows_judge(NULL, "vpc-egress", 1500, &percentile, &(bool){false});
+}
+
+TEST(a_threshold_that_was_given_stays)
+{
+    AUTO(windows_freep) struct windows *windows = windows_new();
+    double percentile;
+
+    bench_rule(THRESHOLD_SCORE, 10);
+    given_scores();
+    CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
+    CHECK(window_flags(windows, 1500, &percentile) && fabs(percentile - 500 / 30.0) < 0.01);
+}
+
 TEST(an_object_is_stored_once)
 {
     struct object_row ledger;
@@ -225,6 +303,8 @@ TEST(explanations_of_one_object_are_bounded)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BENCH_TEST(thresholds_follow_what_is_scored_of_late),
+        BENCH_TEST(a_threshold_that_was_given_stays),
         BENCH_TEST(an_object_is_stored_once),
         BENCH_TEST(every_row_that_gave_no_score_has_its_reason),
         BENCH_TEST(a_broken_object_is_told_and_stops_nothing),
