@@ -29,7 +29,7 @@ class PostTest(Lake):
         broken = cls.folder / "few" / cls.objects[0][0].replace(".gz.parquet", "x.gz.parquet")
         broken.write_bytes(b"PAR1 and then nothing of the kind")
         cls.run_program("work", "--queue", "dir:few", "--scorer", "model:flags.model", "--once",
-                        "--database", "sqlite:direct.db")
+                        "--database", "sqlite:direct.db", status=1)
         cls.wanted = held(cls.folder / "direct.db")
         assert len(cls.wanted["observations"]) > 100 and len(cls.wanted["findings"]) > 5
         assert sum(row[8] is not None for row in cls.wanted["objects"]) == 1
@@ -39,10 +39,14 @@ class PostTest(Lake):
         self.addCleanup(server.end)
         return server
 
-    def post(self, url, token, *more, status=0, queue="dir:few", **environment):
+    def post(self, url, token, *more, status=None, queue="dir:few", **environment):
+        """A status of None: it went to the end, whether or not objects failed."""
         (self.folder / "token").write_text(token + "\n")
-        return self.run_program("work", "--queue", queue, "--scorer", "model:flags.model", "--once", "--post", url,
-                                "--token-file", "token", *more, status=status, **environment)
+        out, err = self.run_program("work", "--queue", queue, "--scorer", "model:flags.model", "--once", "--post", url,
+                                    "--token-file", "token", *more, status=status, **environment)
+        if status is None:
+            self.assertNotRegex(err.splitlines()[-1], "^pairwatch: (?![0-9]+ of [0-9]+ objects failed)")
+        return out, err
 
     def assert_held(self, server, attempts=True):
         got = held(server.path)
@@ -58,7 +62,7 @@ class PostTest(Lake):
         out, err = self.post(server.url, server.token)
         self.assert_held(server)
         direct, _ = self.run_program("work", "--queue", "dir:few", "--scorer", "model:flags.model", "--once",
-                                     "--database", "sqlite:again.db")
+                                     "--database", "sqlite:again.db", status=1)
         self.assertEqual(out, direct)
         self.assertNotIn(server.token, out + err + server.path.with_suffix(".log").read_text())
         out, _ = self.post(server.url, server.token)  # all of it again
