@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 
@@ -43,6 +44,24 @@ void *own_resize(void *old, size_t count, size_t size)
     if (memory == NULL)
         out_of_memory(count * size);
     return memory;
+}
+
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20, HUGE_FROM = 2 * HUGE_PAGE };
+
+void *own_aligned(size_t count, size_t size)
+{
+    size_t bytes, boundary;
+    void *memory;
+
+    ASSERT(size == 0 || count <= (SIZE_MAX - HUGE_PAGE) / size);
+    boundary = count * size < HUGE_FROM ? CACHE_LINE : HUGE_PAGE;
+    bytes = (count * size + boundary - 1) / boundary * boundary;
+    memory = aligned_alloc(boundary, bytes > 0 ? bytes : boundary);
+    if (memory == NULL)
+        out_of_memory(bytes);
+    if (boundary == HUGE_PAGE)
+        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+    return memset(memory, 0, bytes);
 }
 
 char *own_strdup(const char *text)

@@ -39,6 +39,9 @@ NORETURN void own_assert_failed(const char *condition, const char *file, int lin
 void *own_alloc(size_t size);               /* zeroed */
 void *own_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */
 void *own_resize(void *old, size_t count, size_t size); /* new bytes are not zeroed */
+/* Zeroed, on the boundary of a line of the cache; large ones in huge pages where the system has
+ * them: what is looked up all over needs not be found first. own_resize keeps neither. */
+void *own_aligned(size_t count, size_t size);
 char *own_strdup(const char *text);
 /* Cleanup for pointers from own_alloc and malloc: AUTO(own_freep) char *text = NULL; */
 void own_freep(void *pointer_to_pointer);

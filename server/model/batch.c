@@ -14,16 +14,17 @@ size_t batch_init(struct batch *batch, size_t positives_max, size_t per_positive
     slots = (slots < prefix_rows ? slots : prefix_rows) + BATCH_ROOTS + IP_LEVELS;
     *batch = (struct batch){
         .per_positive = per_positive,
-        .entities = own_array(positives_max, sizeof(uint32_t)),
-        .entity_rows = own_array(entities, sizeof(uint32_t)),
-        .leaves = own_array(samples, sizeof(uint32_t)),
-        .rows = own_array(slots, sizeof(uint32_t)),
-        .parents = own_array(slots, sizeof(uint32_t)),
-        .levels = own_array(slots, sizeof(uint8_t)),
-        .is_leaf = own_array(slots, sizeof(bool)),
-        .tails = own_array(slots, sizeof(uint32_t)),
-        .slot_of_entity = own_array(entity_rows, sizeof(uint32_t)),
-        .slot_of_row = own_array(prefix_rows, sizeof(uint32_t)),
+        .entities = own_aligned(positives_max, sizeof(uint32_t)),
+        .entity_rows = own_aligned(entities, sizeof(uint32_t)),
+        .leaves = own_aligned(samples, sizeof(uint32_t)),
+        .rows = own_aligned(slots, sizeof(uint32_t)),
+        .parents = own_aligned(slots, sizeof(uint32_t)),
+        .levels = own_aligned(slots, sizeof(uint8_t)),
+        .is_leaf = own_aligned(slots, sizeof(bool)),
+        .tails = own_aligned(slots, sizeof(uint32_t)),
+        .drawn = own_aligned(per_positive, sizeof(struct ip)),
+        .slot_of_entity = own_aligned(entity_rows, sizeof(uint32_t)),
+        .slot_of_row = own_aligned(prefix_rows, sizeof(uint32_t)),
     };
     return slots;
 }
@@ -38,6 +39,7 @@ void batch_done(struct batch *batch)
     own_freep(&batch->levels);
     own_freep(&batch->is_leaf);
     own_freep(&batch->tails);
+    own_freep(&batch->drawn);
     own_freep(&batch->slot_of_entity);
     own_freep(&batch->slot_of_row);
 }
@@ -74,13 +76,13 @@ static uint32_t slot_of(struct batch *batch, const struct ip_tree *tree, uint32_
 {
     uint32_t missing[IP_LEVELS_V6], count = 0, slot;
 
-    for (; batch->slot_of_row[row] == 0; row = tree->parents[row])
+    for (; batch->slot_of_row[row] == 0; row = tree->nodes[row].parent)
         missing[count++] = row;
     slot = batch->slot_of_row[row] - 1;
     while (count > 0) {
         row = missing[--count];
         batch->rows[batch->node_count] = row;
-        batch->levels[batch->node_count] = tree->levels[row];
+        batch->levels[batch->node_count] = tree->nodes[row].level;
         batch->parents[batch->node_count] = slot;
         slot = (uint32_t)batch->node_count++;
         batch->slot_of_row[row] = slot + 1;
@@ -121,9 +123,17 @@ static void list_unseen(struct batch *batch, bool v6)
         }
 }
 
+enum { LEAVES_AHEAD = 12 };
+
 void batch_list_nodes(struct batch *batch, const struct ip_tree *tree)
 {
-    for (size_t i = 0; i < batch->positives * batch->per_positive; i++) {
+    size_t samples = batch->positives * batch->per_positive;
+
+    for (size_t i = 0; i < samples; i++) {
+        if (i + LEAVES_AHEAD < samples) {
+            __builtin_prefetch(&batch->slot_of_row[batch->leaves[i + LEAVES_AHEAD]], 1);
+            __builtin_prefetch(&tree->nodes[batch->leaves[i + LEAVES_AHEAD]]);
+        }
         batch->leaves[i] = slot_of(batch, tree, batch->leaves[i]);
         batch->is_leaf[batch->leaves[i]] = true;
     }

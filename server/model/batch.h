@@ -21,6 +21,7 @@ struct batch {
     uint32_t *tails;                  /* slot of the first unseen row below a leaf; 0 = none */
     size_t node_count, slot_count;    /* nodes; nodes and unseen rows */
     uint32_t unseen_slots[IP_LEVELS]; /* of each level's unseen row; 0 when no sample uses it */
+    struct ip *drawn;                 /* of one positive: its random negatives */
 
     uint32_t *slot_of_entity, *slot_of_row; /* 0 = none yet, else slot + 1 */
 };

@@ -10,7 +10,7 @@
 #include "base/crypto.h"
 #include "base/own.h"
 
-enum { PATH_BYTES_MAX = 4096, ARRAYS = 9 };
+enum { PATH_BYTES_MAX = 4096, ARRAYS = 6 };
 
 struct checkpoint {
     const char *path;
@@ -23,7 +23,7 @@ struct head {
     int64_t epochs;
     double mean_left, square_left, loss, accuracy;
 };
-static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '1'};
+static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '2'};
 
 struct array {
     float *floats;
@@ -38,8 +38,7 @@ static void arrays_of(const struct fit *fit, struct array ret[static ARRAYS])
         size_t bytes = tables[i]->rows * tables[i]->stride * sizeof(float);
 
         *ret++ = (struct array){tables[i]->values, bytes};
-        *ret++ = (struct array){tables[i]->mean, bytes};
-        *ret++ = (struct array){tables[i]->square, bytes};
+        *ret++ = (struct array){tables[i]->moments, 2 * bytes};
     }
 }
 

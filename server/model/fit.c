@@ -5,7 +5,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/hash.h"
 #include "base/own.h"
@@ -17,28 +16,13 @@
 static const double MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999; /* as in kernel.c */
 static const float ROW_SPREAD = 0.1F, DENSE_SPREAD = 0.1F;
 
-enum { HUGE_PAGE = 2 << 20 };
-
-/* Rows lie all over a table that may be gigabytes: with small pages most of the time goes into
- * finding them. Where the system has no huge pages nothing changes. */
-static float *table_floats(size_t floats)
-{
-    float *ret = own_array(floats, sizeof *ret);
-    size_t bytes = floats * sizeof *ret, skipped = HUGE_PAGE - (uintptr_t)ret % HUGE_PAGE;
-
-    if (bytes > 2 * skipped + HUGE_PAGE)
-        (void)madvise((char *)ret + skipped, bytes - skipped, MADV_HUGEPAGE);
-    return ret;
-}
-
 static void table_init(struct fit_table *table, size_t rows, size_t dim)
 {
     size_t stride = vector_stride(dim), floats = rows * stride;
 
     *table = (struct fit_table){
-        .values = table_floats(floats),
-        .mean = table_floats(floats),
-        .square = table_floats(floats),
+        .values = own_aligned(floats, sizeof(float)),
+        .moments = own_aligned(2 * floats, sizeof(float)),
         .rows = rows,
         .stride = stride,
     };
@@ -47,8 +31,7 @@ static void table_init(struct fit_table *table, size_t rows, size_t dim)
 static void table_done(struct fit_table *table)
 {
     own_freep(&table->values);
-    own_freep(&table->mean);
-    own_freep(&table->square);
+    own_freep(&table->moments);
 }
 
 static void fill_row(float *row, size_t dim, float spread, struct rng *rng)
@@ -91,7 +74,7 @@ struct run {
     const struct fit_options *options;
     struct checkpoint *checkpoint;
     int64_t epoch;
-    size_t end;                    /* of the batch in this epoch's order */
+    size_t end;                    /* of the batches in this epoch's order */
     double mean_left, square_left; /* the decays to the power of the steps done */
     bool over;
     enum err_code code;
@@ -105,13 +88,13 @@ static void begin_epoch(struct run *run)
 
     fit_shuffle(&run->work, seed);
     memset(run->work.tallies, 0, sizeof run->work.tallies);
-    run->work.start = run->end = 0;
+    run->end = 0;
 }
 
 static bool tell(const struct run *run, bool epoch_ended)
 {
     const struct tally *tallies = run->work.tallies;
-    size_t samples = hyper_samples(run->options->hyper), count = run->work.input->count;
+    size_t samples = hyper_samples(run->options->hyper), count = run->work.count;
     double done = (double)(run->end * samples);
     struct train_report report = {
         .epoch = run->epoch,
@@ -153,7 +136,7 @@ static enum err_code end_batch(struct run *run)
                        "smaller learning_rate than %g or a smaller weight_decay than %g",
                        run->epoch + 1, run->options->hyper->learning_rate,
                        run->options->hyper->weight_decay);
-    if (run->end == work->input->count)
+    if (run->end == work->count)
         return end_epoch(run);
     if (!tell(run, false))
         return err_set(run->err, ERR_CANCELLED, "training was stopped in epoch %" PRId64,
@@ -161,25 +144,26 @@ static enum err_code end_batch(struct run *run)
     return ERR_NONE;
 }
 
-static void prepare_step(struct run *run)
+static void prepare_step(struct run *run, int part)
 {
     const struct hyper *hyper = run->options->hyper;
+    const struct batch *batch = &run->work.batches[part];
 
     run->mean_left *= MEAN_DECAY;
     run->square_left *= SQUARE_DECAY;
-    run->work.step = (struct step){
+    run->work.steps[part] = (struct step){
         .rate = (float)hyper->learning_rate,
         .decay = (float)hyper->weight_decay,
-        .scale = 1 / (float)(run->work.batch.positives * run->work.batch.per_positive),
+        .scale = 1 / (float)(batch->positives * batch->per_positive),
         .mean_bias = (float)(1 / (1 - run->mean_left)),
         .square_bias = (float)(1 / (1 - run->square_left)),
     };
 }
 
-/* Between batches only one thread is at work. */
-static void next_batch(struct run *run)
+/* The next two of an epoch; its last may be one. Between batches only one thread is at work. */
+static void next_batches(struct run *run)
 {
-    size_t count = run->work.input->count, most = (size_t)run->options->hyper->mini_batch_size;
+    size_t count = run->work.count, most = (size_t)run->options->hyper->mini_batch_size;
 
     if (run->end > 0)
         run->code = end_batch(run);
@@ -188,10 +172,15 @@ static void next_batch(struct run *run)
         return;
     if (run->end == 0 || run->end == count)
         begin_epoch(run);
-    run->work.start = run->end;
-    run->work.batch.positives = count - run->end < most ? count - run->end : most;
-    run->end += run->work.batch.positives;
-    prepare_step(run);
+    for (int part = 0; part < FIT_PARTS; part++) {
+        size_t left = count - run->end;
+
+        run->work.starts[part] = run->end;
+        run->work.batches[part].positives = left < most ? left : most;
+        run->end += run->work.batches[part].positives;
+        if (left > 0)
+            prepare_step(run, part);
+    }
 }
 
 static void pause_at_barrier(struct run *run)
@@ -200,19 +189,32 @@ static void pause_at_barrier(struct run *run)
         (void)pthread_barrier_wait(&run->barrier);
 }
 
+static void work_off_batch(struct run *run, int turn, int first_part, int last_part)
+{
+    enum fit_wait wait = run->work.fit->dense.rows > 0 ? FIT_WAIT_DENSE : FIT_WAIT_ALWAYS;
+
+    for (int i = 0; i < FIT_PHASES; i++) {
+        fit_phase_run(&run->work, &FIT_PHASE[i], turn, first_part, last_part);
+        if (FIT_PHASE[i].wait >= wait)
+            pause_at_barrier(run);
+    }
+}
+
 static void work_off(struct run *run, int first_part, int last_part)
 {
     for (;;) {
         if (first_part == 0)
-            next_batch(run);
+            next_batches(run);
         pause_at_barrier(run);
         if (run->over)
             return;
-        for (int phase = 0; phase < FIT_PHASES; phase++) {
-            for (int part = first_part; part <= last_part; part++)
-                FIT_PHASE[phase](&run->work, part);
-            pause_at_barrier(run);
-        }
+        for (int part = first_part; part <= last_part; part++)
+            fit_prepare(&run->work, part);
+        pause_at_barrier(run);
+        for (int turn = 0; turn < FIT_PARTS; turn++)
+            if (run->work.batches[turn].positives > 0)
+                work_off_batch(run, turn, first_part, last_part);
+        pause_at_barrier(run);
     }
 }
 

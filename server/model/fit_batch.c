@@ -26,6 +26,8 @@ static struct span span_of(const struct fit_work *work, int part)
 {
     size_t stride = work->fit->entities.stride, half = vector_stride(stride / FIT_PARTS);
 
+    if (part == FIT_WHOLE)
+        return (struct span){0, stride, stride};
     return part == 0 ? (struct span){0, half, stride} : (struct span){half, stride - half, stride};
 }
 
@@ -35,31 +37,43 @@ static struct dense dense_of(const struct fit_work *work)
                           (size_t)work->hyper->vector_dim, work->fit->entities.stride};
 }
 
+static void take_samples(struct fit_work *work, const struct fit_input *input)
+{
+    AUTO(own_freep) uint32_t *leaves = own_array(input->address_count, sizeof *leaves);
+
+    for (size_t i = 0; i < input->address_count; i++)
+        leaves[i] = ip_tree_leaf(&work->tree, &input->addresses[i]);
+    work->samples = own_aligned(input->count, sizeof *work->samples);
+    for (size_t i = 0; i < input->count; i++)
+        work->samples[i] = (struct fit_sample){input->entities[i], leaves[input->ips[i]]};
+}
+
 void fit_work_init(struct fit_work *work, const struct fit_input *input,
                    const struct ip_encoder *encoder, const struct hyper *hyper,
                    const struct kernel *kernel, struct fit *fit)
 {
-    size_t positives = (size_t)hyper->mini_batch_size, stride = fit->entities.stride, slots;
+    size_t positives = (size_t)hyper->mini_batch_size, stride = fit->entities.stride, slots = 0;
     size_t samples;
 
     if (positives > input->count)
         positives = input->count;
-    *work = (struct fit_work){.input = input, .hyper = hyper, .fit = fit, .kernel = kernel};
+    *work = (struct fit_work){.count = input->count, .hyper = hyper, .fit = fit, .kernel = kernel};
     ip_tree_init(&work->tree, encoder);
-    slots = batch_init(&work->batch, positives, hyper_samples(hyper), input->entity_rows,
-                       ip_encoder_rows(encoder));
-    samples = positives * hyper_samples(hyper);
-    work->vectors = work->images = own_array(slots * stride, sizeof(float));
-    work->gradient = work->image_gradient = own_array(slots * stride, sizeof(float));
-    work->entity_gradient = own_array(positives * stride, sizeof(float));
-    work->errors = own_array(samples, sizeof(float));
     for (int part = 0; part < FIT_PARTS; part++)
-        work->dots[part] = own_array(samples, sizeof(float));
+        slots = batch_init(&work->batches[part], positives, hyper_samples(hyper),
+                           input->entity_rows, ip_encoder_rows(encoder));
+    samples = positives * hyper_samples(hyper);
+    work->vectors = work->images = own_aligned(slots * stride, sizeof(float));
+    work->gradient = work->image_gradient = own_aligned(slots * stride, sizeof(float));
+    work->entity_gradient = own_aligned(positives * stride, sizeof(float));
+    work->errors = own_aligned(samples, sizeof(float));
+    for (int part = 0; part < FIT_PARTS; part++)
+        work->dots[part] = own_aligned(samples, sizeof(float));
     if (fit->dense.rows > 0) {
         size_t layers = (size_t)hyper->num_ip_encoder_layers;
 
-        work->images = own_array(slots * stride, sizeof(float));
-        work->image_gradient = own_array(slots * stride, sizeof(float));
+        work->images = own_aligned(slots * stride, sizeof(float));
+        work->image_gradient = own_aligned(slots * stride, sizeof(float));
         work->dense_rows = own_array(fit->dense.rows, sizeof(uint32_t));
         for (uint32_t row = 0; row < fit->dense.rows; row++)
             work->dense_rows[row] = row;
@@ -68,10 +82,8 @@ void fit_work_init(struct fit_work *work, const struct fit_input *input,
             work->dense_states[part] = own_array((layers + 4) * stride, sizeof(float));
         }
     }
-    work->address_leaves = own_array(input->address_count, sizeof(uint32_t));
-    for (size_t i = 0; i < input->address_count; i++)
-        work->address_leaves[i] = ip_tree_leaf(&work->tree, &input->addresses[i]);
-    work->order = own_array(input->count, sizeof(uint32_t));
+    take_samples(work, input);
+    work->order = own_aligned(input->count, sizeof(uint32_t));
 }
 
 void fit_work_done(struct fit_work *work)
@@ -90,9 +102,10 @@ void fit_work_done(struct fit_work *work)
         own_freep(&work->dense_states[part]);
     }
     own_freep(&work->dense_rows);
-    own_freep(&work->address_leaves);
+    own_freep(&work->samples);
     own_freep(&work->order);
-    batch_done(&work->batch);
+    for (int part = 0; part < FIT_PARTS; part++)
+        batch_done(&work->batches[part]);
     ip_tree_done(&work->tree);
 }
 
@@ -103,9 +116,9 @@ void fit_shuffle(struct fit_work *work, uint64_t seed)
 
     rng_init(&rng, seed);
     work->epoch_seed = rng_u64(&rng);
-    for (size_t i = 0; i < work->input->count; i++)
+    for (size_t i = 0; i < work->count; i++)
         work->order[i] = (uint32_t)i;
-    for (size_t i = work->input->count; i > 1; i--) {
+    for (size_t i = work->count; i > 1; i--) {
         size_t j = (size_t)rng_below(&rng, i);
         uint32_t kept = work->order[i - 1];
 
@@ -114,49 +127,55 @@ void fit_shuffle(struct fit_work *work, uint64_t seed)
     }
 }
 
+static const struct batch *batch_of(const struct fit_work *work, int turn)
+{
+    return &work->batches[turn];
+}
+
 /* A positive and its negatives; a random address is of the positive's family. What is drawn depends
  * on the positive alone, not on who draws. */
-static void draw_positive(struct fit_work *work, size_t positive)
+static void draw_positive(struct fit_work *work, struct batch *batch, size_t at,
+                          const struct fit_sample *own, uint32_t *leaves)
 {
-    const struct fit_input *input = work->input;
-    const struct ip *own = &input->addresses[input->ips[work->order[work->start + positive]]];
-    uint32_t *leaves = work->batch.leaves + positive * work->batch.per_positive;
+    size_t randoms = (size_t)work->hyper->random_negative_sampling_rate;
+    bool v6 = ip_tree_is_v6(&work->tree, own->leaf);
     struct rng rng;
 
-    rng_init(&rng, hash_mix(work->epoch_seed + work->start + positive));
-    *leaves++ = work->address_leaves[own - input->addresses];
-    for (int64_t i = 0; i < work->hyper->random_negative_sampling_rate; i++) {
-        struct ip random = draw_ip(&rng, !ip_is_v4(own));
-
-        *leaves++ = ip_tree_leaf(&work->tree, &random);
+    rng_init(&rng, hash_mix(work->epoch_seed + at));
+    *leaves++ = own->leaf;
+    for (size_t i = 0; i < randoms; i++) {
+        batch->drawn[i] = draw_ip(&rng, v6);
+        ip_tree_fetch(&work->tree, &batch->drawn[i]);
     }
     for (int64_t i = 0; i < work->hyper->shuffled_negative_sampling_rate; i++)
-        *leaves++ = work->address_leaves[input->ips[rng_below(&rng, input->count)]];
+        leaves[randoms + (size_t)i] = work->samples[rng_below(&rng, work->count)].leaf;
+    for (size_t i = 0; i < randoms; i++)
+        leaves[i] = ip_tree_leaf(&work->tree, &batch->drawn[i]);
 }
 
-static void draw(struct fit_work *work, int part)
-{
-    struct share share = share_of(work->batch.positives, part);
+enum { SAMPLES_AHEAD = 8 };
 
-    for (size_t i = share.start; i < share.end; i++)
-        draw_positive(work, i);
-}
-
-static void list(struct fit_work *work, int part)
+void fit_prepare(struct fit_work *work, int part)
 {
-    if (part == 0) {
-        batch_clear_nodes(&work->batch);
-        batch_list_nodes(&work->batch, &work->tree);
-        return;
+    struct batch *batch = &work->batches[part];
+    size_t start = work->starts[part];
+
+    batch_clear_nodes(batch);
+    batch_clear_entities(batch);
+    for (size_t i = 0; i < batch->positives; i++) {
+        const struct fit_sample *own = &work->samples[work->order[start + i]];
+
+        if (start + i + SAMPLES_AHEAD < work->count)
+            __builtin_prefetch(&work->samples[work->order[start + i + SAMPLES_AHEAD]]);
+        draw_positive(work, batch, start + i, own, batch->leaves + i * batch->per_positive);
+        batch_add_entity(batch, i, own->entity);
     }
-    batch_clear_entities(&work->batch);
-    for (size_t i = 0; i < work->batch.positives; i++)
-        batch_add_entity(&work->batch, i, work->input->entities[work->order[work->start + i]]);
+    batch_list_nodes(batch, &work->tree);
 }
 
-static void expand(struct fit_work *work, int part)
+static void expand(struct fit_work *work, int turn, int part)
 {
-    work->kernel->expand(&work->batch, work->fit->prefixes.values, work->vectors,
+    work->kernel->expand(batch_of(work, turn), work->fit->prefixes.values, work->vectors,
                          span_of(work, part));
 }
 
@@ -171,32 +190,30 @@ static float *dense_states_of(struct fit_work *work, int part, size_t slot)
     return states;
 }
 
-static void image(struct fit_work *work, int part)
+static void image(struct fit_work *work, int turn, int part)
 {
-    struct share share = share_of(work->batch.node_count, part);
+    struct share share = share_of(batch_of(work, turn)->node_count, part);
     struct dense dense = dense_of(work);
 
-    if (dense.layers == 0)
-        return;
     for (size_t slot = share.start; slot < share.end; slot++)
-        if (work->batch.is_leaf[slot])
+        if (batch_of(work, turn)->is_leaf[slot])
             memcpy(work->images + slot * dense.stride,
                    dense_states_of(work, part, slot) + dense.layers * dense.stride,
                    dense.stride * sizeof(float));
 }
 
-static void dot(struct fit_work *work, int part)
+static void dot(struct fit_work *work, int turn, int part)
 {
-    work->kernel->dot(&work->batch, work->fit->entities.values, work->images, work->dots[part],
-                      span_of(work, part));
+    work->kernel->dot(batch_of(work, turn), work->fit->entities.values, work->images,
+                      work->dots[part], span_of(work, part));
 }
 
 enum { PROBABILITIES_PER_LOG = 8 }; /* none is under e^-80: their product fits a double */
 
-static void judge(struct fit_work *work, int part)
+static void judge(struct fit_work *work, int turn, int part)
 {
-    size_t per_positive = work->batch.per_positive;
-    struct share share = share_of(work->batch.positives, part);
+    size_t per_positive = batch_of(work, turn)->per_positive;
+    struct share share = share_of(batch_of(work, turn)->positives, part);
     struct tally *tally = &work->tallies[part];
     double product = 1;
 
@@ -218,71 +235,69 @@ static void judge(struct fit_work *work, int part)
     tally->loss -= log(product);
 }
 
-static void clear(float *rows, size_t count, struct span span)
+static void backward(struct fit_work *work, int turn, int part)
 {
-    for (size_t i = 0; i < count; i++)
-        memset(rows + i * span.stride + span.first, 0, span.width * sizeof *rows);
+    work->kernel->backward(batch_of(work, turn), work->fit->entities.values, work->images,
+                           work->errors, work->entity_gradient, work->image_gradient,
+                           span_of(work, part));
 }
 
-static void backward(struct fit_work *work, int part)
+static void image_backward(struct fit_work *work, int turn, int part)
 {
-    struct span span = span_of(work, part);
-
-    clear(work->gradient, work->batch.slot_count, span);
-    if (work->image_gradient != work->gradient)
-        clear(work->image_gradient, work->batch.slot_count, span);
-    clear(work->entity_gradient, work->batch.entity_count, span);
-    work->kernel->backward(&work->batch, work->fit->entities.values, work->images, work->errors,
-                           work->entity_gradient, work->image_gradient, span);
-}
-
-static void image_backward(struct fit_work *work, int part)
-{
-    struct share share = share_of(work->batch.node_count, part);
+    struct share share = share_of(batch_of(work, turn)->node_count, part);
     struct dense dense = dense_of(work);
 
-    if (dense.layers == 0)
-        return;
     memset(work->dense_gradient[part], 0, dense_rows(&dense) * dense.stride * sizeof(float));
     for (size_t slot = share.start; slot < share.end; slot++) {
         float *delta = work->gradient + slot * dense.stride, *states;
+        float *image = work->image_gradient + slot * dense.stride;
 
-        if (!work->batch.is_leaf[slot])
+        if (!batch_of(work, turn)->is_leaf[slot])
             continue;
         states = dense_states_of(work, part, slot);
-        memcpy(delta, work->image_gradient + slot * dense.stride, dense.stride * sizeof *delta);
+        memcpy(delta, image, dense.stride * sizeof *delta);
+        memset(image, 0, dense.stride * sizeof *image);
         dense_backward(&dense, work->fit->dense.values, states, delta, work->dense_gradient[part],
                        states + (dense.layers + 2) * dense.stride);
     }
 }
 
-/* Spreading belongs to the gradient, moving does not: tests look in between. */
-static void spread(struct fit_work *work, int part)
+static void step(struct fit_work *work, int turn, int part)
 {
-    struct span span = span_of(work, part);
-
-    work->kernel->spread(&work->batch, work->gradient, span);
-    for (size_t row = 0; row < work->fit->dense.rows; row++)
-        vector_add(work->dense_gradient[0] + row * span.stride + span.first,
-                   work->dense_gradient[1] + row * span.stride + span.first, 1, span.width);
-}
-
-static void step(struct fit_work *work, int part)
-{
-    const struct batch *batch = &work->batch;
+    const struct batch *batch = batch_of(work, turn);
+    const struct step *step = &work->steps[turn];
     struct fit *fit = work->fit;
     struct span span = span_of(work, part);
-    void (*adam)(const struct fit_table *, const uint32_t *, size_t, const float *,
-                 const struct step *, struct span) = work->kernel->adam;
 
-    adam(&fit->entities, batch->entity_rows, batch->entity_count, work->entity_gradient,
-         &work->step, span);
-    adam(&fit->prefixes, batch->rows + BATCH_ROOTS, batch->slot_count - BATCH_ROOTS,
-         work->gradient + BATCH_ROOTS * span.stride, &work->step, span);
-    adam(&fit->dense, work->dense_rows, fit->dense.rows, work->dense_gradient[0], &work->step,
-         span);
+    work->kernel->adam(&fit->entities, batch->entity_rows, batch->entity_count,
+                       work->entity_gradient, step, span);
+    work->kernel->climb(batch, &fit->prefixes, work->gradient, step, span);
+    for (size_t row = 0; row < fit->dense.rows; row++)
+        vector_add(work->dense_gradient[0] + row * span.stride + span.first,
+                   work->dense_gradient[1] + row * span.stride + span.first, 1, span.width);
+    work->kernel->adam(&fit->dense, work->dense_rows, fit->dense.rows, work->dense_gradient[0],
+                       step, span);
 }
 
-fit_phase *const FIT_PHASE[FIT_PHASES] = {
-    draw, list, expand, image, dot, judge, backward, image_backward, spread, step,
+const struct fit_phase FIT_PHASE[FIT_PHASES] = {
+    {.run = expand, .whole = true, .wait = FIT_WAIT_DENSE},
+    {.run = image, .dense = true, .wait = FIT_WAIT_DENSE},
+    {.run = dot, .wait = FIT_WAIT_ALWAYS},
+    {.run = judge, .wait = FIT_WAIT_ALWAYS},
+    {.run = backward, .whole = true, .wait = FIT_WAIT_DENSE},
+    {.run = image_backward, .dense = true, .wait = FIT_WAIT_DENSE},
+    {.run = step, .whole = true, .wait = FIT_WAIT_DENSE},
 };
+
+void fit_phase_run(struct fit_work *work, const struct fit_phase *phase, int turn, int first,
+                   int last)
+{
+    if (phase->dense && work->fit->dense.rows == 0)
+        return;
+    if (phase->whole && first != last) {
+        phase->run(work, turn, FIT_WHOLE);
+        return;
+    }
+    for (int part = first; part <= last; part++)
+        phase->run(work, turn, part);
+}

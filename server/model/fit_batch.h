@@ -1,26 +1,33 @@
 #pragma once
-/* One training run, batch after batch. A batch is worked off in phases, each in two parts that do
- * not depend on each other: on one thread one after the other, on two at the same time with a
- * barrier behind each phase. Private to fit and its tests. */
+/* One training run. Two batches are prepared at a time, as drawing and listing depend on nothing
+ * that training moves; then one after the other is worked off in phases. A phase has two parts that
+ * do not depend on each other, mostly the halves of every row: on one thread one after the other,
+ * on two at the same time. Private to fit and its tests. */
 #include "model/batch.h"
 #include "model/fit.h"
 
-enum { FIT_PARTS = 2 };
+enum { FIT_PARTS = 2, FIT_WHOLE = FIT_PARTS };
+
+struct fit_sample {
+    uint32_t entity, leaf; /* rows */
+};
 
 struct fit_work {
-    const struct fit_input *input;
     const struct hyper *hyper;
     struct fit *fit;
     const struct kernel *kernel;
     struct ip_tree tree;
-    struct batch batch;
-    uint32_t *address_leaves; /* per address */
-    uint32_t *order;          /* of the samples in this epoch */
-    size_t start;             /* of the batch in order */
-    uint64_t epoch_seed;      /* of what is drawn in it */
-    struct step step;
+    struct fit_sample *samples;
+    size_t count;
+    uint32_t *order;     /* of the samples in this epoch */
+    uint64_t epoch_seed; /* of what is drawn in it */
 
-    /* Per slot; images are vectors after the dense layers, the same array without any. */
+    struct batch batches[FIT_PARTS];
+    size_t starts[FIT_PARTS]; /* of each batch in order */
+    struct step steps[FIT_PARTS];
+
+    /* Per slot; images are vectors after the dense layers, the same array without any. Gradients
+     * are 0 between batches. */
     float *vectors, *gradient, *images, *image_gradient;
     float *entity_gradient;
     float *dots[FIT_PARTS], *errors; /* per sample */
@@ -34,7 +41,19 @@ void fit_work_init(struct fit_work *work, const struct fit_input *input,
                    const struct kernel *kernel, struct fit *fit);
 void fit_work_done(struct fit_work *work);
 void fit_shuffle(struct fit_work *work, uint64_t seed);
+/* Draws and lists batches[part], of starts[part] and as many positives as it says; none is fine. */
+void fit_prepare(struct fit_work *work, int part);
 
-typedef void fit_phase(struct fit_work *work, int part);
-enum { FIT_PHASES = 10, FIT_PHASE_STEP = FIT_PHASES - 1 }; /* the last one moves the rows */
-extern fit_phase *const FIT_PHASE[FIT_PHASES];
+/* What a phase needs of the one before: of the other part, too, or only of its own. */
+enum fit_wait { FIT_WAIT_NEVER, FIT_WAIT_DENSE, FIT_WAIT_ALWAYS };
+struct fit_phase {
+    void (*run)(struct fit_work *work, int turn, int part); /* on batches[turn] */
+    bool whole; /* may be run once for FIT_WHOLE, which is the same numbers in longer rows */
+    bool dense; /* nothing to do without dense layers */
+    enum fit_wait wait; /* behind it, for the other part */
+};
+enum { FIT_PHASES = 7 };
+extern const struct fit_phase FIT_PHASE[FIT_PHASES];
+/* The parts first .. last of a phase on batches[turn]. */
+void fit_phase_run(struct fit_work *work, const struct fit_phase *phase, int turn, int first,
+                   int last);

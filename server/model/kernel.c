@@ -11,7 +11,7 @@
 #define LOOP static inline __attribute__((always_inline)) void
 
 static const float MEAN_DECAY = 0.9F, SQUARE_DECAY = 0.999F, EPSILON = 1e-8F;
-enum { ROWS_AHEAD = 4, LINE_FLOATS = 16 };
+enum { ROWS_AHEAD = 16, LINE_FLOATS = 16 };
 
 /* Rows lie far apart: the next but some is asked for while this one is worked on. */
 static inline __attribute__((always_inline)) void fetch(const float *row, size_t width)
@@ -80,9 +80,9 @@ LOOP backward(const struct batch *batch, const float *entities, const float *vec
     }
 }
 
-LOOP spread(const struct batch *batch, float *gradient, struct span span)
+/* What leaves owe to the unseen rows below them: to the first directly, from there downwards. */
+LOOP spread_unseen(const struct batch *batch, float *gradient, struct span span)
 {
-    gradient += span.first;
     for (size_t slot = 0; slot < batch->node_count; slot++)
         if (batch->is_leaf[slot] && batch->tails[slot] != 0)
             vector_add(gradient + batch->tails[slot] * span.stride, gradient + slot * span.stride,
@@ -91,20 +91,20 @@ LOOP spread(const struct batch *batch, float *gradient, struct span span)
         if (level != IP_ROOT_V6 && batch->unseen_slots[level - 1] != 0)
             vector_add(gradient + batch->unseen_slots[level] * span.stride,
                        gradient + batch->unseen_slots[level - 1] * span.stride, 1, span.width);
-    for (size_t slot = batch->node_count; slot-- > BATCH_ROOTS;)
-        vector_add(gradient + batch->parents[slot] * span.stride, gradient + slot * span.stride, 1,
-                   span.width);
 }
 
-LOOP adam_row(float *value, float *mean, float *square, const float *gradient,
-              const struct step *step, size_t width)
+LOOP adam_row(const struct fit_table *table, uint32_t row, float *gradient, const struct step *step,
+              struct span span)
 {
-    for (size_t i = 0; i < width; i += VECTOR_STEP) {
-        vector_block *v = (vector_block *)(value + i), *m = (vector_block *)(mean + i);
-        vector_block *s = (vector_block *)(square + i);
-        vector_block g = *(const vector_block *)(gradient + i) * step->scale + *v * step->decay,
-                     root;
+    size_t at = row * table->stride + span.first;
+    float *value = table->values + at, *moments = table->moments + 2 * at;
 
+    for (size_t i = 0; i < span.width; i += VECTOR_STEP) {
+        vector_block *v = (vector_block *)(value + i), *m = (vector_block *)(moments + 2 * i);
+        vector_block *s = m + 1, *of = (vector_block *)(gradient + i);
+        vector_block g = *of * step->scale + *v * step->decay, root;
+
+        *of = (vector_block){0};
         *m = *m * MEAN_DECAY + g * (1 - MEAN_DECAY);
         *s = *s * SQUARE_DECAY + g * g * (1 - SQUARE_DECAY);
         root = *s * step->square_bias;
@@ -113,21 +113,39 @@ LOOP adam_row(float *value, float *mean, float *square, const float *gradient,
     }
 }
 
-LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, const float *gradient,
+static inline __attribute__((always_inline)) void fetch_row(const struct fit_table *table,
+                                                            uint32_t row, struct span span)
+{
+    size_t at = row * table->stride + span.first;
+
+    fetch(table->values + at, span.width);
+    fetch(table->moments + 2 * at, 2 * span.width);
+}
+
+LOOP climb(const struct batch *batch, const struct fit_table *prefixes, float *gradient,
+           const struct step *step, struct span span)
+{
+    gradient += span.first;
+    spread_unseen(batch, gradient, span);
+    for (size_t slot = batch->slot_count; slot-- > BATCH_ROOTS;) {
+        if (slot >= BATCH_ROOTS + ROWS_AHEAD)
+            fetch_row(prefixes, batch->rows[slot - ROWS_AHEAD], span);
+        if (slot < batch->node_count)
+            vector_add(gradient + batch->parents[slot] * span.stride, gradient + slot * span.stride,
+                       1, span.width);
+        adam_row(prefixes, batch->rows[slot], gradient + slot * span.stride, step, span);
+    }
+    for (size_t root = 0; root < BATCH_ROOTS; root++)
+        memset(gradient + root * span.stride, 0, span.width * sizeof *gradient);
+}
+
+LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, float *gradient,
           const struct step *step, struct span span)
 {
     for (size_t i = 0; i < count; i++) {
-        size_t at = rows[i] * table->stride + span.first;
-
-        if (i + ROWS_AHEAD < count) {
-            size_t ahead = rows[i + ROWS_AHEAD] * table->stride + span.first;
-
-            fetch(table->values + ahead, span.width);
-            fetch(table->mean + ahead, span.width);
-            fetch(table->square + ahead, span.width);
-        }
-        adam_row(table->values + at, table->mean + at, table->square + at,
-                 gradient + i * span.stride + span.first, step, span.width);
+        if (i + ROWS_AHEAD < count)
+            fetch_row(table, rows[i + ROWS_AHEAD], span);
+        adam_row(table, rows[i], gradient + i * span.stride + span.first, step, span);
     }
 }
 
@@ -148,13 +166,13 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, con
     {                                                                                              \
         backward(batch, entities, vectors, errors, entity_gradient, gradient, span);               \
     }                                                                                              \
-    target static void spread_##suffix(const struct batch *batch, float *gradient,                 \
-                                       struct span span)                                           \
+    target static void climb_##suffix(const struct batch *batch, const struct fit_table *prefixes, \
+                                      float *gradient, const struct step *step, struct span span)  \
     {                                                                                              \
-        spread(batch, gradient, span);                                                             \
+        climb(batch, prefixes, gradient, step, span);                                              \
     }                                                                                              \
     target static void adam_##suffix(const struct fit_table *table, const uint32_t *rows,          \
-                                     size_t count, const float *gradient, const struct step *step, \
+                                     size_t count, float *gradient, const struct step *step,       \
                                      struct span span)                                             \
     {                                                                                              \
         adam(table, rows, count, gradient, step, span);                                            \
@@ -164,7 +182,7 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, con
         .expand = expand_##suffix,                                                                 \
         .dot = dot_##suffix,                                                                       \
         .backward = backward_##suffix,                                                             \
-        .spread = spread_##suffix,                                                                 \
+        .climb = climb_##suffix,                                                                   \
         .adam = adam_##suffix,                                                                     \
     };
 

@@ -22,9 +22,10 @@ struct step {
     float rate, decay, scale, mean_bias, square_bias;
 };
 
-/* Rows that Adam moves, with both moments. */
+/* Rows that Adam moves. Its moments of VECTOR_STEP numbers are next to each other, the mean before
+ * the square, so that a row is found at two places and not at three. */
 struct fit_table {
-    float *values, *mean, *square;
+    float *values, *moments; /* of stride and 2 * stride floats a row */
     size_t rows, stride;
 };
 
@@ -45,11 +46,14 @@ struct kernel {
      * the dot product. */
     void (*backward)(const struct batch *, const float *entities, const float *vectors,
                      const float *errors, float *entity_gradient, float *gradient, struct span);
-    /* From leaves to all nodes above them and to the unseen rows. */
-    void (*spread)(const struct batch *, float *gradient, struct span);
-    /* Moves rows[i] by gradient i; lazily: other rows and their moments stay. */
-    void (*adam)(const struct fit_table *, const uint32_t *rows, size_t count,
-                 const float *gradient, const struct step *, struct span);
+    /* Carries gradients from leaves to all nodes above them and to the unseen rows, and moves each
+     * prefix row when its gradient is complete. */
+    void (*climb)(const struct batch *, const struct fit_table *prefixes, float *gradient,
+                  const struct step *, struct span);
+    /* Moves rows[i] by gradient i; lazily, as climb does: other rows and their moments stay. Both
+     * leave gradients of 0. */
+    void (*adam)(const struct fit_table *, const uint32_t *rows, size_t count, float *gradient,
+                 const struct step *, struct span);
 };
 
 enum { KERNELS_MAX = 4 };

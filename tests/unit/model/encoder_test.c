@@ -116,7 +116,7 @@ TEST(a_leaf_is_where_a_path_leaves_what_was_seen)
         ip_encoder_path(&encoder, &ip, &path);
         for (depth = 0; depth < path.count && path.rows[depth] >= IP_LEVELS;)
             depth++;
-        for (; depth > 0; row = tree.parents[row])
+        for (; depth > 0; row = tree.nodes[row].parent)
             CHECK_CASE(ASKED[i], row == path.rows[--depth]);
         CHECK_CASE(ASKED[i], row == (path.count == IP_LEVELS_V4 ? IP_ROOT_V4 : IP_ROOT_V6));
     }
