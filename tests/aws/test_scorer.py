@@ -195,7 +195,7 @@ class WorkTest(Scorer):
 
     def test_a_model_that_knows_no_such_form_fails_the_objects(self):
         self.order(refuse=",", status=415)
-        self.work("--threads", "1", queue="dir:few")
+        self.work("--threads", "1", queue="dir:few", status=1)
         self.assertEqual(len(self.failures()), 2)
         self.assertEqual(self.seen()["calls"], 2)
 
@@ -209,7 +209,7 @@ class WorkTest(Scorer):
 
     def test_a_model_that_refuses_everything_fails_the_objects(self):
         self.order(refuse=",")
-        out, _ = self.work(queue="dir:few")
+        out, _ = self.work(queue="dir:few", status=1)
         failures = self.failures()
         self.assertEqual(len(failures), 2)
         self.assertTrue(all(code == "invalid" and "takes none of the pairs: Unable to parse" in text
@@ -220,7 +220,7 @@ class WorkTest(Scorer):
     def test_a_hanging_endpoint_ends_by_its_deadline(self):
         self.order(hang=True)
         began = time.monotonic()
-        self.work("--scorer-timeout", "1s", "--scorer-wait", "2s", "--threads", "4", queue="dir:few")
+        self.work("--scorer-timeout", "1s", "--scorer-wait", "2s", "--threads", "4", queue="dir:few", status=1)
         self.assertLess(time.monotonic() - began, 20)
         failures = self.failures()
         self.assertEqual(len(failures), 2)
@@ -241,7 +241,7 @@ class WorkTest(Scorer):
 
     def assert_corrupt(self, sentence, **faults):
         self.order(**faults)
-        self.work(queue="dir:few")
+        self.work(queue="dir:few", status=1)
         failures = self.failures()
         self.assertTrue(failures and all(code == "corrupt" and re.search(sentence, text) for code, text in failures), failures)
         self.assertEqual(self.observed(self.database), [])
@@ -271,7 +271,7 @@ class WorkTest(Scorer):
 
     def test_an_answer_without_end(self):
         self.order(raw=["application/jsonlines", '{"dot_product": 1}\n' * 300000])
-        self.work("--scorer-wait", "5s", queue="dir:few")
+        self.work("--scorer-wait", "5s", queue="dir:few", status=1)
         self.assertEqual({code for code, _ in self.failures()}, {"too_large"})
 
     def test_an_endpoint_that_is_gone_stops_the_worker(self):
@@ -288,7 +288,7 @@ class WorkTest(Scorer):
 
     def test_credentials_that_expired_are_waited_for(self):
         self.order(answer=[403, "ExpiredTokenException", "The security token included in the request is expired"])
-        self.work("--scorer-wait", "2s", "--threads", "4", queue="dir:few")
+        self.work("--scorer-wait", "2s", "--threads", "4", queue="dir:few", status=1)
         failures = self.failures()
         self.assertTrue(failures and all(code == "unavailable" and "expired" in text for code, text in failures), failures)
 
