@@ -6,23 +6,15 @@
 #include "command/command.h"
 
 static const struct command COMMANDS[] = {
-    {&COMMAND_SERVE, cmd_serve},
-    {&COMMAND_WORK, cmd_work},
-    {&COMMAND_TRAIN, cmd_train},
-    {&COMMAND_PAIRS, cmd_pairs},
-    {&COMMAND_SCORE, cmd_score},
-    {&COMMAND_EVALUATE, cmd_evaluate},
-    {&COMMAND_SIMULATE, cmd_simulate},
-    {&COMMAND_MIGRATE, cmd_migrate},
-    {&COMMAND_USER, cmd_user},
-    {&COMMAND_TOKEN, cmd_token},
-    {&COMMAND_MODEL, cmd_model},
-    {&COMMAND_CHECK, cmd_check},
-    {&COMMAND_BACKUP, cmd_backup},
-    {&COMMAND_RESTORE, cmd_restore},
-    {&COMMAND_RETENTION, cmd_retention},
-    {&COMMAND_LAMBDA, cmd_lambda},
-    {NULL, NULL},
+    {&COMMAND_SERVE, cmd_serve},         {&COMMAND_WORK, cmd_work},
+    {&COMMAND_TRAIN, cmd_train},         {&COMMAND_PAIRS, cmd_pairs},
+    {&COMMAND_SCORE, cmd_score},         {&COMMAND_EVALUATE, cmd_evaluate},
+    {&COMMAND_SIMULATE, cmd_simulate},   {&COMMAND_MIGRATE, cmd_migrate},
+    {&COMMAND_USER, cmd_user},           {&COMMAND_TOKEN, cmd_token},
+    {&COMMAND_MODEL, cmd_model},         {&COMMAND_CHECK, cmd_check},
+    {&COMMAND_BACKUP, cmd_backup},       {&COMMAND_RESTORE, cmd_restore},
+    {&COMMAND_RETENTION, cmd_retention}, {&COMMAND_IMPORT, cmd_import},
+    {&COMMAND_LAMBDA, cmd_lambda},       {NULL, NULL},
 };
 
 /* In the environment beside the settings: the library that reads Parquet (lake/duckdb_api.h), and

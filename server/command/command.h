@@ -14,7 +14,7 @@ struct command {
 extern const struct conf_command COMMAND_SERVE, COMMAND_WORK, COMMAND_TRAIN, COMMAND_PAIRS,
     COMMAND_SCORE, COMMAND_EVALUATE, COMMAND_SIMULATE, COMMAND_MIGRATE, COMMAND_USER, COMMAND_TOKEN,
     COMMAND_MODEL, COMMAND_CHECK, COMMAND_BACKUP, COMMAND_RESTORE, COMMAND_RETENTION,
-    COMMAND_LAMBDA;
+    COMMAND_IMPORT, COMMAND_LAMBDA;
 int cmd_serve(int argc, char **argv);
 int cmd_work(int argc, char **argv);
 int cmd_lambda(int argc, char **argv);
@@ -31,6 +31,7 @@ int cmd_check(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_retention(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 
 /* Says the sentence on stderr ("pairwatch: …") when there is a failure; gives the exit status. */
 int command_exit(enum err_code code, const struct err *err);

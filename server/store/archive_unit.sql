@@ -18,3 +18,6 @@ SELECT s.name AS spec, e.uid AS entity, m.uid AS model, o.bucket, o.key, o.etag
   FROM entity e JOIN spec s ON s.id = $1 JOIN model m ON m.id = $2
   LEFT JOIN object o ON o.id = $3
  WHERE e.id = $4;
+
+-- name: ARCHIVE_HAS
+SELECT COUNT(*) FROM archive WHERE sha256 = $1;

@@ -43,6 +43,7 @@ static const struct {
     {SQL_RETAIN_OBJECT_COUNT, "SCAN o", "counts them, when a person asks"},
     {SQL_RETAIN_DIFFERENCES, "SCAN difference", "a step of rows"},
     {SQL_RETAIN_START_CLEAR, "SCAN change_start", "one row"},
+    {SQL_ARCHIVE_HAS, "SCAN archive", "a row for each object"},
     {SQL_ARCHIVE_SUM, "SCAN archive", "a row for each object"},
     {SQL_CHANGE_START, "SCAN change_start", "one row"},
     {SQL_CHECK_ENGINE, "SCAN pragma_integrity_check", "reads everything"},

@@ -1,10 +1,11 @@
 """What an operator does for the store while it serves: retention, archive, backup, check."""
 import re
+import subprocess
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from server import POSTGRES, Server, batch, score
+from server import BINARY, POSTGRES, Server, batch, score
 
 WAIT_SECONDS_MAX = 30
 
@@ -101,6 +102,33 @@ class Life(unittest.TestCase):
             body = path.read_bytes()
             self.assertEqual((body[:4], body[-4:]), (b"PAR1", b"PAR1"))
         self.assertEqual([p for p in self.archive.iterdir() if p.name != "ext"], [])
+
+    def run_on(self, database, *arguments, wanted=0):
+        done = subprocess.run([str(BINARY), *arguments, "--database", database], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, wanted, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def imported(self, database, wanted=0):
+        return self.run_on(database, "import", str(self.archive), wanted=wanted)
+
+    def test_what_was_archived_comes_back_in_another_database(self):
+        self.post(40)
+        self.post(39)
+        self.server.client("ingest").post("/api/v1/scores", batch(
+            score('i-"quoted", \u00e9', "2001:db8::7", at(39), score=-0.1, count=3), model="outside-2"))
+        self.post(0, count=1)  # the newest row of all stays
+        self.server.command("retention", "--keep-observations", "30d", "--archive", str(self.archive))
+        self.assertEqual(self.dry_run()["archive"], 601)
+        other = f"sqlite:{self.server.folder}/other.db"
+        self.assertIn(" 601 observations that were not here", self.imported(other))
+        self.assertIn(" 0 observations that were not here", self.imported(other))
+        self.assertIn("ok     rollups", self.run_on(other, "check", "store"))
+        self.assertIn("left this database", self.imported(self.server.database, wanted=1))
+        broken = next(self.archive.rglob("*.parquet"))
+        broken.write_bytes(broken.read_bytes()[:-9])
+        third = f"sqlite:{self.server.folder}/third.db"
+        self.assertIn("is no object of an archive", self.imported(third, wanted=1))
 
     def test_a_database_that_is_too_large_loses_its_oldest_days(self):
         for days in range(20, 2, -1):
