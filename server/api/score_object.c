@@ -15,6 +15,7 @@ enum { POINTER_BYTES = 64, UNSCORED_BYTES_MAX = 4096, WORD_LENGTH_MAX = 32 };
 struct members {
     const char *bucket, *key, *etag;
     int64_t size_bytes, rows, pairs, scored, offset;
+    int64_t made; /* 0 = not said */
     const struct json *unscored, *error;
 };
 #define MEMBER(name, type, ...) RULE(struct members, name, #name, type, __VA_ARGS__)
@@ -28,6 +29,7 @@ static const struct json_rule RULES[] = {
     COUNT(pairs, 0),
     COUNT(scored, 0),
     COUNT(offset, 0),
+    MEMBER(made, FIELD_TIME, .flags = 0),
     MEMBER(unscored, FIELD_JSON, .flags = 0),
     MEMBER(error, FIELD_JSON, .flags = 0),
     RULE_END,
@@ -112,6 +114,7 @@ void score_object_read(const struct json *node, struct arena *arena, const char 
         .pairs = (uint64_t)members.pairs,
         .scored = (uint64_t)members.scored,
         .offset = (uint64_t)members.offset,
+        .made_ms = members.made,
     };
     ret->unscored_json = read_unscored(members.unscored, arena, pointer, faults);
     read_failure(members.error, arena, pointer, faults, ret);

@@ -20,6 +20,8 @@ static void write_object(struct json_writer *json, const struct ingest_object *o
     json_int(json, "pairs", (int64_t)object->pairs);
     json_int(json, "scored", (int64_t)object->scored);
     json_int(json, "offset", (int64_t)offset);
+    if (object->made_ms > 0)
+        json_time(json, "made", object->made_ms);
     json_raw(json, "unscored", object->unscored_json);
     if (object->error != NULL) {
         json_object(json, "error");

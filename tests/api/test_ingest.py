@@ -131,6 +131,18 @@ class Notices(unittest.TestCase):
         self.assertEqual(len(seen), 5)
         self.assertEqual(self.read.get("/api/v1/notices?state=gone").status, 400)
 
+    def test_scores_say_when_their_object_was_made(self):
+        made = "2026-01-02T03:04:05.000Z"
+        for value, status in ((made, 200), ("yesterday", 422)):
+            lines = [{"object": {"bucket": BUCKET, "key": f"{LAKE}/made.gz.parquet", "etag": "e", "size_bytes": 1,
+                                 "made": value}}]
+            reply = self.server.client("ingest").post(
+                "/api/v1/scores?model=m&detector=d&threshold=1&spec=vpc-egress", type="application/x-ndjson",
+                body="\n".join(map(json.dumps, lines)).encode())
+            self.assertEqual(reply.status, status, reply.body)
+        found = self.read.get("/api/v1/objects?source=VPC_FLOW&limit=1").value["objects"][0]
+        self.assertEqual((found["made"], found["account"]), (made, "111122223333"))
+
     def test_a_dead_notice_is_tried_again(self):
         self.receipt(subscriber("dead"))
         self.server.execute("UPDATE notice SET state = 2, attempts = 5")

@@ -36,10 +36,36 @@ const principals = (now) => Array.from({ length: PRINCIPALS }, (_, i) => ({
 
 export const batch = (spec, scores) => ({ model: MODEL, detector: 'fixture', threshold: THRESHOLD, spec, scores });
 
+const LAKE = 'aws-security-data-lake-eu-central-1-example';
+const KEY = (source, account, name) =>
+  `aws/${source}/2.0/region=eu-central-1/accountId=${account}/eventDay=20260102/${name}.gz.parquet`;
+export const BROKEN = KEY('WAF', '111122223333', 'broken');
+
+/** Objects of two days: VPC_FLOW each hour but one, ROUTE53 now and then, one of WAF that cannot be read. */
+async function objects(call, now) {
+  const hour = Math.floor(now / HOUR) * HOUR;
+  const post = (object, lines) => call.lines('/api/v1/scores?model=fixture-lake&detector=fixture&threshold=5&spec=dns-answer',
+    [{ object }, ...lines]);
+  for (let i = 1; i < 48; i++) {
+    if (i === 30) continue;
+    const line = { entity: 'i-0dns', ip: '198.51.100.7', time: iso(hour - i * HOUR + 5 * 60e3), score: 1 };
+    for (const source of i % 3 ? ['VPC_FLOW'] : ['VPC_FLOW', 'ROUTE53'])
+      await post({ bucket: LAKE, key: KEY(source, '111122223333', `h${i}`), etag: 'e1', size_bytes: 5000, rows: 10, pairs: 1, scored: 1,
+        made: iso(now - (20 + i * i * 3) * 1000) }, [line]);
+  }
+  await post({ bucket: LAKE, key: BROKEN, etag: 'e2', size_bytes: 33,
+    error: { code: 'corrupt', detail: 'the Parquet file is damaged: its footer has no magic number' } }, []);
+}
+
+export const notice = (name) => ({ source: 'aws.s3', time: iso(Date.now() - 90e3), region: 'eu-central-1',
+  detail: { bucket: { name: LAKE }, object: { key: KEY('CLOUD_TRAIL_MGMT', '444455556666', name), size: 7, etag: '0'.repeat(32) } } });
+
 /** @param call a client with the role ingest */
 export async function load(call) {
   const now = Math.floor(Date.now() / 60e3) * 60e3 - 60e3;
   const findings = Array.from({ length: EGRESS }, (_, i) => egress(i, now));
   await call('POST', '/api/v1/scores', batch('vpc-egress', [...usual(now), ...findings]));
   await call('POST', '/api/v1/scores', batch('cloudtrail-principal', principals(now)));
+  await objects(call, now);
+  for (const name of ['a', 'b']) await call('POST', '/api/v1/notices', notice(name));
 }

@@ -60,7 +60,7 @@ export class Server {
 
   /** A client with a token: `call(method, path, body, headers)` → {value, etag}; anything but 2xx throws. */
   client(token) {
-    return async (method, path, body, headers = {}) => {
+    const call = async (method, path, body, headers = {}) => {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const response = await fetch(this.url + path, {
         method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': type }), ...headers },
@@ -69,6 +69,13 @@ export class Server {
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
       return { value: text && JSON.parse(text), etag: response.headers.get('ETag') };
     };
+    /** NDJSON */
+    call.lines = async (path, lines) => {
+      const response = await fetch(this.url + path, { method: 'POST', body: lines.map((line) => JSON.stringify(line)).join('\n'),
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/x-ndjson' } });
+      if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+    };
+    return call;
   }
 
   /** The one-time password printed at the first start. */

@@ -102,6 +102,13 @@ export const readiness = (signal) => get('/readyz', null, signal);
 export const streamPath = `${base}/stream`;
 export const changes = (after, limit, signal) => get(`${base}/changes`, { after, limit }, signal);
 
+export const ingest = (query, signal) => get(`${base}/ingest`, query, signal);
+export const ingestGaps = (signal) => get(`${base}/ingest/gaps`, null, signal);
+export const objects = (query, signal) => get(`${base}/objects`, query, signal);
+export const notices = (query, signal) => get(`${base}/notices`, query, signal);
+export const retryObject = async (id) => (await request('POST', `${base}/objects/${id}/retry`)).value;
+export const retryNotice = async (id) => (await request('POST', `${base}/notices/${id}/retry`)).value;
+
 export const findings = (query, signal) => get(`${base}/findings`, query, signal);
 /** The page a list's `next` names: a path and query of this server. */
 export const nextPage = (next, signal) => get(next, null, signal);

@@ -81,6 +81,15 @@ export function relative(time, now = Date.now()) {
   return past > 0 ? `${text} ago` : `in ${text}`;
 }
 
+/** "45 s", "3 min", "2.5 h": of seconds; a dash without any. */
+export function duration(seconds) {
+  if (seconds == null) return '–';
+  const steps = [[60, 1, 's'], [3600, 60, 'min'], [2 * 86400, 3600, 'h'], [Infinity, 86400, 'd']];
+  const [, unit, word] = steps.find(([below]) => seconds < below);
+  const n = seconds / unit;
+  return `${n < 10 ? Math.floor(n * 10) / 10 : Math.floor(n)} ${word}`;
+}
+
 const WAYS = {
   relative: (time) => relative(time),
   full: (time) => dateTime(time, { seconds: true }),

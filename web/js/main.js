@@ -17,6 +17,7 @@ import { failure } from './views/parts.js';
 import * as account from './views/account.js';
 import * as docs from './views/docs.js';
 import * as finding from './views/finding.js';
+import * as ingest from './views/ingest.js';
 import * as overview from './views/overview.js';
 import * as queue from './views/queue.js';
 import * as signin from './views/signin.js';
@@ -25,10 +26,11 @@ const ROUTES = [
   { path: '/', name: 'overview' },
   { path: '/queue', name: 'queue' },
   { path: '/findings/:id', name: 'finding' },
+  { path: '/ingest', name: 'ingest' },
   { path: '/account', name: 'account' },
   { path: '/docs', name: 'docs' },
 ];
-const VIEWS = { overview, queue, finding, account, docs };
+const VIEWS = { overview, queue, finding, ingest, account, docs };
 const COUNT_POLL_MS = 60e3, COUNT_SOON_MS = 5e3;
 const main = document.getElementById('main');
 const topbar = document.getElementById('topbar');
@@ -156,6 +158,7 @@ let endZone = () => {};
 bindKeys([
   { keys: 'g o', label: 'Overview', group: 'Everywhere', run: () => go('/') },
   { keys: 'g q', label: 'Queue', group: 'Everywhere', run: () => go('/queue') },
+  { keys: 'g i', label: 'Ingest', group: 'Everywhere', run: () => go('/ingest') },
   { keys: 'g a', label: 'API', group: 'Everywhere', run: () => go('/docs') },
   { keys: 'u', label: 'Undo the last change', group: 'Everywhere', run: () => app.session && undoLast() },
   { keys: '?', label: 'This help', group: 'Everywhere', run: () => app.session && showHelp() },

@@ -6,6 +6,7 @@ const VIEWS = {
   overview: ['/?period=all', '.chart canvas'],
   queue: ['/queue?status=all&spec=cloudtrail-principal', '.row'], // fourteen rows: axe reads each
   finding: ['/findings/1', '.history li'],
+  ingest: ['/ingest', '.chart canvas'],
   account: ['/account', '.segments'],
   docs: ['/docs#update_finding', '#update_finding[open]'],
 };

@@ -6,6 +6,7 @@ import { timeTicks } from '../../../web/js/charts/common.js';
 import { histogramConfig, histogramTable, placedBins } from '../../../web/js/charts/histogram.js';
 import { extent, scoresConfig, scoresTable, withGaps } from '../../../web/js/charts/scores.js';
 import { period, sightingsConfig } from '../../../web/js/charts/sightings.js';
+import { lagConfig, lagRange, lagTable } from '../../../web/js/charts/lag.js';
 import { agesTable } from '../../../web/js/charts/ages.js';
 import { fade } from '../../../web/js/charts/palette.js';
 
@@ -76,4 +77,20 @@ test('one sighting is not as wide as the chart', () => {
 test('fading', () => {
   assert.equal(fade('rgb(1, 2, 3)', 0.5), 'rgba(1, 2, 3, 0.5)');
   assert.equal(fade('red', 0.5), 'red');
+});
+
+const lag = (i, p50, more) => ({ time: iso(T + i * HOUR), stored: 5, failed: 0, p50_seconds: p50, p95_seconds: p50 && p50 * 4, max_seconds: p50 && p50 * 9, ...more });
+const ingest = { now: iso(T + 4.5 * HOUR), hours: [lag(0, 0.2), lag(1, 40), lag(3, null, { stored: 0, failed: 2 })] };
+
+test('lag: lines break where nothing came, bars stand on their own axis, the foot of the logarithm holds', () => {
+  const { data: { datasets }, options } = lagConfig(ingest, colours);
+  assert.deepEqual(datasets.map((d) => [d.label, d.yAxisID]), [['half were faster', 'y'], ['95 % were faster', 'y'], ['Stored', 'objects'], ['Failed', 'objects']]);
+  assert.deepEqual(datasets[0].data.map((p) => p.y), [1, 40, null, null]);
+  assert.deepEqual(datasets[3].data.map((p) => p.y), [null, null, null, 2]);
+  assert.equal(options.scales.x.max, T + 5 * HOUR);
+  assert.equal(options.scales.x.min, T - 163 * HOUR);
+  assert.equal(options.scales.objects.max, 20);
+  assert.deepEqual(lagRange(ingest.hours), { min: 1, max: 600 });
+  assert.deepEqual(lagTable(ingest).rows[1], ['2026-11-24 01:00', '5', '0', '40 s', '2.6 min', '6 min']);
+  assert.deepEqual(lagTable(ingest).rows[0].slice(1), ['0', '2', '–', '–', '–']);
 });

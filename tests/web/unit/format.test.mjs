@@ -50,3 +50,8 @@ test('numbers', () => {
   assert.equal(format.share(0.62), '62 %');
   assert.equal(format.score(null), '–');
 });
+
+test('durations are cut, never rounded up', () => {
+  const cases = [[null, '–'], [0, '0 s'], [1.99, '1.9 s'], [59.9, '59 s'], [60, '1 min'], [3599, '59 min'], [5400, '1.5 h'], [47 * 3600, '47 h'], [3 * 86400, '3 d']];
+  for (const [seconds, text] of cases) assert.equal(format.duration(seconds), text);
+});

@@ -126,7 +126,7 @@ class Overview {
       tile('Open findings', format.count(by.new + by.in_progress), `${format.count(by.new)} new, ${format.count(by.in_progress)} in progress`, to({})),
       tile('Flagged, last 24 h of data', format.count(flagged), `${rate} of ${format.shortCount(seen)} observations`, newest ? to({ status: 'all', since: day, sort: 'time' }) : null),
       tile('Resolved', format.count(by.resolved), `${format.count(by.suppressed)} suppressed`, to({ status: 'resolved', sort: 'time' })),
-      failed > 0 ? tile('Objects that failed', format.count(failed), 'could not be read; see /api/v1/objects')
+      failed > 0 ? tile('Objects that failed', format.count(failed), 'could not be read', '/ingest')
         : tile('Objects that failed', '0', 'everything could be read'),
     ];
   }
