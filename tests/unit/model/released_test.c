@@ -1,0 +1,82 @@
+/* A model file of each released version loads for ever, and scores for ever the same. They were
+ * made by `simulate --entities 20 --days 3 --seed 5 --start 2026-01-01` and `train --vector-dim 4
+ * --epochs 2 --spec vpc-egress --spec cloudtrail-principal --asn`, by the version's own program. */
+#include "kit.h"
+
+#include <math.h>
+
+static const struct {
+    const char *spec, *entity, *ip;
+    double dot_product, score;
+    enum opinion opinion;
+    bool flagged;
+    uint32_t asn;
+} VERSION_1[] = {
+    {"vpc-egress", "i-001d35d6093216e3e", "124.200.115.18", 0.2380613386631012, -34,
+     OPINION_STRANGER, 0, 64500},
+    {"vpc-egress", "i-00309d094ba4d7d2e", "10.240.1.39", 0.9752852916717529, -34, OPINION_STRANGER,
+     0, 64500},
+    {"vpc-egress", "i-00309d094ba4d7d2e", "54.81.244.0", 0.783785879611969, -34, OPINION_STRANGER,
+     0, 64500},
+    {"vpc-egress", "i-0031c2b59f0e1cb2d", "156.10.146.182", 1.4635460376739502, -34,
+     OPINION_STRANGER, 0, 64501},
+    {"vpc-egress", "i-007b441f6aeff43b5", "10.242.1.10", 0.5118851661682129, -34, OPINION_STRANGER,
+     0, 64500},
+    {"vpc-egress", "i-001d35d6093216e3e", "203.0.113.9", -5.4392805099487305, 33.381577635679186,
+     OPINION_STRANGER, 1, 64501},
+    {"vpc-egress", "i-001d35d6093216e3e", "2001:db8::1", 0.03091941587626934, 30, OPINION_STRANGER,
+     1, 64502},
+    {"vpc-egress", "nobody", "192.0.2.7", -4.496233940124512, 3.2162056028767876, OPINION_NEWCOMER,
+     1, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "142.96.102.124",
+     0.7375221848487854, -62.44393577051544, OPINION_STRANGER, 0, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "72.28.232.226",
+     0.005868248641490936, -62.44393577051544, OPINION_STRANGER, 0, 64500},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0018", "149.118.239.61",
+     0.9512162208557129, -62.44393577051544, OPINION_STRANGER, 0, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:user/user-0002", "103.136.81.237",
+     -0.5532498955726624, -62.44393577051544, OPINION_STRANGER, 0, 64500},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "203.0.113.9",
+     -4.289299964904785, 2.406104617777744, OPINION_STRANGER, 1, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "2001:db8::1",
+     0.1604534238576889, 1.5560642294845657, OPINION_STRANGER, 1, 64502},
+    {"cloudtrail-principal", "nobody", "192.0.2.7", -4.496233940124512, 3.030276750356129,
+     OPINION_NEWCOMER, 1, 64501},
+};
+
+static bool is_near(double a, double b)
+{
+    return fabs(a - b) <= 1e-5 * (1 + fabs(b));
+}
+
+TEST(version_1)
+{
+    AUTO(model_freep) struct model *model = NULL;
+    struct model_info info;
+    struct err err = {0};
+
+    CHECK_OK(model_load("tests/data/model-1.model", &model, &err));
+    model_info(model, &info);
+    CHECK_STR(info.id, "8ab6321c19c06e97258c08f3e4205e30");
+    CHECK(info.detector == DETECTOR_PREFIX && info.spec_count == 2 && info.entities > 10);
+    CHECK(info.threshold.kind == THRESHOLD_BUDGET && info.threshold.value == 40);
+    for (size_t i = 0; i < ARRAY_LEN(VERSION_1); i++) {
+        struct model_pair pair = {VERSION_1[i].spec, VERSION_1[i].entity, {{0}}};
+        struct model_explanation explained;
+
+        CHECK(ip_parse(VERSION_1[i].ip, &pair.ip));
+        model_explain(model, &pair, &explained);
+        CHECK_CASE(VERSION_1[i].ip, is_near(explained.score.dot_product, VERSION_1[i].dot_product));
+        CHECK_CASE(VERSION_1[i].ip, is_near(explained.score.score, VERSION_1[i].score));
+        CHECK_CASE(VERSION_1[i].ip, explained.score.opinion == VERSION_1[i].opinion);
+        CHECK_CASE(VERSION_1[i].ip, explained.score.flagged == VERSION_1[i].flagged);
+        CHECK_CASE(VERSION_1[i].ip, explained.asn.number == VERSION_1[i].asn);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(version_1)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
