@@ -19,7 +19,7 @@ enum {
 };
 
 const char *const FINDING_STATUS_WORDS[] = {"new", "in_progress", "suppressed", "resolved", NULL};
-const char *const FINDING_VERDICT_SOURCE_WORDS[] = {"person", "playbook", "bulk", NULL};
+const char *const FINDING_VERDICT_SOURCE_WORDS[] = {"person", "playbook", "bulk", "rule", NULL};
 const char *const FINDING_VERDICT_WORDS[] = {
     "true_positive",
     "false_positive",

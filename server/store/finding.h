@@ -18,7 +18,14 @@ extern const char *const FINDING_VERDICT_WORDS[]; /* OCSF's, NULL ends */
 
 /* Who gave the verdict. A person who looked at one finding is believed when models learn; what came
  * with many others at once, or from a machine, is not (store/training.h). */
-enum finding_verdict_source { VERDICT_BY_PERSON, VERDICT_BY_PLAYBOOK, VERDICT_IN_BULK };
+/* By a person: one finding. In bulk: of many by one person. By a rule: of the server's own, whose
+ * actor is "rule:NAME". All others are playbooks. */
+enum finding_verdict_source {
+    VERDICT_BY_PERSON,
+    VERDICT_BY_PLAYBOOK,
+    VERDICT_IN_BULK,
+    VERDICT_BY_RULE
+};
 extern const char *const FINDING_VERDICT_SOURCE_WORDS[];
 /* More verdicts than these of one person within VERDICT_BULK_MS are in bulk, one by one or not. */
 enum { VERDICT_BULK_COUNT = 10, VERDICT_BULK_MS = 60 * 1000 };

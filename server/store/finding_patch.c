@@ -104,7 +104,7 @@ static enum err_code verdict_source(struct db *db, const struct finding_patch_jo
 {
     int64_t lately = 0;
 
-    *ret = VERDICT_BY_PLAYBOOK;
+    *ret = str_starts(job->actor, "rule:") ? VERDICT_BY_RULE : VERDICT_BY_PLAYBOOK;
     if (strncmp(job->actor, "user:", strlen("user:")) != 0)
         return ERR_NONE;
     TRY(count_lately(db, job, &lately, err));

@@ -94,6 +94,8 @@ TEST(the_rule)
         {"false_positive", VERDICT_BY_PERSON, TRAINING_LEARN},
         {"benign", VERDICT_BY_PLAYBOOK, TRAINING_HOLD},
         {"benign", VERDICT_IN_BULK, TRAINING_HOLD},
+        {"benign", VERDICT_BY_RULE, TRAINING_HOLD},
+        {"true_positive", VERDICT_BY_RULE, TRAINING_NEVER},
         {"suspicious", VERDICT_BY_PERSON, TRAINING_HOLD},
         {"insufficient_data", VERDICT_BY_PERSON, TRAINING_HOLD},
         {"true_positive", VERDICT_BY_PERSON, TRAINING_NEVER},
@@ -160,6 +162,12 @@ TEST(many_verdicts_a_minute_are_in_bulk)
     CHECK(finding.verdict_source == VERDICT_BY_PERSON);
     CHECK_OK(finding_get(store.reader, &store.arena, VERDICT_BULK_COUNT + 1, &finding, &err));
     CHECK(finding.verdict_source == VERDICT_IN_BULK);
+    judge("rule:scanners", 1, 2, "benign", T0 + VERDICT_BULK_COUNT + 1);
+    CHECK_OK(finding_get(store.reader, &store.arena, 1, &finding, &err));
+    CHECK(finding.verdict_source == VERDICT_BY_RULE);
+    judge("token:soar", 2, 2, "benign", T0 + VERDICT_BULK_COUNT + 1);
+    CHECK_OK(finding_get(store.reader, &store.arena, 2, &finding, &err));
+    CHECK(finding.verdict_source == VERDICT_BY_PLAYBOOK);
     /* A minute later; changes are told by the clock. */
     judge("user:ann", VERDICT_BULK_COUNT + 2, 1, "benign", clock_now_ms() + VERDICT_BULK_MS + 1000);
     CHECK_OK(finding_get(store.reader, &store.arena, VERDICT_BULK_COUNT + 2, &finding, &err));
