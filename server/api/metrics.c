@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "api/app.h"
+#include "api/metrics_ingest.h"
 #include "base/clock.h"
 #include "base/field.h"
 #include "gen/routes.h"
@@ -139,6 +140,7 @@ enum err_code get_metrics(struct request *req, struct reply *reply, struct err *
            writer_queue_depth(app->writer));
     TRY(write_store(out, db, err));
     TRY(write_model(out, db, req->arena, err));
+    TRY(metrics_ingest(out, db, req->arena, err));
     str_add(out, "# EOF\n");
     return ERR_NONE;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/tally.h"
 
 enum { SKEW_MIN_MS = 60 * 1000, PAUSE_SLICE_MS = 100, MESSAGE_BYTES = 256 };
 
@@ -208,6 +209,7 @@ enum err_code attempt_begin(struct aws *aws, const struct aws_call *call, struct
     TRY(credentials_get(aws->credentials, &ret->keys, err));
     ret->signing.keys = ret->keys;
     (void)atomic_fetch_add(&aws->counts[call->service].calls, 1);
+    tally_add("aws_calls", AWS_SERVICE_WORDS[call->service], NULL, 1);
     return ERR_NONE;
 }
 
@@ -215,6 +217,19 @@ void attempt_done(struct attempt *attempt)
 {
     keys_drop(attempt->keys);
     attempt->keys = NULL;
+}
+
+/* What the service called it, or we when it did not answer. */
+static const char *code_text(const struct aws_reply *reply, const struct err *err)
+{
+    return reply->code[0] != '\0' ? reply->code : err_word(err->code);
+}
+
+static void count_throttle(struct aws *aws, const struct aws_call *call,
+                           const struct aws_reply *reply, const struct err *err)
+{
+    (void)atomic_fetch_add(&aws->counts[call->service].throttles, 1);
+    tally_add("aws_throttles", AWS_SERVICE_WORDS[call->service], code_text(reply, err), 1);
 }
 
 enum err_code attempt_conclude(struct aws *aws, const struct aws_call *call,
@@ -237,7 +252,7 @@ enum err_code attempt_conclude(struct aws *aws, const struct aws_call *call,
         *ret_class = RETRY_TRANSIENT;
     code = explain(call, reply, *ret_class, err);
     if (*ret_class == RETRY_THROTTLED)
-        (void)atomic_fetch_add(&aws->counts[call->service].throttles, 1);
+        count_throttle(aws, call, reply, err);
     if (*ret_class == RETRY_CREDENTIALS)
         credentials_refuse(aws->credentials, attempt->keys);
     if (*ret_class == RETRY_CLOCK && !clock_changed)
@@ -255,6 +270,7 @@ int64_t attempt_pause_ms(struct aws *aws, const struct aws_call *call,
         clock_mono_ms() + pause_ms >= end_ms || !retry_budget_take(&aws->budget, class_))
         return -1;
     (void)atomic_fetch_add(&aws->counts[call->service].retries, 1);
+    tally_add("aws_retries", AWS_SERVICE_WORDS[call->service], code_text(reply, err), 1);
     log_debug("asking again", "service=%s try=%d pause_ms=%" PRId64 " reason=%s",
               AWS_SERVICE_WORDS[call->service], reply->tries + 1, pause_ms, log_quote(err->text));
     return pause_ms;

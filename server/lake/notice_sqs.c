@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/tally.h"
 #include "lake/announce.h"
 #include "lake/notice_sqs.h"
 #include "lake/object.h"
@@ -85,6 +86,7 @@ static void take_in(struct sqs_source *source, const struct sqs_message *from, i
                              &message->announcement, &reason) != ERR_NONE) {
         log_warn("message is no notice", "id=%s receives=%" PRId64 " reason=%s",
                  log_quote(from->id), from->receives, log_quote(reason.text));
+        tally_add("poison", NULL, NULL, 1);
         message->announcement.count = 0;
         message->state = MESSAGE_LEAVE;
     } else {

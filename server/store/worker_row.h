@@ -13,7 +13,6 @@ enum {
     WORKER_SILENT_MS = 60 * 1000, /* and are taken for gone after this time */
     WORKER_FORGET_MS = 24 * 3600 * 1000,
     WORKER_ROWS_MAX = 1000,
-    WORKER_COUNTERS_MAX = 64, /* of one pulse */
 };
 
 struct worker_row {

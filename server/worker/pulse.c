@@ -37,10 +37,22 @@ static void beat(struct pulse *pulse)
                 .seen = clock_now_ms(),
                 .in_flight = atomic_load(&pulse->in_flight)},
     };
+    struct worker_counter counters[TALLY_NAMES_MAX];
+    struct tally tallies[TALLY_NAMES_MAX];
+    size_t count = tally_read(tallies);
     struct err err = {0};
 
-    if (writer_run(pulse->writer, worker_pulse_job_run, &job, &err) != ERR_NONE)
+    for (size_t i = 0; i < count; i++)
+        if (tallies[i].value > pulse->told[i])
+            counters[job.counter_count++] =
+                (struct worker_counter){tallies[i].name, tallies[i].value - pulse->told[i]};
+    job.counters = counters;
+    if (writer_run(pulse->writer, worker_pulse_job_run, &job, &err) != ERR_NONE) {
         log_debug("the worker's state was not noted", "reason=%s", log_quote(err.text));
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        pulse->told[i] = tallies[i].value;
 }
 
 static void *pulse_main(void *argument)

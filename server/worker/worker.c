@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/tally.h"
 #include "lake/notice.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -68,11 +69,8 @@ static void note_failure(struct worker *worker, const struct err *err)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
-static void add_totals(struct worker *worker, const struct worker_totals *add)
+static void add_up(struct worker_totals *sum, const struct worker_totals *add)
 {
-    struct worker_totals *sum = &worker->totals;
-
-    (void)pthread_mutex_lock(&worker->lock);
     sum->objects += add->objects;
     sum->failed += add->failed;
     sum->repeated += add->repeated;
@@ -88,6 +86,12 @@ static void add_totals(struct worker *worker, const struct worker_totals *add)
     sum->flagged += add->flagged;
     sum->findings_new += add->findings_new;
     sum->findings_updated += add->findings_updated;
+}
+
+static void add_totals(struct worker *worker, const struct worker_totals *add)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    add_up(&worker->totals, add);
     progress_add(&worker->progress, (long long)(add->objects + add->repeated));
     (void)pthread_mutex_unlock(&worker->lock);
 }
@@ -102,6 +106,7 @@ static enum err_code receive(struct worker *worker, struct arena *arena, struct 
                          ret_drained, err);
     (void)pthread_mutex_unlock(&worker->receive_lock);
     (void)atomic_fetch_add(&worker->pulse.in_flight, (int64_t)*ret_count);
+    tally_add("received", NULL, NULL, *ret_count);
     return code;
 }
 
@@ -112,11 +117,22 @@ static void give_back(struct worker *worker, const struct notice *notice,
     (void)atomic_fetch_sub(&worker->pulse.in_flight, 1);
 }
 
+static void log_batch(const struct worker_totals *batch, size_t received, int64_t began_ms)
+{
+    log_info("batch",
+             "received=%zu stored=%" PRIu64 " failed=%" PRIu64 " repeated=%" PRIu64 " rows=%" PRIu64
+             " pairs=%" PRIu64 " scored=%" PRIu64 " flagged=%" PRIu64 " ms=%" PRId64,
+             received, batch->objects - batch->failed, batch->failed, batch->repeated, batch->rows,
+             batch->pairs, batch->scored, batch->flagged, clock_mono_ms() - began_ms);
+}
+
 /* Takes what the queue gives and deals with it one by one; what is not dealt with goes back. */
 static enum err_code run_received(struct worker *worker, const struct batch_context *context,
                                   const struct notice *notices, size_t count, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
+    struct worker_totals batch = {0};
+    int64_t began_ms = clock_mono_ms();
     enum err_code code = ERR_NONE;
 
     arena_init(&arena, BATCH_ARENA_BYTES_MAX);
@@ -131,8 +147,11 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
                   : totals.failed > 0      ? QUEUE_FAILED
                                            : QUEUE_DEALT);
         add_totals(worker, &totals);
+        add_up(&batch, &totals);
         arena_reset(&arena);
     }
+    if (count > 0)
+        log_batch(&batch, count, began_ms);
     /* Stopped on the way: what was in hand goes back, and nothing is wrong. */
     return code == ERR_CANCELLED && atomic_load(worker->options->stop) ? ERR_NONE : code;
 }

@@ -1,5 +1,6 @@
 """How objects get in: notices over HTTP, the ledger, failed objects tried again."""
 import json
+import re
 import subprocess
 import time
 import unittest
@@ -195,6 +196,9 @@ class Ledger(unittest.TestCase):
     def test_once_fails_when_an_object_failed(self):
         self.assertIn("1 of", self.first.stderr)
         self.assertIn("(1 failed)", self.first.stdout)
+        batches = re.findall(r'msg="batch" received=(\d+) stored=(\d+) failed=(\d+)', self.first.stderr)
+        self.assertEqual([sum(map(int, column)) for column in zip(*batches)],
+                         [len(self.good) + 1, len(self.good), 1])
 
     def test_the_ledger_says_where_objects_come_from(self):
         found = [o for o in self.objects("&state=stored") if "broken" not in o["key"]]
@@ -233,6 +237,33 @@ class Ledger(unittest.TestCase):
         self.assertEqual(value["workers"], [])
         self.assertEqual(self.read.get("/api/v1/ingest?source=NONE").value["week"]["stored"], 0)
         self.assertEqual(self.read.get("/api/v1/ingest?sources=1").status, 400)
+
+    def test_metrics(self):
+        text = self.read.raw("GET", "/metrics").body.decode()
+        self.assertTrue(text.endswith("# EOF\n"))
+        types = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M)
+        self.assertEqual(len(types), len({name for name, _ in types}), "a family is told once")
+        samples = dict(re.findall(r"^(\S+(?:\{[^}]*\})?) (\S+)$", text, re.M))
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (TYPE|HELP|EOF).*|[a-z_]+(\{([a-z]+="[^"\\]*",?)+\})? \S+)$')
+        stored = int(samples['pairwatch_ingest_objects_total{outcome="stored"}'])
+        week = self.read.get("/api/v1/ingest").value["week"]
+        self.assertEqual((stored, int(samples['pairwatch_ingest_objects_total{outcome="failed"}'])),
+                         (week["stored"], week["failed"]))
+        objects = [o for o in self.objects("&state=stored")]
+        self.assertEqual(int(samples["pairwatch_ingest_rows_total"]), sum(o["rows"] for o in objects))
+        reasons = {}
+        for o in objects:
+            for reason, count in o["unscored"].items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        told = {name: int(value) for name, value in
+                re.findall(r'^pairwatch_ingest_unscored_rows_total\{reason="([a-z0-9_]+)"\} (\d+)$', text, re.M)}
+        self.assertEqual(told, reasons)
+        buckets = [int(value) for value in re.findall(r"^pairwatch_ingest_lag_seconds_bucket\{.*\} (\d+)$", text, re.M)]
+        self.assertEqual(buckets, sorted(buckets))
+        self.assertEqual((len(buckets), buckets[-1], samples["pairwatch_ingest_lag_seconds_count"]), (10, stored, str(stored)))
+        self.assertGreaterEqual(int(samples["pairwatch_worker_received_total"]), stored)
+        self.assertEqual(samples["pairwatch_workers"], "0")
 
     def test_missing_hours(self):
         before = self.read.get("/api/v1/ingest/gaps").value

@@ -36,6 +36,10 @@ class WorkTest(Lake):
         for place, (key, size, etag) in enumerate(self.objects):
             self.emulator.send(queue, FORMS[place % len(FORMS)](key, size, etag))
 
+    def counted(self, name):
+        with sqlite3.connect(self.folder / f"{name}.db") as db:
+            return dict(db.execute("SELECT name, value FROM counter"))
+
     def assert_no_refusal(self):
         self.assertEqual(self.emulator.referee()["refused"], [])
 
@@ -87,6 +91,7 @@ class WorkTest(Lake):
         self.assertEqual(self.observed("poison.db"), self.wanted)
         self.assertEqual(self.emulator.waiting(dead)[0], len(poison))
         self.assertEqual(self.emulator.waiting(queue), (0, 0))
+        self.assertGreaterEqual(self.counted("poison")["poison"], 4)
         with sqlite3.connect(self.folder / "poison.db") as db:
             reasons = dict(db.execute("select key, error from object where error is not null"))
         self.assertIn("not there any more", reasons["aws/gone.gz.parquet"])
@@ -106,6 +111,11 @@ class WorkTest(Lake):
         self.assertGreater(self.emulator.referee()["failed"], before)
         self.assertEqual(self.observed("failing.db"), self.wanted)
         self.assertEqual(self.emulator.waiting(queue), (0, 0))
+        counted = self.counted("failing")
+        self.assertGreater(sum(value for name, value in counted.items() if name.startswith("aws_retries|s3|")), 0)
+        self.assertGreaterEqual(counted["aws_calls|sqs"], 1)
+        self.assertEqual(counted["received"], len(self.objects))
+        self.assertNotIn("poison", counted)
 
     def test_workers_killed_at_any_time_and_stopped_in_order(self):
         queue = self.emulator.queue("killed", VisibilityTimeout="2")
