@@ -205,6 +205,10 @@ MODEL    ?=
 lambda: all ## build/lambda/*.zip: an AWS Lambda function, with MODEL=FILE in it; held against Lambda's sizes
 	$(Q)deploy/lambda/build $(MODEL)
 
+.PHONY: life
+life: all ## the life of a store: LIFE_DAYS (240) of it, a second each
+	@exec python3 tests/fault/life.py --seconds $(or $(LIFE_DAYS),240)
+
 # The store's part alone, on both engines.
 $(B)/tests/load/store_bench: tests/load/store_bench.c $(foreach u,$(USES_store),$(B)/lib$(u).a) $(B)/gen/assets.o
 	@mkdir -p $(@D)

@@ -60,13 +60,13 @@ struct importing {
     bool repeated;
 };
 
-static enum err_code run_job(struct writer *writer, writer_job *job, void *argument,
+static enum err_code run_job(struct writer *writer, writer_job *job, void *argument, size_t rows,
                              struct err *err)
 {
     enum err_code code = ERR_BUSY;
 
     for (int i = 0; code == ERR_BUSY && i < BUSY_TRIES_MAX; i++) {
-        code = writer_run(writer, job, argument, err);
+        code = writer_run_bulk(writer, job, argument, rows, err);
         if (code == ERR_BUSY)
             clock_sleep_ms(BUSY_PAUSE_MS);
     }
@@ -82,7 +82,7 @@ static enum err_code register_model(struct importing *importing, struct err *err
         .now_ms = clock_now_ms(),
     };
 
-    return run_job(importing->writer, model_register_job_run, &job, err);
+    return run_job(importing->writer, model_register_job_run, &job, 1, err);
 }
 
 static enum err_code flush(struct importing *importing, bool more, struct err *err)
@@ -97,7 +97,7 @@ static enum err_code flush(struct importing *importing, bool more, struct err *e
     if (importing->count > 0)
         TRY(register_model(importing, err));
     importing->object.more = more;
-    TRY(run_job(importing->writer, ingest_job, &job, err));
+    TRY(run_job(importing->writer, ingest_job, &job, batch.count, err));
     importing->repeated = job.result.repeated;
     importing->stored += job.result.observations;
     importing->object.offset += importing->count;

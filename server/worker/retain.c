@@ -18,7 +18,8 @@ enum {
     BUSY_PAUSE_MS = 20, /* while others wait for the writer */
     BUSY_PAUSES_MAX = 50,
     NAP_MS = 200,
-    DAYS_MAX = 4000, /* of one pass, for size */
+    DAYS_MAX = 4000,  /* of one pass, for size */
+    STEP_ROWS = 5000, /* as much to write as so many rows are */
 };
 #define UNIT_ARENA_BYTES ((size_t)512 << 20)
 
@@ -73,7 +74,7 @@ static enum err_code run_job(const struct retaining *retaining, writer_job *job,
 
         TRY(check_stop(retaining, err));
         started_ms = clock_mono_ms();
-        code = writer_run(retaining->options->writer, job, argument, err);
+        code = writer_run_bulk(retaining->options->writer, job, argument, STEP_ROWS, err);
         yield_writer(retaining, clock_mono_ms() - started_ms);
     }
     return code;

@@ -131,16 +131,16 @@ class Life(unittest.TestCase):
         self.assertIn("is no object of an archive", self.imported(third, wanted=1))
 
     def test_a_database_that_is_too_large_loses_its_oldest_days(self):
-        for days in range(20, 2, -1):
+        for days in range(12, 2, -1):
             self.post(days, count=2000)
         self.post(0, flagged=1)
         before = self.server.command("retention", "--dry-run").stdout
         used = int(re.search(r"database +(\d+) bytes", before).group(1))
-        done = self.server.command("retention", "--database-bytes-max", str(used - 200 * 1024))
+        done = self.server.command("retention", "--database-bytes-max", str(used - 100 * 1024))
         gone = int(re.search(r"^observations +(\d+)", done.stdout, re.M).group(1))
         self.assertGreaterEqual(gone, 2000)
         self.assertEqual(gone % 2000, 0)
-        self.assertLess(gone, 18 * 2000)
+        self.assertLess(gone, 10 * 2000)
         self.check()
 
     def test_an_archive_that_fails_keeps_everything(self):
