@@ -205,6 +205,7 @@ static enum err_code store_observations(struct ingest *in, struct arena *arena, 
     struct observation **unflagged = ARENA_ARRAY(arena, struct observation *, in->batch->count);
     size_t count = 0, left;
 
+    TRY(chunk_before_rows(in->db, err));
     for (size_t i = 0; i < in->batch->count; i++) {
         rows[i] = observation_of(in, &in->entries[i]);
         if (in->entries[i].finding_id == FIELD_NULL_INT)

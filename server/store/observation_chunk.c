@@ -232,6 +232,12 @@ static enum err_code read_staged(struct db *db, struct arena *arena, struct obse
     return query_end(&q, err);
 }
 
+enum err_code chunk_before_rows(struct db *db, struct err *err)
+{
+    return db_exec(db, SQL_OBSERVATION_PACKED_CHECK, PARAMS(P_TEXT(OBSERVATIONS_PACKED)), NULL,
+                   err);
+}
+
 enum err_code chunk_pack(struct db *db, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};

@@ -28,6 +28,8 @@ enum {
  * most some hundred thousand rows are touched. */
 NODISCARD enum err_code chunk_store(struct db *db, struct observation **rows, size_t count,
                                     size_t rows_min, size_t *ret_left, struct err *err);
+/* Before rows are added to the table in a job. */
+NODISCARD enum err_code chunk_before_rows(struct db *db, struct err *err);
 /* The same of rows that gathered in the table, when there are enough. */
 NODISCARD enum err_code chunk_pack(struct db *db, struct err *err);
 

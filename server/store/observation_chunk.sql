@@ -47,12 +47,24 @@ SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count
 -- mode: write
 DELETE FROM observation WHERE id > $1 AND id <= $2 AND finding_id IS NULL;
 
+-- SQLite gives the ids of deleted last rows again, so the mark goes no further than the last that is
+-- left; PostgreSQL does not.
 -- name: OBSERVATION_PACKED_TO
 -- mode: write
 UPDATE counter
    SET value = CASE WHEN $1 < (SELECT COALESCE(MAX(o.id), 0) FROM observation o) THEN CAST($1 AS BIGINT)
                     ELSE (SELECT COALESCE(MAX(o.id), 0) FROM observation o) END
  WHERE name = $2;
+-- postgres:
+UPDATE counter SET value = $1 WHERE name = $2;
+
+-- The same before rows are added, after others were let go of.
+-- name: OBSERVATION_PACKED_CHECK
+-- mode: write
+UPDATE counter SET value = (SELECT COALESCE(MAX(o.id), 0) FROM observation o)
+ WHERE name = $1 AND value > (SELECT COALESCE(MAX(o.id), 0) FROM observation o);
+-- postgres:
+UPDATE counter SET value = value WHERE name = $1 AND FALSE;
 
 -- name: CHUNK_DROP
 -- mode: write

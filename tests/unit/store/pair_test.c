@@ -84,6 +84,25 @@ TEST(it_is_found_after_chunks_were_merged)
     CHECK(look("i-0", "10.0.0.10", 60000).items[0].sightings == CHUNK_MERGED + 3);
 }
 
+TEST(rows_are_found_after_the_last_ones_were_let_go)
+{
+    enum { FEW = 100 };
+
+    given_model("m1");
+    for (int i = 0; i < CHUNK_STAGED_ROWS; i += FEW) {
+        for (int n = 0; n < FEW; n++)
+            pairs[n] = usual("i-0", "10.0.0.1");
+        (void)ingest(pairs, FEW);
+    }
+    (void)given_finding("i-1", "10.0.0.2"); /* its row is the last one there is */
+    CHECK(sql_int("SELECT COUNT(*) FROM observation") == 1);
+    sql_run("DELETE FROM observation");
+    pairs[0] = usual("i-2", "10.0.0.3");
+    (void)ingest(pairs, 1);
+    CHECK(look("i-0", "10.0.0.1", 60000).items[0].sightings == CHUNK_STAGED_ROWS);
+    CHECK(look("i-2", "10.0.0.3", 60000).count == 1);
+}
+
 TEST(a_deadline_makes_it_partial)
 {
     struct pair_lookup found;
@@ -114,6 +133,7 @@ int main(void)
         STORE_TEST(a_pair_is_found_wherever_it_is),
         STORE_TEST(what_was_not_seen_is_not_found),
         STORE_TEST(it_is_found_after_chunks_were_merged),
+        STORE_TEST(rows_are_found_after_the_last_ones_were_let_go),
         STORE_TEST(a_deadline_makes_it_partial),
         STORE_TEST(a_damaged_chunk_is_told),
     };
