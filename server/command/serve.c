@@ -1,4 +1,5 @@
 /* pairwatch serve: the REST API and the dashboard. */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #include "store/migrate.h"
 #include "store/writer.h"
 #include "worker/register.h"
+
+enum { HEAP_MMAP_BYTES_MIN = 1 << 20, HEAP_TRIM_BYTES = 4 << 20, HEAP_ARENAS_MAX = 4 };
 
 struct serve_options {
     const char *listen, *database, *read_database, *web_dir, *model, *tls_cert, *tls_key,
@@ -199,10 +202,20 @@ static enum err_code register_file(struct writer *writer, const struct serve_opt
     return register_model(writer, model, names, err);
 }
 
+/* What one large body took is given back when it is answered, instead of being kept for the next.
+ */
+static void bound_heap(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_MMAP_BYTES_MIN);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_TRIM_BYTES);
+    (void)mallopt(M_ARENA_MAX, HEAP_ARENAS_MAX);
+}
+
 static enum err_code run(const struct serve_options *options, struct err *err)
 {
     AUTO(serving_done) struct serving serving = {.writer = NULL};
 
+    bound_heap();
     TRY(migrate_run(options->database, err));
     TRY(writer_start(options->database, &serving.writer, err));
     TRY(app_init(&serving.app,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/accept.h"
+#include "http/bulk.h"
 #include "http/problem.h"
 #include "http/session.h"
 
@@ -213,6 +214,13 @@ static enum err_code run(struct exchange *x)
     return check_accept(x);
 }
 
+void exchange_handle(struct exchange *x)
+{
+    enter_thread(x);
+    x->outcome = run(x);
+    x->handled = true;
+}
+
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_length, void **context)
@@ -230,6 +238,11 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *connection, cons
     *upload_length = 0;
     if (length > 0)
         return take_body(x, upload, length);
+    if (x->handled)
+        return answer(x, x->outcome);
+    if (x->refused == ERR_NONE && x->body.length >= BULK_BODY_BYTES_MIN &&
+        bulk_take(x->server->bulk, x))
+        return MHD_YES;
     return answer(x, run(x));
 }
 

@@ -2,8 +2,8 @@
 /* Private to the HTTP layer: the server's state and one request on its way through it.
  *
  * An exchange is made when the request line was read and ends in exchange_end; MHD calls all its
- * steps on one thread. Its phases: request line → head (routed, caller known, cap known) → body
- * pieces → answered → end. */
+ * steps on one thread, and while it is suspended a thread of bulk.h has it. Its phases: request
+ * line → head (routed, caller known, cap known) → body pieces → answered → end. */
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -25,6 +25,8 @@ enum {
 /* What handlers may build from the largest body a route takes; their input bounds it. */
 #define EXCHANGE_ARENA_BYTES_MAX ((size_t)1 << 30)
 
+struct bulk;
+
 struct http_server {
     struct http_options options; /* defaults filled in; texts are the server's own */
     struct MHD_Daemon *daemon;
@@ -32,6 +34,7 @@ struct http_server {
     int port;
     bool tls;
     pthread_key_t thread_contexts;
+    struct bulk *bulk;
     atomic_bool stopping;
     atomic_bool starting; /* MHD's messages are kept only then, by the starting thread */
     char message[ERR_TEXT_BYTES / 2];
@@ -61,6 +64,8 @@ struct exchange {
     const struct route *route; /* NULL: none */
     struct static_file file;   /* bytes set: answers instead of the reply's body */
     bool head_read, answered, body_expected, body_gzip;
+    bool handled;          /* by a thread of bulk.h; answered by the exchange's own */
+    enum err_code outcome; /* then */
     int refusal_status;    /* 405, 414 or 431, which no error code stands for; 0: by the code */
     bool close;            /* the connection is not used again */
     enum err_code refused; /* of the head or the body: told when the body is over */
@@ -77,6 +82,7 @@ struct exchange {
 };
 
 /* ---- exchange.c: what MHD calls; cls is the server ---- */
+void exchange_handle(struct exchange *x); /* for bulk.h */
 void *exchange_new(void *cls, const char *target, struct MHD_Connection *connection);
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,

@@ -1,6 +1,7 @@
 /* Start, stop and figures of the server; what happens to a request is exchange.c. */
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "http/bulk.h"
 #include "http/exchange.h"
 #include "http/listen.h"
 
@@ -173,6 +174,8 @@ enum err_code http_server_start(const struct http_options *options, struct http_
     raise_file_limit(server->options.connections_max);
     code = static_open(options->web_dir, &server->files, err);
     if (code == ERR_NONE)
+        code = bulk_start(server->options.threads, exchange_handle, &server->bulk, err);
+    if (code == ERR_NONE)
         code = open_daemon(server, err);
     if (code != ERR_NONE) {
         http_server_stop(server);
@@ -223,6 +226,7 @@ static void drain(struct http_server *server)
     http_server_wake(server); /* a feed ends when it sees that */
     while (atomic_load(&server->in_flight) > 0 && clock_mono_ms() < until_ms)
         clock_sleep_ms(STOP_POLL_MS);
+    bulk_stop(server->bulk);
     MHD_stop_daemon(server->daemon);
     if (fd >= 0)
         (void)close(fd);
@@ -234,6 +238,9 @@ void http_server_stop(struct http_server *server)
         return;
     if (server->daemon != NULL)
         drain(server);
+    else if (server->bulk != NULL)
+        bulk_stop(server->bulk);
+    bulk_free(server->bulk);
     static_close(server->files);
     (void)pthread_key_delete(server->thread_contexts);
     (void)pthread_mutex_destroy(&server->feeds_lock);

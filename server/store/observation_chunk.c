@@ -52,11 +52,13 @@ static enum err_code insert_chunk(struct db *db, const struct observation *const
                    NULL, err);
 }
 
-/* Sorted rows of one day, as chunks of about the same size. */
+/* Sorted rows of one day, as chunks of about the same size; small ones where a look-up reads one of
+ * many, that is when they are merged. */
 static enum err_code insert_day(struct db *db, const struct observation *const *rows, size_t count,
                                 int64_t level, struct err *err)
 {
-    size_t chunks = (count + CHUNK_ROWS_MAX - 1) / CHUNK_ROWS_MAX;
+    size_t most = level == 0 ? CHUNK_ROWS_MAX : CHUNK_MERGED_ROWS_MAX;
+    size_t chunks = (count + most - 1) / most;
 
     for (size_t i = 0; i < chunks; i++) {
         size_t from = count * i / chunks, to = count * (i + 1) / chunks;

@@ -21,6 +21,7 @@ enum {
     CHUNK_BATCH_ROWS_MIN = 256, /* fewer of a day in one batch stay rows at first */
     CHUNK_STAGED_ROWS = 10000,
     CHUNK_MERGED = 16, /* chunks at a time */
+    CHUNK_MERGED_ROWS_MAX = 2000,
 };
 
 /* Inside a writer's job: packs rows of any days; puts the pointers in order. A day with fewer than

@@ -120,6 +120,32 @@ static enum err_code live_slow(struct request *req, struct reply *reply, struct 
     return ERR_NONE;
 }
 
+/* Until somebody asks for it, or the test has failed. */
+static atomic_int live_held, live_released;
+
+static enum err_code live_hold(UNUSED struct request *req, struct reply *reply,
+                               UNUSED struct err *err)
+{
+    int64_t until_ms = clock_mono_ms() + LIVE_WAIT_MS;
+
+    (void)atomic_fetch_add(&live_held, 1);
+    while (atomic_load(&live_released) == 0 && clock_mono_ms() < until_ms)
+        clock_sleep_ms(1);
+    json_object(&reply->json, NULL);
+    json_bool(&reply->json, "released", atomic_load(&live_released) != 0);
+    json_end(&reply->json);
+    return ERR_NONE;
+}
+
+static enum err_code live_release(UNUSED struct request *req, struct reply *reply,
+                                  UNUSED struct err *err)
+{
+    (void)atomic_fetch_add(&live_released, 1);
+    json_object(&reply->json, NULL);
+    json_end(&reply->json);
+    return ERR_NONE;
+}
+
 struct live_stream {
     int at, end, fail_at;
 };
@@ -187,6 +213,7 @@ static const struct route LIVE_ROUTES[] = {
     {"GET", "/api/export/{how}", "live_export", live_export, ROLE_NONE, 0},
     {"GET", "/api/fail/{how}", "live_fail", live_fail, ROLE_NONE, 0},
     {"GET", "/api/feed", "live_feed", live_feed, ROLE_NONE, 0},
+    {"POST", "/api/hold", "live_hold", live_hold, ROLE_NONE, LIVE_ECHO_BYTES_MAX},
     {"POST", "/api/item/bulk", "live_echo", live_echo, ROLE_NONE, 1000},
     {"DELETE", "/api/item/{id}", "live_item", live_item, ROLE_TRIAGE, 0},
     {"GET", "/api/item/{id}", "live_item", live_item, ROLE_NONE, 0},
@@ -194,6 +221,7 @@ static const struct route LIVE_ROUTES[] = {
     {"GET", "/api/name/{name}", "live_name", live_name, ROLE_READ, 0},
     {"POST", "/api/name/{name}", "live_name", live_name, ROLE_READ, 4 << 20},
     {"GET", "/api/query", "live_query", live_query, ROLE_NONE, 0},
+    {"GET", "/api/release", "live_release", live_release, ROLE_NONE, 0},
     {"GET", "/api/slow", "live_slow", live_slow, ROLE_NONE, 0},
 };
 

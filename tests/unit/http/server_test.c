@@ -408,7 +408,7 @@ TEST(counts_and_logs_every_request)
     CHECK_STR(live.last_route, "-");
     http_server_metrics(live.server, &metrics);
     CHECK(metrics.requests[2] == 3 && metrics.requests[4] == 1);
-    CHECK(metrics.by_route[12] == 3 && metrics.by_route[0] == 0);
+    CHECK(metrics.by_route[13] == 3 && metrics.by_route[0] == 0);
     CHECK(metrics.reply_bytes == 3 * strlen("{\"limit\":50}") + answer.body_length);
     CHECK(metrics.in_flight == 0);
     live_stop(&live);
@@ -481,6 +481,45 @@ TEST(a_proxy_is_believed_when_it_is_told_to_be)
     }
 }
 
+/* As many as there are threads that read: each would be kept by one of these. */
+TEST(large_bodies_hold_nobody_else)
+{
+    enum { HOLDERS = 2, BYTES = 80000 };
+    static char body[BYTES + 1];
+    struct client holders[HOLDERS];
+    char head[128];
+    struct live live;
+
+    (void)memset(body, ' ', BYTES);
+    live_start(&live);
+    atomic_store(&live_held, 0);
+    atomic_store(&live_released, 0);
+    (void)snprintf(head, sizeof head,
+                   "POST /api/hold HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n", BYTES);
+    for (int i = 0; i < HOLDERS; i++) {
+        client_open(&holders[i], live.port);
+        client_say(&holders[i], head);
+        client_say(&holders[i], body);
+    }
+    while (atomic_load(&live_held) < HOLDERS)
+        clock_sleep_ms(1);
+    for (int i = 0; i < 20; i++) { /* over both threads */
+        AUTO(answer_done) struct answer answer;
+
+        live_get(&live, i < 19 ? "GET /api/item/7" : "GET /api/release", "", &answer);
+        CHECK(answer.status == 200);
+    }
+    for (int i = 0; i < HOLDERS; i++) {
+        AUTO(answer_done) struct answer answer;
+
+        client_take(&holders[i], false, &answer);
+        CHECK(answer.status == 200);
+        CHECK_STR(answer.body, "{\"released\":true}");
+        client_close(&holders[i]);
+    }
+    live_stop(&live);
+}
+
 TEST(stop_waits_for_what_runs)
 {
     AUTO(answer_done) struct answer answer;
@@ -517,6 +556,7 @@ int main(void)
         cmocka_unit_test(counts_and_logs_every_request),
         cmocka_unit_test(a_port_in_use_is_said),
         cmocka_unit_test(a_proxy_is_believed_when_it_is_told_to_be),
+        cmocka_unit_test(large_bodies_hold_nobody_else),
         cmocka_unit_test(stop_waits_for_what_runs),
     };
 

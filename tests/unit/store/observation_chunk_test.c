@@ -83,7 +83,7 @@ TEST(chunks_of_a_day_are_merged)
         (void)ingest(pairs, MANY);
         CHECK(packed() == (i + 1) * MANY);
     }
-    CHECK(chunks() == (CHUNK_MERGED * MANY + CHUNK_ROWS_MAX - 1) / CHUNK_ROWS_MAX);
+    CHECK(chunks() == CHUNK_MERGED * MANY / CHUNK_MERGED_ROWS_MAX);
     CHECK(sql_int("SELECT MIN(level) FROM observation_chunk") == 1);
     for (;;) { /* each holds other entities, but for the one where it was cut */
         CHECK_OK(chunk_next(store.reader, &store.arena, chunk.id, T0, TIME_MS_MAX, &chunk, &err));
