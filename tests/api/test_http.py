@@ -16,6 +16,10 @@ def filled(path):
     return path.replace("{id}", "1").replace("{name}", "root")
 
 
+# What an operation cannot be asked without.
+QUERIES = {"lookup_pair": "?entity=i-1&ip=10.0.0.1"}
+
+
 class Http(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -31,10 +35,10 @@ class Http(unittest.TestCase):
 
     def test_every_operation_answers(self):
         for operation in CONTRACT.operations:
-            if operation.method != "GET":
+            if operation.method != "GET" or operation.path.endswith("/stream"):  # that one never ends
                 continue
             with self.subTest(operation=operation.id):
-                reply = self.admin.get(filled(operation.path))
+                reply = self.admin.get(filled(operation.path) + QUERIES.get(operation.id, ""))
                 self.assertEqual(reply.status, 200, reply.body)
 
     def test_every_other_method_is_405_with_allow(self):
