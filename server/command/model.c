@@ -34,7 +34,8 @@ static const struct conf_setting SETTINGS[] = {
     {"limit", CONF_INT, offsetof(struct model_options, limit), CONF_FLAG_ONLY, 0,
      DIFFERENCE_LIST_MAX, "N", "differences that compare prints"},
     {"out", CONF_TEXT, AT(out), CONF_FLAG_ONLY, 0, 0, "FILE",
-     "calibrate: where a calibrated model file goes"},
+     "calibrate: where a calibrated model file goes, or an endpoint's calibration for workers "
+     "without a database"},
     {"spec", CONF_LIST, AT(specs), 0, 0, 0, "NAME",
      "calibrate: pair specs to read from objects, or what rows without one stand for"},
     {"spec-dir", CONF_TEXT, AT(spec_dir), 0, 0, 0, "DIR", "more pair specs, *.spec files"},

@@ -80,13 +80,17 @@ static enum err_code by_endpoint(const struct model_options *options, const char
     if (!sagemaker_name_ok(endpoint))
         return err_set(err, ERR_USAGE, "\"%s\" is no name of an endpoint", endpoint);
     TRY(aws_open(&(struct aws_options){.region = NULL}, &aws, err));
-    TRY(migrate_run(options->database, err));
-    TRY(writer_start(options->database, &writer, err));
+    if (options->out == NULL) {
+        TRY(migrate_run(options->database, err));
+        TRY(writer_start(options->database, &writer, err));
+    }
     calibrate->aws = aws;
     calibrate->endpoint = endpoint;
     calibrate->writer = writer;
+    calibrate->out = options->out;
     code = endpoint_calibrate(calibrate, calibrated, err);
-    writer_stop(writer);
+    if (writer != NULL)
+        writer_stop(writer);
     if (code == ERR_NONE)
         print_endpoint(calibrated, endpoint);
     return code;

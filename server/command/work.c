@@ -22,6 +22,7 @@ struct work_options {
     struct conf_list specs;
     bool once;
     int64_t threads, object_bytes_max, since_ms, until_ms, stall_s;
+    const char *calibration;
     int64_t scorer_rows, scorer_timeout_ms, scorer_wait_ms;
     const char *learn;
     double alerts_per_day;
@@ -51,6 +52,8 @@ const struct conf_setting WORK_SETTINGS[] = {
      "what scores the pairs: a file made by `pairwatch train`, an endpoint of SageMaker that "
      "`pairwatch model calibrate` measured, or \"active\": the model that `pairwatch model "
      "activate` names, followed when it changes"},
+    {"calibration", CONF_TEXT, offsetof(struct work_options, calibration), 0, 0, 0, "FILE",
+     "of the endpoint, by `pairwatch model calibrate --out`; without a database it is needed"},
     {"scorer-rows", CONF_INT, offsetof(struct work_options, scorer_rows), 0, 1, REMOTE_ROWS_MAX,
      "N", "pairs of one request to an endpoint; fewer when they are too large together"},
     {"scorer-timeout", CONF_DURATION, offsetof(struct work_options, scorer_timeout_ms), 0, 0, 0,
@@ -153,10 +156,11 @@ static enum err_code check_post(const struct work_options *options,
         return ERR_NONE;
     if (options->database != NULL)
         return err_set(err, ERR_USAGE, "results go to --post or into --database, not to both");
-    if (worker->model_path == NULL)
+    if (worker->model_path == NULL && worker->calibration == NULL)
         return err_set(err, ERR_USAGE,
-                       "--post needs --scorer model:FILE: which model is active, and what an "
-                       "endpoint's scores are worth, only a database knows");
+                       "--post needs --scorer model:FILE, or sagemaker:NAME with --calibration: "
+                       "which model is active, and what an endpoint's scores are worth, only a "
+                       "database knows else");
     return ERR_NONE;
 }
 
@@ -181,6 +185,7 @@ static enum err_code run(const struct work_options *options, struct worker_total
         .object_bytes_max = (uint64_t)options->object_bytes_max,
         .learn_folder = options->learn,
         .learn_threshold = {THRESHOLD_BUDGET, options->alerts_per_day},
+        .calibration = options->calibration,
         .scorer_rows = (size_t)options->scorer_rows,
         .scorer_answer_ms = options->scorer_timeout_ms,
         .scorer_wait_ms = options->scorer_wait_ms,
@@ -189,6 +194,10 @@ static enum err_code run(const struct work_options *options, struct worker_total
 
     TRY(choose_scorer(options->scorer, &worker, err));
     TRY(check_post(options, &worker, err));
+    if (options->calibration != NULL && (worker.endpoint == NULL || options->post.url == NULL))
+        return err_set(err, ERR_USAGE,
+                       "--calibration goes with --scorer sagemaker:NAME and --post: a database has "
+                       "its own");
     if (str_starts(options->queue, "lambda:") && options->post.url == NULL &&
         (options->database == NULL || str_starts(options->database, "sqlite:")))
         return err_set(err, ERR_USAGE,

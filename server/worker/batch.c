@@ -17,6 +17,7 @@
 #include "store/ingest.h"
 #include "store/object_row.h"
 #include "store/writer.h"
+#include "worker/endpoint_model.h"
 #include "worker/explain.h"
 #include "worker/models.h"
 #include "worker/post.h"
@@ -175,24 +176,39 @@ static enum err_code score_pairs(const struct batch_context *context,
     return ERR_NONE;
 }
 
+static const char *post_specs(const struct model_set *set, struct post_spec *ret, size_t *ret_count)
+{
+    struct model_info info;
+
+    for (const char *const *name = set->spec_names; *name != NULL; name++) {
+        struct model_calibration calibration;
+        const char *model_spec;
+
+        if (set->endpoint != NULL) {
+            const struct model_spec_row *row = model_row_spec(&set->endpoint->row, *name);
+
+            if (row != NULL)
+                ret[(*ret_count)++] = (struct post_spec){*name, row->threshold};
+            continue;
+        }
+        model_spec = batch_model_spec(set->model, *name);
+        if (model_spec != NULL && model_calibration(set->model, model_spec, &calibration))
+            ret[(*ret_count)++] = (struct post_spec){*name, calibration.threshold};
+    }
+    if (set->endpoint != NULL)
+        return ENDPOINT_DETECTOR;
+    model_info(set->model, &info);
+    return DETECTOR_WORDS[info.detector];
+}
+
 static enum err_code post_results(const struct batch_context *context,
                                   const struct ingest_batch *batch, struct ingest_result *ret,
                                   struct err *err)
 {
-    const struct model_set *set = context->set;
     struct post_spec specs[MODEL_SPECS_MAX];
     struct post_model model = {.specs = specs};
-    struct model_info info;
 
-    for (const char *const *name = set->spec_names; *name != NULL; name++) {
-        const char *model_spec = batch_model_spec(set->model, *name);
-        struct model_calibration calibration;
-
-        if (model_spec != NULL && model_calibration(set->model, model_spec, &calibration))
-            specs[model.spec_count++] = (struct post_spec){*name, calibration.threshold};
-    }
-    model_info(set->model, &info);
-    model.detector = DETECTOR_WORDS[info.detector];
+    model.detector = post_specs(context->set, specs, &model.spec_count);
     return post_batch(context->post, batch, &model, ret, err);
 }
 

@@ -15,6 +15,7 @@
 #include "store/model_life.h"
 #include "store/model_row.h"
 #include "store/writer.h"
+#include "worker/endpoint_file.h"
 #include "worker/endpoint_model.h"
 #include "worker/remote.h"
 
@@ -281,6 +282,8 @@ static enum err_code store(const struct calibrate_options *options, struct calib
                                    .specs = specs,
                                    .spec_count = calibrated->spec_count};
     (void)snprintf(path, sizeof path, "%s%s", ENDPOINT_SCHEME, options->endpoint);
+    if (options->writer == NULL)
+        return endpoint_file_write(options->out, &job.model, err);
     TRY(writer_run(options->writer, model_register_job_run, &job, err));
     return writer_run(options->writer, model_move_job_run, &move, err);
 }

@@ -23,7 +23,8 @@ struct calibrate_options {
     uint64_t seed;     /* of the draw */
     size_t rows_max;   /* the last three as struct remote_options has them */
     int64_t answer_ms, wait_ms;
-    struct writer *writer;
+    struct writer *writer; /* or */
+    const char *out;       /* a file it goes into */
     const char *actor;
     const atomic_bool *stop;
 };

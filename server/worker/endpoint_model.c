@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "store/db.h"
+#include "worker/endpoint_file.h"
 
 enum { ENDPOINT_ARENA_BYTES = 4 << 20 };
 
@@ -55,6 +56,34 @@ enum err_code endpoint_model_load(struct db *db, const char *id, const char *pat
     arena_init(&model->texts, ENDPOINT_ARENA_BYTES);
     TRY(model_row_get(db, &model->texts, id, &model->row, err));
     TRY(read_info(model, err));
+    *ret = TAKE(model);
+    return ERR_NONE;
+}
+
+static bool is_of(const struct endpoint_model *model, const char *name)
+{
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    struct err unused;
+    const char *found;
+
+    if (json_parse(model->row.info, strlen(model->row.info), &doc, &unused) != ERR_NONE)
+        return false;
+    found = json_text_of(json_member(json_root(doc), "endpoint"));
+    return found != NULL && strcmp(found, name) == 0;
+}
+
+enum err_code endpoint_model_read(const char *path, const char *name, struct endpoint_model **ret,
+                                  struct err *err)
+{
+    AUTO(endpoint_model_freep) struct endpoint_model *model = own_alloc(sizeof *model);
+
+    (void)snprintf(model->name, sizeof model->name, "%s", name);
+    arena_init(&model->texts, ENDPOINT_ARENA_BYTES);
+    TRY(endpoint_file_read(path, model, err));
+    TRY(read_info(model, err));
+    if (!is_of(model, name))
+        return err_set(err, ERR_INVALID, "the calibration \"%.200s\" is not the endpoint %s's",
+                       path, name);
     *ret = TAKE(model);
     return ERR_NONE;
 }

@@ -24,6 +24,10 @@ const char *endpoint_name_of(const char *path);
 /* ERR_CORRUPT: the model is not one of an endpoint. */
 NODISCARD enum err_code endpoint_model_load(struct db *db, const char *id, const char *path,
                                             struct endpoint_model **ret, struct err *err);
+/* The same out of a file that endpoint_calibrate wrote, for a worker without a database.
+ * ERR_INVALID also when it is another endpoint's. */
+NODISCARD enum err_code endpoint_model_read(const char *path, const char *name,
+                                            struct endpoint_model **ret, struct err *err);
 void endpoint_model_free(struct endpoint_model *model);
 void endpoint_model_freep(struct endpoint_model **model);
 /* What a dot product of a pair of this spec says. */

@@ -130,6 +130,11 @@ static enum err_code load_shadow(const struct models_options *options, const str
 static enum err_code load_active(const struct models_options *options, struct db *db,
                                  const struct seats *seats, struct model_set *set, struct err *err)
 {
+    if (options->calibration != NULL) {
+        TRY(endpoint_model_read(options->calibration, options->endpoint, &set->endpoint, err));
+        (void)snprintf(set->model_id, sizeof set->model_id, "%s", set->endpoint->row.id);
+        return choose_specs(options, set, err);
+    }
     if (endpoint_name_of(seats->active_path) != NULL) {
         (void)memcpy(set->model_id, seats->active_id, MODEL_ID_BYTES);
         TRY(endpoint_model_load(db, seats->active_id, seats->active_path, &set->endpoint, err));
@@ -206,6 +211,8 @@ static enum err_code first_seats(const struct models_options *options, struct db
                                  struct seats *ret, struct err *err)
 {
     *ret = (struct seats){.active_path = ""};
+    if (options->calibration != NULL)
+        return ERR_NONE;
     if (options->endpoint != NULL)
         return seat_of_endpoint(db, options->endpoint, ret, err);
     if (options->model_path == NULL)
@@ -222,7 +229,7 @@ enum err_code models_open(const struct models_options *options, struct models **
     struct models *models;
     struct seats seats;
 
-    if (options->model_path == NULL)
+    if (options->model_path == NULL && options->calibration == NULL)
         TRY(db_open(options->database_url, DB_READ, &db, err));
     TRY(first_seats(options, db, &seats, err));
     TRY(set_load(options, db, &seats, &set, err));

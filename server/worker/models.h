@@ -26,6 +26,7 @@ struct models_options {
     const char *database_url;      /* NULL with a file only */
     const char *model_path;        /* NULL = the active model of the database, and its shadow */
     const char *endpoint;          /* instead: the newest model of this endpoint's; or NULL */
+    const char *calibration;       /* the endpoint's, of a file; NULL = the database's */
     const char *const *spec_names; /* NULL-terminated; NULL = those the model was trained on */
     struct writer *writer;         /* registers what is loaded; NULL = nobody does */
 };

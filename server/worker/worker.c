@@ -452,6 +452,7 @@ static enum err_code open_shared(struct worker *worker, struct err *err)
         .database_url = options->database_url,
         .model_path = options->model_path,
         .endpoint = options->endpoint,
+        .calibration = options->calibration,
         .spec_names = options->spec_names,
     };
 

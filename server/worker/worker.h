@@ -24,6 +24,7 @@ struct worker_options {
     const char *aws_role, *aws_external_id;   /* for a queue of SQS; NULL = none */
     const char *model_path;                   /* NULL = the active model of the database */
     const char *endpoint;                     /* of SageMaker, instead; NULL = none */
+    const char *calibration;                  /* of the endpoint, a file; NULL = the database's */
     size_t scorer_rows;                       /* pairs of one request to an endpoint */
     int64_t scorer_answer_ms, scorer_wait_ms; /* as struct remote_options has them */
     const char *const *spec_names; /* NULL-terminated; NULL = what the model was trained on */

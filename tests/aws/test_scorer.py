@@ -15,6 +15,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
+from delivery import Serve
 from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET
 
 SPECS = ("vpc-egress", "vpc-ingress", "cloudtrail-principal", "dns-answer")
@@ -309,6 +310,47 @@ class WorkTest(Scorer):
         _, err = self.work("--learn-daily", "learned", scorer="active", status=1)
         self.assertIn("does not learn on", err)
         self.assert_all_stored()
+
+
+class PostTest(Scorer):
+    @classmethod
+    def setUpClass(cls):
+        cls.run_program("model", "calibrate", "sagemaker:ip-insights", "pairs.csv", *cls.specs(), "--threshold-percentile",
+                        "99", "--out", "calibration.json")
+
+    def post(self, serve, calibration="calibration.json", status=0, scorer="sagemaker:ip-insights"):
+        (self.folder / "token").write_text(serve.token)
+        return self.run_program("work", "--queue", "dir:lake", "--scorer", scorer, "--calibration", calibration, "--once",
+                                "--post", serve.url, "--token-file", "token", status=status)
+
+    def test_a_worker_without_a_database_leaves_the_same(self):
+        self.work()
+        wanted = self.query("select count(*), sum(sightings) from finding")
+        serve = Serve(self.folder, "posted.db")
+        self.addCleanup(serve.end)
+        self.post(serve)
+        self.assertEqual([row[:-1] for row in self.observed("posted.db")], self.wanted)
+        self.database = "posted.db"
+        self.assertEqual(self.query("select distinct detector from model"), [("sagemaker",)])
+        self.assertEqual(self.query("select count(*), sum(sightings) from finding"), wanted)
+        self.assertGreater(wanted[0][0], 0)
+
+    def test_calibrations_that_are_none(self):
+        whole = json.loads((self.folder / "calibration.json").read_text())
+        spoiled = {"another": whole | {"info": whole["info"] | {"endpoint": "other"}}, "empty": whole | {"specs": []},
+                   "nameless": whole | {"id": None}, "unsorted": whole | {"specs": [whole["specs"][0] | {"quantiles": [1, 0] * 500 + [1]}]},
+                   "short": whole | {"specs": [whole["specs"][0] | {"quantiles": [1]}]}, "unlike": [1]}
+        serve = Serve(self.folder, "none.db")
+        self.addCleanup(serve.end)
+        for name, text in spoiled.items():
+            (self.folder / "spoiled.json").write_text(json.dumps(text))
+            _, err = self.post(serve, "spoiled.json", status=1)
+            self.assertIn("calibration", err, name)
+        (self.folder / "spoiled.json").write_text(json.dumps(whole)[:-9])
+        self.assertIn("spoiled.json", self.post(serve, "spoiled.json", status=1)[1])
+        self.post(serve, "absent.json", status=1)
+        self.post(serve, scorer="model:m.model", status=2)
+        self.work("--calibration", "calibration.json", status=2)
 
 
 class CalibrateTest(Scorer):
