@@ -255,14 +255,9 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
     return rollup_totals_add(in->db, &totals, err);
 }
 
-static int by_day(const void *a_, const void *b_)
+static bool is_same_day(const struct entry *a, const struct entry *b)
 {
-    const struct entry *a = *(const struct entry *const *)a_;
-    const struct entry *b = *(const struct entry *const *)b_;
-    int order = compare_numbers(a->spec_id, b->spec_id);
-
-    return order != 0 ? order
-                      : compare_numbers(a->pair->last_ms / DAY_MS, b->pair->last_ms / DAY_MS);
+    return a->spec_id == b->spec_id && a->pair->last_ms / DAY_MS == b->pair->last_ms / DAY_MS;
 }
 
 /* What is to come cannot have been usual, and would end the window. */
@@ -272,20 +267,18 @@ static bool is_telling(const struct ingest *in, const struct scored_pair *pair)
            pair->last_ms < in->now_ms + DAY_MS;
 }
 
-/* One object of many days would rewrite them all: only so many count, the first ones. */
+/* sorted: by hour. One object of many days would rewrite them all: only so many count, the first
+ * ones. */
 static enum err_code store_windows(struct ingest *in, struct arena *arena, struct entry **sorted,
                                    struct err *err)
 {
     struct window_entry *entries = ARENA_ARRAY(arena, struct window_entry, in->batch->count);
     size_t end, groups = 0;
 
-    for (size_t i = 0; i < in->batch->count; i++)
-        sorted[i] = &in->entries[i];
-    qsort(sorted, in->batch->count, sizeof *sorted, by_day);
     for (size_t i = 0; i < in->batch->count && groups < WINDOW_GROUPS_MAX; i = end, groups++) {
         size_t count = 0;
 
-        for (end = i; end < in->batch->count && by_day(&sorted[i], &sorted[end]) == 0; end++)
+        for (end = i; end < in->batch->count && is_same_day(sorted[i], sorted[end]); end++)
             if (is_telling(in, sorted[end]->pair))
                 entries[count++] = (struct window_entry){
                     window_hash(sorted[end]->entity_id, &sorted[end]->pair->ip),
@@ -366,11 +359,11 @@ static enum err_code store_all(struct ingest *in, struct err *err)
     TRY(resolve_names(in, err));
     TRY(store_findings(in, sorted, err));
     TRY(store_observations(in, &arena, err));
-    TRY(store_windows(in, &arena, sorted, err));
     if (in->batch->comparison != NULL)
         TRY(comparison_add(in->db, in->batch->model_id, in->batch->comparison,
                            in->batch->pairs[0].first_ms, err));
-    return store_rollups(in, sorted, err);
+    TRY(store_rollups(in, sorted, err));
+    return store_windows(in, &arena, sorted, err);
 }
 
 struct kept_request {

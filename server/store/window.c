@@ -134,13 +134,38 @@ static enum err_code put(struct db *db, int64_t model_id, int64_t spec_id, int64
         NULL, err);
 }
 
+/* Moves those up to the limit to the front: the sample of a full day has no use for others. */
+static size_t select_below(struct window_entry *entries, size_t count, uint64_t limit)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (entries[i].hash <= limit)
+            entries[used++] = entries[i];
+    return used;
+}
+
+/* A day that is full seldom changes. */
+static bool is_stored(const struct blob *body, const struct window_entry *entries, size_t count)
+{
+    if (body->length != count * ENTRY_BYTES)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct window_entry stored = load((const uint8_t *)body->bytes + i * ENTRY_BYTES);
+
+        if (stored.hash != entries[i].hash || stored.score != entries[i].score)
+            return false;
+    }
+    return true;
+}
+
 enum err_code window_add(struct db *db, int64_t model_id, int64_t spec_id, int64_t day_ms,
                          struct window_entry *entries, size_t count, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
     AUTO(own_freep) struct window_entry *all = NULL;
     struct day_row stored = {.day = day_ms};
-    size_t used = 0, before;
+    size_t used = 0;
     bool wanted = true;
     enum err_code code;
 
@@ -150,20 +175,19 @@ enum err_code window_add(struct db *db, int64_t model_id, int64_t spec_id, int64
     if (code == ERR_NOT_FOUND)
         code = begin_day(db, model_id, spec_id, day_ms, &wanted, err);
     TRY(code);
-    count = distinct(entries, count);
     if (!wanted || count == 0)
         return ERR_NONE;
-    if (count > WINDOW_DAY_PAIRS)
-        count = WINDOW_DAY_PAIRS;
-    all = own_array(count + WINDOW_DAY_PAIRS, sizeof *all);
+    all = own_array(2 * WINDOW_DAY_PAIRS, sizeof *all);
     TRY(load_body(&stored.body, all, &used, err));
-    before = used;
-    if (before == WINDOW_DAY_PAIRS && entries[0].hash > all[before - 1].hash)
-        return ERR_NONE; /* a full day seldom changes */
+    if (used == WINDOW_DAY_PAIRS)
+        count = select_below(entries, count, all[used - 1].hash);
+    count = distinct(entries, count);
+    count = count < WINDOW_DAY_PAIRS ? count : WINDOW_DAY_PAIRS;
     memcpy(all + used, entries, count * sizeof *all);
     used = distinct(all, used + count);
-    return put(db, model_id, spec_id, day_ms, all,
-               used < WINDOW_DAY_PAIRS ? used : WINDOW_DAY_PAIRS, err);
+    used = used < WINDOW_DAY_PAIRS ? used : WINDOW_DAY_PAIRS;
+    return is_stored(&stored.body, all, used) ? ERR_NONE
+                                              : put(db, model_id, spec_id, day_ms, all, used, err);
 }
 
 static int by_score(const void *a, const void *b)
