@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from delivery import Serve, Trouble, held
-from kit import BINARY, FORMS, ROOT, Lake, event_form, records_form, subscriber_form
+from kit import BINARY, FORMS, NODE, ROOT, Lake, event_form, records_form, subscriber_form
 from runtime_api import RuntimeApi, failed, sqs_event
 
 WORKSHOP = Path(os.environ.get("PAIRWATCH_REFERENCE_DATA", ROOT.parent / "shared" / "data")) / "workshop"
@@ -189,17 +189,49 @@ class LambdaTest(Lake):
             self.assertEqual(len(failed(api.invoke(sqs_event(*self.bodies()[:5])))), 5)
             api.process.wait(20)
 
+    @contextmanager
+    def schema(self):
+        """A schema of PostgreSQL as a database of its own."""
+        name = "lambda_" + uuid.uuid4().hex[:8]
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", POSTGRES, "-c", f"CREATE SCHEMA {name}"], check=True, timeout=60)
+        yield f"{POSTGRES}?options=-csearch_path%3D{name}"
+
+    def asked(self, url, sql):
+        return subprocess.run(["psql", "-qXAt", url, "-c", sql], check=True, timeout=60, capture_output=True, text=True).stdout.strip()
+
     @unittest.skipUnless(POSTGRES, "runs under tests/postgres")
     def test_into_postgresql(self):
-        schema = "lambda_" + uuid.uuid4().hex[:8]
-        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", POSTGRES, "-c", f"CREATE SCHEMA {schema}"], check=True, timeout=60)
-        url = f"{POSTGRES}?options=-csearch_path%3D{schema}"
-        with self.function(PAIRWATCH_DATABASE=url) as api:
-            self.assertEqual(failed(api.invoke(sqs_event(*self.bodies()))), [])
-        done = subprocess.run(["psql", "-qXAt", url, "-c", "SELECT COUNT(*), SUM(count) FROM observation"], check=True, timeout=60,
-                              capture_output=True, text=True)
-        rows = self.wanted["observations"]
-        self.assertEqual(done.stdout.strip(), f"{len(rows)}|{sum(row[-4] for row in rows)}")
+        with self.schema() as url:
+            with self.function(PAIRWATCH_DATABASE=url) as api:
+                self.assertEqual(failed(api.invoke(sqs_event(*self.bodies()))), [])
+            rows = self.wanted["observations"]
+            self.assertEqual(self.asked(url, "SELECT COUNT(*), SUM(count) FROM observation"),
+                             f"{len(rows)}|{sum(row[-4] for row in rows)}")
+
+    @unittest.skipUnless(POSTGRES, "runs under tests/postgres")
+    def test_scored_by_an_endpoint_as_the_workshop_does(self):
+        entities = sorted({row[0] for row in self.wanted["observations"]})
+        specs = [word for spec in sorted({row[1] for row in self.wanted["observations"]}) for word in ("--spec", spec)]
+        pairs = (f"{entity},10.{place}.{n}.7\n" for place, entity in enumerate(entities) for n in range(200))
+        (self.folder / "endpoint.csv").write_text("".join(pairs))
+        self.run_program("train", "--detector", "ip_insights", "--out", "endpoint.model", "endpoint.csv")
+        container = self.start("serve", "--sagemaker", "--model", "endpoint.model", "--listen", "127.0.0.1:0")
+        self.addCleanup(container.communicate)
+        self.addCleanup(container.terminate)
+        port = container.stdout.readline().strip().rsplit(":", 1)[1]
+        runtime = subprocess.Popen([NODE, "--no-warnings", ROOT / "tests" / "aws" / "endpoint.mjs", port], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(runtime.communicate)
+        self.addCleanup(runtime.terminate)
+        endpoint = {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": json.loads(runtime.stdout.readline())["url"]}
+        with self.schema() as url:
+            self.run_program("migrate", "--database", url)
+            self.run_program("model", "calibrate", "sagemaker:ip-insights", "endpoint.csv", *specs, "--database", url, **endpoint)
+            with self.function(PAIRWATCH_DATABASE=url, PAIRWATCH_SCORER="sagemaker:ip-insights", **endpoint) as api:
+                self.assertEqual(failed(api.invoke(sqs_event(*self.bodies()))), [])
+            rows = self.wanted["observations"]
+            self.assertEqual(self.asked(url, "SELECT COUNT(*), SUM(count) FROM observation"),
+                             f"{len(rows)}|{sum(row[-4] for row in rows)}")
+            self.assertEqual(self.asked(url, "SELECT DISTINCT detector FROM model WHERE last_used_ms IS NOT NULL"), "sagemaker")
 
 
 @unittest.skipUnless(BINARY.parent.name == "release", "the archive is of the release build")
