@@ -197,7 +197,7 @@ tsan: ## unit tests and the live server under ThreadSanitizer
 .PHONY: bench
 bench: ## throughput and latency, as ratios against baselines of the same run
 	@deploy/setup check
-	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(MAKE) --no-print-directory $(JOBS) all $(B)/tests/load/bare_read
 	@exec tests/load/bench
 
 MODEL    ?=
@@ -219,6 +219,10 @@ $(B)/tests/load/bare_insert: tests/load/bare_insert.c $(B)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  TEST  $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDHARDEN) -o $@ $< $(B)/libbase.a $(LDLIBS_ALL)
+$(B)/tests/load/bare_read: tests/load/bare_read.c $(B)/liblake.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDHARDEN) -o $@ $< -Wl,--start-group $(B)/liblake.a $(B)/libaws.a $(B)/libbase.a -Wl,--end-group $(LDLIBS_ALL)
 .PHONY: bench-store
 bench-store: all $(B)/tests/load/bare_insert ## the store over HTTP: PAIRWATCH_BENCH_ROWS (10000000) written and read
 	@exec tests/load/store_load.py

@@ -1,6 +1,7 @@
 #pragma once
 /* A value of a row as a reader of objects hands it out: null, text, number or list of such.
  * Text is not NUL-terminated and lives until the reader goes to its next row. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,9 +16,14 @@ struct cell {
 };
 
 /* "-" and "" are how Security Lake writes a null. */
+static inline bool cell_is_blank(const char *text, size_t length)
+{
+    return length == 0 || (length == 1 && text[0] == '-');
+}
+
 static inline struct cell cell_text(const char *text, size_t length)
 {
-    if (length == 0 || (length == 1 && text[0] == '-'))
+    if (cell_is_blank(text, length))
         return (struct cell){.kind = CELL_NULL};
     return (struct cell){.kind = CELL_TEXT, .text = text, .length = length};
 }

@@ -1,8 +1,6 @@
 /* One row against every spec: class, filters, entity, address, time. */
 #include "lake/extract.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -42,12 +40,31 @@ static const struct cell *first_of(const struct spec_paths *paths, const struct 
     return &NOTHING;
 }
 
+/* As "%lld", many times for each row of an object: printf would take an eighth of all the time. */
+static size_t number_text(int64_t number, char ret[static NUMBER_TEXT_BYTES])
+{
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    char digits[NUMBER_TEXT_BYTES];
+    size_t count = 0, length = 0;
+
+    do {
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        ret[length++] = '-';
+    while (count > 0)
+        ret[length++] = digits[--count];
+    ret[length] = '\0';
+    return length;
+}
+
 /* A number becomes text in buffer; a list has none. */
 static bool text_of(const struct cell *cell, char buffer[static NUMBER_TEXT_BYTES],
                     const char **ret, size_t *ret_length)
 {
     if (cell->kind == CELL_INT) {
-        *ret_length = (size_t)snprintf(buffer, NUMBER_TEXT_BYTES, "%" PRId64, cell->number);
+        *ret_length = number_text(cell->number, buffer);
         *ret = buffer;
         return true;
     }

@@ -202,16 +202,25 @@ static bool is_valid(const struct column *column, uint64_t row)
     return column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0;
 }
 
-static struct cell scalar(const struct column *column, bool number, uint64_t row)
+/* Member by member where it stays: a cell that is returned and copied costs a sixth of all reading.
+ */
+static inline void set_scalar(struct cell *cell, const struct column *column, bool number,
+                              uint64_t row)
 {
     const union duckdb_text *text = (const union duckdb_text *)column->data + row;
 
+    cell->kind = CELL_NULL;
     if (!is_valid(column, row))
-        return (struct cell){.kind = CELL_NULL};
-    if (number)
-        return cell_int(((const int64_t *)column->data)[row]);
-    return cell_text(text->near.length <= DUCKDB_TEXT_NEAR_MAX ? text->near.bytes : text->far.bytes,
-                     text->near.length);
+        return;
+    if (number) {
+        cell->kind = CELL_INT;
+        cell->number = ((const int64_t *)column->data)[row];
+        return;
+    }
+    cell->length = text->near.length;
+    cell->text = cell->length <= DUCKDB_TEXT_NEAR_MAX ? text->near.bytes : text->far.bytes;
+    if (!cell_is_blank(cell->text, cell->length))
+        cell->kind = CELL_TEXT;
 }
 
 static struct cell list(struct parquet *parquet, size_t path, struct duckdb *vector, uint64_t row)
@@ -232,8 +241,8 @@ static struct cell list(struct parquet *parquet, size_t path, struct duckdb *vec
         parquet->item_capacity[path] = entry.length;
     }
     for (uint64_t i = 0; i < entry.length; i++)
-        parquet->items[path][i] =
-            scalar(&inner, parquet->plan.columns[path].form == FORM_INTS, entry.offset + i);
+        set_scalar(&parquet->items[path][i], &inner, parquet->plan.columns[path].form == FORM_INTS,
+                   entry.offset + i);
     return (struct cell){.kind = CELL_LIST, .items = parquet->items[path], .length = entry.length};
 }
 
@@ -268,7 +277,7 @@ static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
             enum parquet_form form = parquet->plan.columns[i].form;
 
             if (form == FORM_TEXT || form == FORM_INT)
-                parquet->cells[i] = scalar(&columns[i], form == FORM_INT, row);
+                set_scalar(&parquet->cells[i], &columns[i], form == FORM_INT, row);
             else if (form != FORM_NONE)
                 parquet->cells[i] = list(parquet, i, vectors[i], row);
         }
