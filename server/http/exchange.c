@@ -238,8 +238,10 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *connection, cons
     *upload_length = 0;
     if (length > 0)
         return take_body(x, upload, length);
-    if (x->handled)
+    if (x->handled) {
+        enter_thread(x); /* what is streamed is read on this thread */
         return answer(x, x->outcome);
+    }
     if (x->refused == ERR_NONE && x->body.length >= BULK_BODY_BYTES_MIN &&
         bulk_take(x->server->bulk, x))
         return MHD_YES;
