@@ -226,44 +226,46 @@ static bool is_time_path(const struct spec_set *set, const struct athena_table *
     return time;
 }
 
+/* Athena cannot group by what has a lambda in it, so the values are named one query further in. */
 struct query {
     const struct spec_set *set;
     const struct athena_table *table;
-    struct str select, groups;
-    size_t count;
+    struct str inner, outer, groups;
+    size_t hours;
 };
 
 static void query_done(struct query *query)
 {
-    str_done(&query->select);
+    str_done(&query->inner);
+    str_done(&query->outer);
     str_done(&query->groups);
 }
 
-static void add_group(struct query *query, const char *expression)
+static void add_group(struct query *query, const char *name)
 {
-    str_addf(&query->groups, "%s%s", query->groups.length > 0 ? ", " : "", expression);
+    str_addf(&query->groups, "%s\"%s\"", query->groups.length > 0 ? ", " : "", name);
 }
 
 /* A time is reduced to the first one of its hour. */
 static void add_time(struct query *query, const char *expression, struct hive type,
                      const char *name)
 {
-    AUTO(str_done) struct str hour = {0};
+    char hour[FLAT_NAME_BYTES];
 
-    str_init(&hour, 2 * EXPRESSION_BYTES_MAX);
+    (void)snprintf(hour, sizeof hour, "pairwatch_hour_%zu", query->hours++);
     if (is_number(type)) {
-        str_addf(&query->select, "min(%s) AS \"%s\"", expression, name);
-        str_addf(&hour, "%s - %s %% %d", expression, expression, (int)HOUR_MS);
+        str_addf(&query->inner, "%s AS \"%s\", %s - %s %% %d AS \"%s\"", expression, name,
+                 expression, expression, (int)HOUR_MS, hour);
     } else if (is_time(type)) {
-        str_addf(&query->select, "CAST(to_unixtime(min(%s)) * 1000 AS bigint) AS \"%s\"",
-                 expression, name);
-        str_addf(&hour, "date_trunc('hour', %s)", expression);
+        str_addf(
+            &query->inner,
+            "CAST(to_unixtime(%s) * 1000 AS bigint) AS \"%s\", date_trunc('hour', %s) AS \"%s\"",
+            expression, name, expression, hour);
     } else {
-        str_addf(&query->select, "%s AS \"%s\"", expression, name);
-        str_add(&hour, expression);
+        str_addf(&query->inner, "%s AS \"%s\", %s AS \"%s\"", expression, name, expression, hour);
     }
-    query->groups.failed = query->groups.failed || hour.failed;
-    add_group(query, hour.text);
+    str_addf(&query->outer, "min(\"%s\") AS \"%s\"", name, name);
+    add_group(query, hour);
 }
 
 static void add_path(struct query *query, size_t path)
@@ -280,13 +282,15 @@ static void add_path(struct query *query, size_t path)
     if (time && !wanted)
         return;
     flat_name(query->set->paths[path], name);
-    str_add(&query->select, query->count++ > 0 ? ", " : "");
+    str_add(&query->inner, query->inner.length > 0 ? ", " : "");
+    str_add(&query->outer, query->outer.length > 0 ? ", " : "");
     if (time) {
         add_time(query, expression.text, type, name);
         return;
     }
-    str_addf(&query->select, "%s AS \"%s\"", expression.text, name);
-    add_group(query, expression.text);
+    str_addf(&query->inner, "%s AS \"%s\"", expression.text, name);
+    str_addf(&query->outer, "\"%s\"", name);
+    add_group(query, name);
 }
 
 /* On every partition key that there is: only those days are read and paid for. */
@@ -335,20 +339,23 @@ enum err_code athena_query(const struct spec_set *set, const struct athena_table
     AUTO(query_done) struct query query = {.set = set, .table = table};
 
     TRY(check(set, table, err));
-    str_init(&query.select, ATHENA_SQL_BYTES_MAX);
+    str_init(&query.inner, ATHENA_SQL_BYTES_MAX);
+    str_init(&query.outer, ATHENA_SQL_BYTES_MAX);
     str_init(&query.groups, ATHENA_SQL_BYTES_MAX);
     for (size_t i = 0; i < set->path_count; i++)
         add_path(&query, i);
-    TRY(str_check(&query.select, "the query's columns", err));
+    TRY(str_check(&query.inner, "the query's columns", err));
+    TRY(str_check(&query.outer, "the query's columns", err));
     TRY(str_check(&query.groups, "the query's groups", err));
     str_addf(ret,
-             "UNLOAD (SELECT %s, count(*) AS \"%s\" FROM \"%s\".\"%s\" WHERE \"class_uid\" IN (",
-             query.select.text, FLAT_ROWS_COLUMN, table->database, table->name);
+             "UNLOAD (SELECT %s, count(*) AS \"%s\" FROM (SELECT %s FROM \"%s\".\"%s\" WHERE "
+             "\"class_uid\" IN (",
+             query.outer.text, FLAT_ROWS_COLUMN, query.inner.text, table->database, table->name);
     add_classes(set, ret);
     str_add_char(ret, ')');
     add_span(&query, span, true, ret);
     add_span(&query, span, false, ret);
-    str_addf(ret, " GROUP BY %s) TO '%s' WITH (format = 'PARQUET', compression = 'SNAPPY')",
+    str_addf(ret, ") GROUP BY %s) TO '%s' WITH (format = 'PARQUET', compression = 'SNAPPY')",
              query.groups.text, location);
     return str_check(ret, "the query", err);
 }

@@ -78,6 +78,7 @@ export class Athena {
     const found = UNLOAD.exec(QueryString);
     const output = /^s3:\/\/([a-z0-9.-]+)\/(.*)$/.exec(where?.OutputLocation ?? '');
     if (!found) throw { code: 'InvalidRequestException', message: 'line 1:1: mismatched input' };
+    if (/GROUP BY.*->/.test(QueryString)) throw { code: 'InvalidRequestException', message: 'GROUP BY with lambda expression' };
     if (!output) throw { code: 'InvalidRequestException', message: 'No output location provided.' };
     if (token && (token.length < 32 || token.length > 128)) throw { code: 'InvalidRequestException', message: 'ClientRequestToken' };
     if (this.tokens.has(token)) return { QueryExecutionId: this.tokens.get(token) };

@@ -65,20 +65,24 @@ static void only_what_the_table_has(void **state)
 
     (void)state;
     CHECK_OK(compose("vpc-egress", FLOW, ARRAY_LEN(FLOW), (struct athena_span){0, 0}, &sql));
-    CHECK_STR(sql.text,
-              "UNLOAD (SELECT \"class_uid\" AS \"class_uid\", \"src_endpoint\".\"instance_uid\" AS "
-              "\"src_endpoint__instance_uid\", \"dst_endpoint\".\"ip\" AS \"dst_endpoint__ip\", "
-              "\"cloud\".\"account\".\"uid\" AS \"cloud__account__uid\", \"cloud\".\"region\" AS "
-              "\"cloud__region\", "
-              "min(\"time\") AS \"time\", \"status_code\" AS \"status_code\", \"action_id\" AS "
-              "\"action_id\", "
-              "count(*) AS \"pairwatch_rows\" FROM \"db\".\"flows\" WHERE \"class_uid\" IN (4001) "
-              "GROUP BY "
-              "\"class_uid\", \"src_endpoint\".\"instance_uid\", \"dst_endpoint\".\"ip\", "
-              "\"cloud\".\"account\".\"uid\", "
-              "\"cloud\".\"region\", \"time\" - \"time\" % 3600000, \"status_code\", "
-              "\"action_id\") TO 's3://b/p/' WITH "
-              "(format = 'PARQUET', compression = 'SNAPPY')");
+    CHECK_STR(
+        sql.text,
+        "UNLOAD (SELECT \"class_uid\", \"src_endpoint__instance_uid\", \"dst_endpoint__ip\", "
+        "\"cloud__account__uid\", \"cloud__region\", min(\"time\") AS \"time\", \"status_code\", "
+        "\"action_id\", count(*) AS \"pairwatch_rows\" FROM (SELECT \"class_uid\" AS "
+        "\"class_uid\", "
+        "\"src_endpoint\".\"instance_uid\" AS \"src_endpoint__instance_uid\", "
+        "\"dst_endpoint\".\"ip\" "
+        "AS \"dst_endpoint__ip\", \"cloud\".\"account\".\"uid\" AS \"cloud__account__uid\", "
+        "\"cloud\".\"region\" AS \"cloud__region\", \"time\" AS \"time\", \"time\" - \"time\" % "
+        "3600000 "
+        "AS \"pairwatch_hour_0\", \"status_code\" AS \"status_code\", \"action_id\" AS "
+        "\"action_id\" FROM "
+        "\"db\".\"flows\" WHERE \"class_uid\" IN (4001)) GROUP BY \"class_uid\", "
+        "\"src_endpoint__instance_uid\", \"dst_endpoint__ip\", \"cloud__account__uid\", "
+        "\"cloud__region\", \"pairwatch_hour_0\", \"status_code\", \"action_id\") TO 's3://b/p/' "
+        "WITH "
+        "(format = 'PARQUET', compression = 'SNAPPY')");
 }
 
 static void lists_are_taken_apart(void **state)
@@ -90,6 +94,7 @@ static void lists_are_taken_apart(void **state)
     CHECK(strstr(sql.text, "transform(\"answers\", x -> x.\"rdata\") AS \"answers__rdata\"") !=
           NULL);
     CHECK(strstr(sql.text, "transform(\"answers\", x -> x.\"type\") AS \"answers__type\"") != NULL);
+    CHECK(strstr(strstr(sql.text, "GROUP BY"), "->") == NULL); /* which Athena cannot do */
 }
 
 /* 2023-11-14T22:13:20Z and the day after. */
@@ -100,12 +105,13 @@ static void spans_bound_every_key(void **state)
     (void)state;
     CHECK_OK(compose("vpc-egress", FLOW, ARRAY_LEN(FLOW),
                      (struct athena_span){INT64_C(1700000000000), INT64_C(1700006400000)}, &sql));
-    CHECK(strstr(
-              sql.text,
-              "IN (4001) AND \"eventday\" >= '20231114' AND \"time_dt\" >= TIMESTAMP '2023-11-14 "
-              "22:13:20.000' AND \"time\" >= 1700000000000 AND \"eventday\" < '20231115' AND "
-              "\"time_dt\" < "
-              "TIMESTAMP '2023-11-15 00:00:00.000' AND \"time\" < 1700006400000 GROUP BY") != NULL);
+    CHECK(
+        strstr(sql.text,
+               "IN (4001) AND \"eventday\" >= '20231114' AND \"time_dt\" >= TIMESTAMP '2023-11-14 "
+               "22:13:20.000' AND \"time\" >= 1700000000000 AND \"eventday\" < '20231115' AND "
+               "\"time_dt\" < "
+               "TIMESTAMP '2023-11-15 00:00:00.000' AND \"time\" < 1700006400000) GROUP BY") !=
+        NULL);
 }
 
 static void a_timestamp_stands_in_for_the_time(void **state)
@@ -117,7 +123,7 @@ static void a_timestamp_stands_in_for_the_time(void **state)
     (void)memcpy(columns, FLOW, sizeof columns);
     columns[1] = (struct athena_column){"times", "bigint"};
     CHECK_OK(compose("vpc-egress", columns, ARRAY_LEN(columns), (struct athena_span){0, 0}, &sql));
-    CHECK(strstr(sql.text, "CAST(to_unixtime(min(\"time_dt\")) * 1000 AS bigint) AS \"time_dt\"") !=
+    CHECK(strstr(sql.text, "CAST(to_unixtime(\"time_dt\") * 1000 AS bigint) AS \"time_dt\"") !=
           NULL);
     CHECK(strstr(sql.text, "date_trunc('hour', \"time_dt\")") != NULL);
 }
