@@ -55,6 +55,15 @@ class Model(unittest.TestCase):
         self.assertIsNotNone(drift["unseen_networks_in_training"])
         self.assertEqual(self.read.get("/api/v1/models/nosuch").status, 404)
 
+    def test_the_window_of_its_scores(self):
+        self.assertEqual(self.post(*[score("i-window", ip=f"198.51.100.{n}", score=-n)
+                                     for n in range(200)]).status, 200)
+        (window,) = self.read.get(f"/api/v1/models/{self.model['id']}").value["windows"]
+        self.assertEqual((window["spec"], window["days"]), ("vpc-egress", 1))
+        self.assertGreaterEqual(window["sample_size"], 200)
+        self.assertEqual(window["pairs"], window["sample_size"])
+        self.assertAlmostEqual(window["finest_percentile"], 100 - 1000 / window["sample_size"])
+
     def test_scores_of_it_need_no_threshold(self):
         threshold = self.model["thresholds"][0]["threshold"]
         reply = self.post(score("i-over", score=threshold + 0.01),
