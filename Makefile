@@ -198,6 +198,7 @@ tsan: ## unit tests and the live server under ThreadSanitizer
 bench: ## throughput and latency, as ratios against baselines of the same run
 	@deploy/setup check
 	@$(MAKE) --no-print-directory $(JOBS) all $(B)/tests/load/bare_read
+	@$(MAKE) --no-print-directory model-bench
 	@exec tests/load/bench
 
 MODEL    ?=
@@ -230,6 +231,20 @@ bench-store: all $(B)/tests/load/bare_insert ## the store over HTTP: PAIRWATCH_B
 store-bench: $(B)/tests/load/store_bench ## observations/s into SQLite and PostgreSQL, against COPY
 	@$<
 	@POSTGRES_FSYNC=on tests/postgres $<
+
+# The model's part alone: loops, prefix tree, dot products, on logins of so many users.
+BENCH_USERS ?= 1000
+$(B)/tests/load/model_bench: tests/load/model_bench.c $(foreach u,$(USES_model),$(B)/lib$(u).a)
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests -Wno-missing-prototypes $(LDHARDEN) -o $@ $< \
+	    -Wl,--start-group $(foreach u,$(USES_model),$(B)/lib$(u).a) -Wl,--end-group $(LDLIBS_ALL) $(TEST_LIBS)
+.PHONY: model-bench
+model-bench: $(B)/tests/load/model_bench ## the model's loops against memory and the published rate; BENCH_USERS=10000
+	@mkdir -p build/check
+	@python3 tests/load/training.py $(BENCH_USERS) build/check/logins.csv
+	@$< build/check/logins.csv
+	@rm -f build/check/logins.csv
 
 # ---- installing: one binary, and the library that reads Parquet ----
 BINDIR   ?= $(PREFIX)/bin

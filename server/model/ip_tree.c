@@ -29,6 +29,8 @@ static void link_level(struct ip_tree *tree, const struct ip_encoder *encoder, i
 
         tree->nodes[row].level = (uint8_t)level;
         tree->nodes[row].parent = parent;
+        if (parent != root && parent < IP_LEVELS)
+            continue; /* a file may have it without the one above: no address comes to it */
         if (above->present == 0)
             above->children = row;
         above->present |= (uint16_t)(1U << branch(encoder->keys[i], depth_of(level)));

@@ -11,6 +11,7 @@
 #include "base/crypto.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "model/leaves.h"
 #include "model/model_file.h"
 #include "model/vector.h"
 
@@ -395,6 +396,7 @@ enum err_code model_load(const char *path, struct model **ret, struct err *err)
     (void)close(fd);
     if (code == ERR_CORRUPT)
         return err_prefix(err, "model file \"%s\" cannot be used", path);
+    model->leaves = leaves_new();
     if (code == ERR_NONE)
         *ret = TAKE(model);
     return code;
@@ -404,6 +406,7 @@ void model_free(struct model *model)
 {
     if (model == NULL)
         return;
+    leaves_freep(&model->leaves);
     ip_encoder_done(&model->encoder);
     prefix_tree_done(&model->parts.tree);
     own_freep(&model->name_starts);

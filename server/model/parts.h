@@ -76,9 +76,11 @@ static inline struct dense parts_dense(const struct model_parts *parts)
     return (struct dense){parts->layers, parts->dim, parts->stride};
 }
 
+struct leaves;
 struct model {
     struct model_parts parts;
     struct ip_encoder encoder;
+    struct leaves *leaves; /* NULL for one that is not of a file */
     char id[MODEL_ID_BYTES];
     uint64_t *name_starts; /* in entity_names; owned */
     void *map;             /* of the file, or NULL */
@@ -88,6 +90,10 @@ struct model {
 /* Finds where names begin; false when there are not as many as entities. */
 bool names_index(struct model *model);
 const char *entity_name(const struct model *model, uint64_t index);
+/* The vector of an address's first `levels` prefixes: their rows added up, then the dense layers.
+ * ret has room for stride floats. */
+void model_encode(const struct model *model, const struct ip_path *path, uint32_t levels,
+                  float *ret);
 uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 /* Index among the entities, or entity_count when it is not known. */
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);

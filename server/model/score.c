@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "model/leaves.h"
 #include "model/opinion.h"
 #include "model/vector.h"
 
@@ -25,10 +26,21 @@ uint64_t entity_hash(bool scoped, const char *spec, const char *entity)
     return hash_bytes(text, spec_length + 1 + entity_length, 0);
 }
 
+enum { FIND_STEP = 16 };
+
+/* Hashes are spread evenly: one is near its share of the way, and sought outwards from there. */
 static uint64_t hash_find(const uint64_t *hashes, uint64_t count, uint64_t hash)
 {
-    uint64_t low = 0, high = count;
+    uint64_t low = (hash >> 32) * count >> 32, high = low, step = FIND_STEP;
 
+    for (; low > 0 && hashes[low] >= hash; step *= 2) {
+        high = low;
+        low = low > step ? low - step : 0;
+    }
+    for (; high < count && hashes[high] < hash; step *= 2) {
+        low = high + 1;
+        high = count - high > step ? high + step : count;
+    }
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
 
@@ -68,22 +80,22 @@ uint64_t entity_row(uint64_t entity_rows, uint64_t entity_count, uint64_t index,
 
 enum { ENCODE_ROWS = 3 }; /* the vector, and room for a dense layer */
 
-/* The vector of an address's first `levels` prefixes: their rows added up, then the dense layers.
- */
-static void encode_path(const struct model *model, const struct ip_path *path, uint32_t levels,
-                        float *ret)
+void model_encode(const struct model *model, const struct ip_path *path, uint32_t levels,
+                  float *ret)
 {
     const struct model_parts *parts = &model->parts;
     size_t stride = parts->stride;
     struct dense layer = {1, parts->dim, stride};
     const float *values = parts->prefix_vectors + ip_encoder_rows(&model->encoder) * stride;
+    float states[ENCODE_ROWS * MODEL_DIM_MAX];
 
     memset(ret, 0, stride * sizeof *ret);
     for (uint32_t i = 0; i < levels; i++)
         vector_add(ret, parts->prefix_vectors + path->rows[i] * stride, 1, stride);
     for (uint32_t i = 0; i < parts->layers; i++) {
-        dense_forward(&layer, values + i * dense_rows(&layer) * stride, ret);
-        memcpy(ret, ret + stride, stride * sizeof *ret);
+        memcpy(states, ret, stride * sizeof *ret);
+        dense_forward(&layer, values + i * dense_rows(&layer) * stride, states);
+        memcpy(ret, states + stride, stride * sizeof *ret);
     }
 }
 
@@ -92,13 +104,13 @@ static void encode(const struct model *model, const struct ip *ip, float *ret)
     struct ip_path path;
 
     ip_encoder_path(&model->encoder, ip, &path);
-    encode_path(model, &path, path.count, ret);
+    model_encode(model, &path, path.count, ret);
 }
 
 static float dot_product(const struct model *model, uint64_t row, const struct ip *ip)
 {
     const struct model_parts *parts = &model->parts;
-    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
+    float vector[MODEL_DIM_MAX];
 
     encode(model, ip, vector);
     return vector_dot(vector, parts->entity_vectors + row * parts->stride, parts->stride);
@@ -110,17 +122,17 @@ static double dot_product_part(const struct model *model, uint64_t row, const st
 {
     const struct model_parts *parts = &model->parts;
     const float *entity = parts->entity_vectors + row * parts->stride;
-    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
+    float vector[MODEL_DIM_MAX];
     double before = 0;
 
     if (parts->layers == 0)
         return (double)vector_dot(parts->prefix_vectors + path->rows[level] * (size_t)parts->stride,
                                   entity, parts->stride);
     if (level > 0) { /* what the layers make of nothing counts with the first */
-        encode_path(model, path, level, vector);
+        model_encode(model, path, level, vector);
         before = (double)vector_dot(vector, entity, parts->stride);
     }
-    encode_path(model, path, level + 1, vector);
+    model_encode(model, path, level + 1, vector);
     return (double)vector_dot(vector, entity, parts->stride) - before;
 }
 
@@ -177,11 +189,47 @@ static uint64_t row_of(const struct model_parts *parts, const struct model_pair 
     return entity_vector_row(parts, entity_hash(parts->scoped, pair->spec, pair->entity));
 }
 
+enum { BLOCK_PAIRS = 16, LINE_FLOATS = 16 };
+
+static bool same_entity(const struct model_pair *a, const struct model_pair *b)
+{
+    return strcmp(a->entity, b->entity) == 0 && strcmp(a->spec, b->spec) == 0;
+}
+
+/* All rows of a block are asked for before the first is used. */
+static void dot_block(const struct model *model, const struct model_pair *pairs, size_t count,
+                      double *ret)
+{
+    const float *entities[BLOCK_PAIRS], *leaves[BLOCK_PAIRS];
+    size_t stride = model->parts.stride;
+
+    for (size_t i = 0; i < count; i++) {
+        entities[i] = i > 0 && same_entity(&pairs[i - 1], &pairs[i])
+                          ? entities[i - 1]
+                          : model->parts.entity_vectors + row_of(&model->parts, &pairs[i]) * stride;
+        leaves[i] = leaves_vector(model->leaves, &pairs[i].ip);
+        for (size_t k = 0; k < stride; k += LINE_FLOATS) {
+            __builtin_prefetch(entities[i] + k);
+            __builtin_prefetch(leaves[i] + k);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        ret[i] = (double)vector_dot(leaves[i], entities[i], stride);
+}
+
 void model_dot_products(const struct model *model, const struct model_pair *pairs, size_t count,
                         double *ret)
 {
-    for (size_t i = 0; i < count; i++)
-        ret[i] = (double)dot_product(model, row_of(&model->parts, &pairs[i]), &pairs[i].ip);
+    bool ready = model->leaves != NULL && leaves_ready(model->leaves, model, count);
+
+    for (size_t i = 0; i < count; i += BLOCK_PAIRS) {
+        size_t here = count - i < BLOCK_PAIRS ? count - i : BLOCK_PAIRS;
+
+        if (ready)
+            dot_block(model, pairs + i, here, ret + i);
+        for (size_t k = i; k < i + here && !ready; k++)
+            ret[k] = (double)dot_product(model, row_of(&model->parts, &pairs[k]), &pairs[k].ip);
+    }
 }
 
 size_t model_dim(const struct model *model)
@@ -193,7 +241,7 @@ void model_vectors(const struct model *model, const struct model_pair *pair, flo
                    float *ret_entity)
 {
     const struct model_parts *parts = &model->parts;
-    float vector[ENCODE_ROWS * MODEL_DIM_MAX];
+    float vector[MODEL_DIM_MAX];
 
     encode(model, &pair->ip, vector);
     memcpy(ret_ip, vector, parts->dim * sizeof *ret_ip);

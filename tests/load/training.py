@@ -7,6 +7,8 @@ calibration, both trainings, the prefix tree, writing.
 """
 import random
 import re
+import sys
+from pathlib import Path
 
 GPU_RATE = 133_783
 EPOCHS = 3
@@ -63,3 +65,7 @@ def bench_training(folder, users, run, show):
             show(f"train, {name}, all of it with CSV", everything, "rec/s", everything / GPU_RATE, "GPU")
             digests.add(model.read_bytes()[-32:])
         print(f"  the models of one and of two threads are {'equal' if len(digests) == 1 else 'DIFFERENT'}")
+
+
+if __name__ == "__main__":
+    write_logins(Path(sys.argv[2]), int(sys.argv[1]))

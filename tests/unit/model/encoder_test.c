@@ -1,5 +1,5 @@
 /* Which rows an address adds up, and what is drawn to set it against. */
-#include "check.h"
+#include "kit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -176,6 +176,36 @@ TEST(hyperparameters_have_ranges)
     CHECK_ERR(ERR_INVALID, hyper_check(&hyper, &err));
 }
 
+/* One by one each pair's rows are added up; many are scored by vectors made before. */
+TEST(many_pairs_have_the_dot_products_of_each_alone)
+{
+    for (int64_t layers = 0; layers <= 2; layers += 2) {
+        AUTO(kit_freep) struct kit *kit = kit_new();
+        AUTO(model_freep) struct model *model = NULL;
+        enum { MANY = 5000 };
+        static struct model_pair pairs[MANY];
+        static char names[MANY][24];
+        static double alone[MANY], many[MANY];
+        struct rng rng;
+
+        kit->options.hyper.num_ip_encoder_layers = layers;
+        kit->options.hyper.epochs = 1;
+        model = kit_model(kit);
+        rng_init(&rng, 3);
+        for (unsigned i = 0; i < MANY; i++) {
+            (void)snprintf(names[i], sizeof names[i], "host-%u", i / 3 % 12);
+            pairs[i] = (struct model_pair){"", names[i], kit_ip(&rng, i % 8, i % 4 == 0)};
+        }
+        CHECK(ip_parse("64:ff9b::10.4.0.9", &pairs[7].ip) && ip_parse("::", &pairs[8].ip));
+        for (size_t i = 0; i < 200; i++)
+            model_dot_products(model, &pairs[i], 1, &alone[i]);
+        for (int run = 0; run < 2; run++) {
+            model_dot_products(model, pairs, MANY, many);
+            CHECK(memcmp(many, alone, 200 * sizeof *many) == 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_leaf_is_where_a_path_leaves_what_was_seen),
         cmocka_unit_test(drawn_addresses_are_where_they_should_be),
         cmocka_unit_test(hyperparameters_have_ranges),
+        cmocka_unit_test(many_pairs_have_the_dot_products_of_each_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,90 @@
+/* A vector for each leaf. */
+#include "model/leaves.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/own.h"
+#include "model/ip_tree.h"
+#include "model/parts.h"
+
+struct leaves {
+    pthread_mutex_t making;
+    atomic_size_t scored;
+    atomic_bool ready;
+    struct ip_tree tree;
+    float *vectors; /* per row of the tree; set before ready is */
+    size_t stride;
+};
+
+struct leaves *leaves_new(void)
+{
+    struct leaves *leaves = own_alloc(sizeof *leaves);
+
+    (void)pthread_mutex_init(&leaves->making, NULL);
+    return leaves;
+}
+
+void leaves_freep(struct leaves **leaves)
+{
+    if (*leaves == NULL)
+        return;
+    (void)pthread_mutex_destroy(&(*leaves)->making);
+    if ((*leaves)->vectors != NULL)
+        ip_tree_done(&(*leaves)->tree);
+    own_freep(&(*leaves)->vectors);
+    own_freep(leaves);
+}
+
+/* Its own rows from the root down, then those for the unseen: as ip_encoder_path has them. */
+static void path_to(const struct ip_tree *tree, uint32_t leaf, struct ip_path *ret)
+{
+    bool v6 = ip_tree_is_v6(tree, leaf);
+    uint32_t first = v6 ? IP_ROOT_V6 : IP_ROOT_V4;
+
+    ret->count = v6 ? IP_LEVELS_V6 : IP_LEVELS_V4;
+    for (uint32_t depth = 0; depth < ret->count; depth++)
+        ret->rows[depth] = first + depth;
+    for (; leaf >= IP_LEVELS; leaf = tree->nodes[leaf].parent)
+        ret->rows[tree->nodes[leaf].level - first] = leaf;
+}
+
+static void make(struct leaves *leaves, const struct model *model, size_t rows)
+{
+    leaves->stride = model->parts.stride;
+    ip_tree_init(&leaves->tree, &model->encoder);
+    leaves->vectors = own_aligned(rows * leaves->stride, sizeof *leaves->vectors);
+    for (uint32_t row = 0; row < rows; row++) {
+        struct ip_path path;
+
+        if (row < IP_LEVELS && row != IP_ROOT_V4 && row != IP_ROOT_V6)
+            continue;
+        path_to(&leaves->tree, row, &path);
+        model_encode(model, &path, path.count, leaves->vectors + row * leaves->stride);
+    }
+}
+
+bool leaves_ready(struct leaves *leaves, const struct model *model, size_t count)
+{
+    size_t rows = ip_encoder_rows(&model->encoder);
+
+    if (atomic_load(&leaves->ready))
+        return true;
+    if (atomic_fetch_add(&leaves->scored, count) + count < rows ||
+        (double)rows * (double)model->parts.stride * sizeof(float) > LEAVES_BYTES_MAX ||
+        pthread_mutex_trylock(&leaves->making) != 0)
+        return false; /* another thread makes them: this one does not wait */
+    if (!atomic_load(&leaves->ready)) {
+        make(leaves, model, rows);
+        atomic_store(&leaves->ready, true);
+    }
+    (void)pthread_mutex_unlock(&leaves->making);
+    return true;
+}
+
+const float *leaves_vector(const struct leaves *leaves, const struct ip *ip)
+{
+    struct ip judged = prefix_ip(ip);
+
+    return leaves->vectors + ip_tree_leaf(&leaves->tree, &judged) * leaves->stride;
+}

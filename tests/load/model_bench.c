@@ -1,0 +1,365 @@
+/* What the model's loops do on this machine, each against something simpler of the same run:
+ *
+ *     make model-bench                       tests/load/bench's simulated logins
+ *     build/release/tests/load/model_bench PAIRS.csv
+ *
+ * PAIRS.csv has a line for each pair: entity,ip and what else it likes. Rates are of the best
+ * stretch of some tens of milliseconds and by the thread's own processor time, as the machine may
+ * have other work; those of two threads are by the clock. */
+#include "check.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/own.h"
+#include "model/fit.h"
+#include "model/learn.h"
+#include "model/prefix_fit.h"
+#include "model/vector.h"
+
+enum {
+    PAIRS_MAX = 8 * 1000 * 1000,
+    LINE_BYTES_MAX = 1024,
+    NAME_BYTES = 40,
+    DIM = 128,
+    BATCH_RECORDS = 7000
+};
+enum { SCORED_MAX = 1000 * 1000, SCORED_BATCH = 1000, TRAINED_MAX = 1000 * 1000 };
+enum { STRETCH_CALLS = 12, BATCHES = 300, RUNS = 3 };
+/* In the log of SageMaker's own run of its tutorial on a GPU (ml.p3.2xlarge). */
+static const double GPU_RATE = 133783;
+
+struct line {
+    char entity[NAME_BYTES];
+    struct ip ip;
+};
+
+static struct line *lines;
+static size_t line_count;
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void read_lines(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char text[LINE_BYTES_MAX];
+    size_t room = 0;
+
+    CHECK(file != NULL);
+    while (fgets(text, sizeof text, file) != NULL && line_count < PAIRS_MAX) {
+        char *comma = strchr(text, ','), *end;
+        struct line line = {.entity = ""};
+
+        if (comma == NULL || comma - text >= NAME_BYTES)
+            continue;
+        *comma = '\0';
+        end = comma + 1 + strcspn(comma + 1, ",\n");
+        *end = '\0';
+        if (!ip_parse(comma + 1, &line.ip))
+            continue; /* the header */
+        memcpy(line.entity, text, (size_t)(comma - text));
+        if (line_count == room) {
+            room = room * 2 + 1024;
+            lines = own_resize(lines, room, sizeof *lines);
+        }
+        lines[line_count++] = line;
+    }
+    (void)fclose(file);
+    CHECK(line_count > 1000);
+}
+
+/* ---- training ---- */
+
+struct numbers {
+    struct fit_input input;
+    uint32_t *entities, *ips, counts[IP_LEVELS];
+    struct ip *addresses;
+    uint64_t *hashes, *keys;
+    size_t entity_count;
+};
+
+static int by_ip(const void *a, const void *b)
+{
+    return ip_compare(a, b);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static uint64_t hash_of(const struct line *line)
+{
+    return hash_bytes(line->entity, strlen(line->entity), 0);
+}
+
+static void number_lines(struct numbers *ret)
+{
+    struct ip *addresses = own_array(line_count, sizeof *addresses);
+    uint64_t *hashes = own_array(line_count, sizeof *hashes);
+    size_t distinct = 0, entities = 0;
+
+    *ret = (struct numbers){.entities = own_array(line_count, sizeof(uint32_t)),
+                            .ips = own_array(line_count, sizeof(uint32_t)),
+                            .addresses = addresses,
+                            .hashes = hashes};
+    for (size_t i = 0; i < line_count; i++) {
+        addresses[i] = lines[i].ip;
+        hashes[i] = hash_of(&lines[i]);
+    }
+    qsort(addresses, line_count, sizeof *addresses, by_ip);
+    qsort(hashes, line_count, sizeof *hashes, by_value);
+    ret->keys = ip_prefixes_of(addresses, line_count, ret->counts);
+    for (size_t i = 0; i < line_count; i++) {
+        if (i == 0 || !ip_equal(&addresses[i], &addresses[distinct - 1]))
+            addresses[distinct++] = addresses[i];
+        if (i == 0 || hashes[i] != hashes[entities - 1])
+            hashes[entities++] = hashes[i];
+    }
+    for (size_t i = 0; i < line_count; i++) {
+        uint64_t hash = hash_of(&lines[i]);
+        const struct ip *ip = bsearch(&lines[i].ip, addresses, distinct, sizeof *addresses, by_ip);
+        const uint64_t *found = bsearch(&hash, hashes, entities, sizeof hash, by_value);
+
+        ret->ips[i] = (uint32_t)(ip - addresses);
+        ret->entities[i] = (uint32_t)(found - hashes);
+    }
+    ret->entity_count = entities;
+    ret->input =
+        (struct fit_input){ret->entities, ret->ips, line_count, addresses, distinct, entities};
+}
+
+static void numbers_done(struct numbers *numbers)
+{
+    own_freep(&numbers->entities);
+    own_freep(&numbers->ips);
+    own_freep(&numbers->addresses);
+    own_freep(&numbers->hashes);
+    own_freep(&numbers->keys);
+}
+
+struct stretch {
+    clockid_t clock;
+    uint64_t records_max;
+    double began, all_began, now, best; /* seconds; records a second */
+    uint64_t calls, began_at, all_at, records;
+};
+
+static bool time_stretch(void *context, const struct train_report *report)
+{
+    struct stretch *stretch = context;
+
+    stretch->now = seconds_of(stretch->clock);
+    stretch->records = (uint64_t)report->epoch * report->epoch_records + report->records;
+    if (stretch->calls++ == 0) {
+        stretch->all_began = stretch->began = stretch->now;
+        stretch->all_at = stretch->began_at = stretch->records;
+    } else if (stretch->calls % STRETCH_CALLS == 0) {
+        double rate =
+            (double)(stretch->records - stretch->began_at) / (stretch->now - stretch->began);
+
+        stretch->best = rate > stretch->best ? rate : stretch->best;
+        stretch->began = stretch->now;
+        stretch->began_at = stretch->records;
+    }
+    return stretch->records < stretch->records_max;
+}
+
+static uint64_t bench_fit(const struct numbers *numbers, const struct ip_encoder *encoder,
+                          const struct kernel *kernel, int threads)
+{
+    AUTO(fit_done) struct fit fit = {0};
+    struct stretch stretch = {.clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC,
+                              .records_max = (uint64_t)BATCHES * BATCH_RECORDS};
+    struct train_watch watch = {time_stretch, &stretch};
+    struct hyper hyper = HYPER_DEFAULT;
+    struct fit_options options = {
+        .hyper = &hyper, .seed = 1, .threads = threads, .kernel = kernel, .watch = &watch};
+    struct err err = {0};
+
+    hyper.vector_dim = DIM;
+    hyper.mini_batch_size = 1000;
+    hyper.epochs = 1000;
+    CHECK_ERR(ERR_CANCELLED, fit_run(&numbers->input, encoder, &options, &fit, &err));
+    (void)printf(
+        "  train, %-10s %d thread%s %10.0f records/s %6.2f x GPU   mean %.2f\n", kernel->name,
+        threads, threads > 1 ? "s" : " ", stretch.best, stretch.best / GPU_RATE,
+        (double)(stretch.records - stretch.all_at) / (stretch.now - stretch.all_began) / GPU_RATE);
+    (void)fflush(stdout);
+    return hash_bytes(fit.prefixes.values, fit.prefixes.rows * fit.prefixes.stride * sizeof(float),
+                      0);
+}
+
+static void bench_training(const struct numbers *numbers, const struct ip_encoder *encoder)
+{
+    size_t count;
+    const struct kernel *const *all = kernels(&count);
+    uint64_t first = 0;
+
+    for (size_t k = 0; k < count; k++)
+        for (int threads = 1; threads <= (k == 0 ? 2 : 1); threads++) {
+            uint64_t sum = bench_fit(numbers, encoder, all[k], threads);
+
+            CHECK(first == 0 || sum == first);
+            first = sum;
+        }
+}
+
+/* ---- the prefix tree ---- */
+
+static void show(const char *name, double count, double seconds, const char *unit, double against)
+{
+    (void)printf("  %-34s %12.0f %s/s", name, count / seconds, unit);
+    if (against > 0)
+        (void)printf("  %6.2f x rows gathered", count / seconds / against);
+    (void)printf("\n");
+    (void)fflush(stdout);
+}
+
+static void bench_prefix(const struct numbers *numbers)
+{
+    AUTO(own_freep) struct prefix_event *events = own_array(line_count, sizeof *events);
+    size_t scored = line_count < SCORED_MAX ? line_count : SCORED_MAX;
+    double best_fit = INFINITY, best_score = INFINITY, sum = 0;
+
+    for (int run = 0; run < RUNS; run++) {
+        AUTO(prefix_arrays_done) struct prefix_arrays arrays = {0};
+        AUTO(prefix_tree_done) struct prefix_tree tree = {0};
+        double began;
+
+        for (size_t i = 0; i < line_count; i++)
+            events[i] = prefix_event(numbers->entities[i], &lines[i].ip, 20000);
+        began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+        prefix_fit(events, line_count, numbers->entity_count, 20000, 30, &tree, &arrays);
+        best_fit = fmin(best_fit, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
+        began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+        for (size_t i = 0; i < scored; i++) {
+            struct prefix_score score;
+
+            prefix_score(&tree, numbers->entities[i * 7919 % line_count], &lines[i].ip, &score,
+                         NULL);
+            sum += score.both;
+        }
+        best_score = fmin(best_score, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
+    }
+    CHECK(isfinite(sum));
+    show("prefix tree, fit", (double)line_count, best_fit, "events", 0);
+    show("prefix tree, scored", (double)scored, best_score, "pairs", 0);
+}
+
+/* ---- scoring ---- */
+
+/* What memory gives: rows at random, each read once and summed up against another. */
+static double gather_rate(size_t rows)
+{
+    AUTO(own_freep) float *table = own_aligned(rows * DIM, sizeof *table);
+    float vector[DIM], sum = 0;
+    double best = INFINITY;
+    struct rng rng;
+
+    for (size_t i = 0; i < DIM; i++)
+        vector[i] = 1;
+    for (int run = 0; run < RUNS; run++) {
+        double began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+
+        rng_init(&rng, 5);
+        for (size_t i = 0; i < SCORED_MAX; i++)
+            sum +=
+                vector_dot(vector, table + (rng_u64(&rng) >> 32) * rows / (1ULL << 32) * DIM, DIM);
+        best = fmin(best, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
+    }
+    CHECK(sum == 0);
+    return SCORED_MAX / best;
+}
+
+static int by_pair(const void *a, const void *b)
+{
+    const struct model_pair *x = a, *y = b;
+    int order = strcmp(x->entity, y->entity);
+
+    return order != 0 ? order : ip_compare(&x->ip, &y->ip);
+}
+
+static double dot_seconds(const struct model *model, const struct model_pair *pairs, size_t count,
+                          double *dots)
+{
+    double best = INFINITY;
+
+    for (int run = 0; run < RUNS; run++) {
+        double began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+
+        for (size_t i = 0; i < count; i += SCORED_BATCH)
+            model_dot_products(model, pairs + i,
+                               count - i < SCORED_BATCH ? count - i : SCORED_BATCH, dots + i);
+        best = fmin(best, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
+    }
+    return best;
+}
+
+static void bench_scoring(const struct numbers *numbers, size_t rows)
+{
+    AUTO(trained_freep) struct trained *trained = NULL;
+    size_t count = line_count < TRAINED_MAX ? line_count : TRAINED_MAX;
+    AUTO(own_freep) struct train_pair *learned = own_array(count, sizeof *learned);
+    AUTO(own_freep) struct model_pair *pairs = own_array(line_count, sizeof *pairs);
+    AUTO(own_freep) double *dots = own_array(line_count, sizeof *dots);
+    struct train_options options = {.hyper = HYPER_DEFAULT,
+                                    .seed = 1,
+                                    .threshold = {THRESHOLD_PERCENTILE, 99},
+                                    .half_life_days = 30};
+    AUTO(model_freep) struct model *model = NULL;
+    char path[64];
+    struct err err = {0};
+    double gathered = gather_rate(rows + numbers->entity_count);
+
+    options.hyper.epochs = 1;
+    options.hyper.vector_dim = DIM;
+    for (size_t i = 0; i < line_count; i++) {
+        pairs[i] = (struct model_pair){"", lines[i].entity, lines[i].ip};
+        if (i < count)
+            learned[i] = (struct train_pair){"", lines[i].entity, lines[i].ip, 0, 1};
+    }
+    CHECK_OK(train_run(learned, count, &options, &trained, &err));
+    (void)snprintf(path, sizeof path, "/tmp/pairwatch-bench-%d.model", (int)getpid());
+    CHECK_OK(trained_write(trained, path, &err));
+    CHECK_OK(model_load(path, &model, &err));
+    (void)unlink(path);
+    count = count < SCORED_MAX ? count : SCORED_MAX;
+    show("rows gathered at random", gathered, 1, "rows", 0);
+    show("dot products, as they arrive", (double)count, dot_seconds(model, pairs, count, dots),
+         "pairs", gathered);
+    qsort(pairs, count, sizeof *pairs, by_pair);
+    show("dot products, in order", (double)count, dot_seconds(model, pairs, count, dots), "pairs",
+         gathered);
+}
+
+int main(int argc, char **argv)
+{
+    AUTO(numbers_done) struct numbers numbers = {0};
+    AUTO(ip_encoder_done) struct ip_encoder encoder = {0};
+    struct err err = {0};
+
+    if (argc != 2)
+        return 2;
+    read_lines(argv[1]);
+    number_lines(&numbers);
+    CHECK_OK(ip_encoder_init(&encoder, numbers.keys, numbers.counts, &err));
+    (void)printf("%zu pairs, %zu entities, %zu rows of %d\n", line_count, numbers.entity_count,
+                 ip_encoder_rows(&encoder), DIM);
+    bench_training(&numbers, &encoder);
+    bench_prefix(&numbers);
+    bench_scoring(&numbers, ip_encoder_rows(&encoder));
+    own_freep(&lines);
+    return 0;
+}
