@@ -191,6 +191,12 @@ class Scores(unittest.TestCase):
                 "opinions": [{"name": "stranger", "score": 7.25, "percentile": None, "flagged": True}],
                 "levels": [{"prefix": "192.0.0.0/8", "entity": -1.5, "others": 0.1, "ip_insights": 0}],
                 "networks": [{"network": "10.0.0.0/16", "observations": 12, "share": 1}]}
+        system = {"asn": 64500, "name": "Example", "known": False, "share": 0, "entities": 3, "evidence": -2.5}
+        self.stored(value=batch(score("i-whose", score=0.9, explanation={
+            **good, "bearer_names": ["i-2", "i-3"], "system": system})))
+        (found,) = self.read.get("/api/v1/findings?entity=i-whose").value["findings"]
+        kept = self.read.get(f"/api/v1/findings/{found['id']}").value["explanation"]
+        self.assertEqual((kept["bearer_names"], kept["system"]), (["i-2", "i-3"], system))
         self.stored(value=batch(score("i-why", score=0.9, explanation=good)))
         (found,) = self.read.get("/api/v1/findings?entity=i-why").value["findings"]
         self.assertEqual(self.read.get(f"/api/v1/findings/{found['id']}").value["explanation"], good)
@@ -199,6 +205,9 @@ class Scores(unittest.TestCase):
             ({"opinions": None}, "/opinions"), ({"opinions": {}}, "/opinions"), ({"levels": [7]}, "/levels/0"),
             ({"levels": [{**good["levels"][0], "prefix": "<b>"}]}, "/levels/0"),
             ({"networks": good["networks"] * 65}, "/networks"), ({"extra": "x" * 9}, "/extra"),
+            ({"bearer_names": ["x"] * 9}, "/bearer_names"), ({"bearer_names": [7]}, "/bearer_names/0"),
+            ({"system": {**system, "asn": 0}}, "/system/asn"), ({"system": {**system, "name": 7}}, "/system/name"),
+            ({"system": {**system, "share": 2}}, "/system/share"), ({"system": {}}, "/system/asn"),
         ):
             with self.subTest(change=str(change)[:60]):
                 row = score("i-why-not", score=0.9, explanation=changed(good, change))
