@@ -5,26 +5,33 @@
 #include <stdio.h>
 
 #include "base/conf.h"
+#include "base/str.h"
 #include "command/command.h"
 #include "command/model_spec.h"
 #include "command/pairs_csv.h"
 #include "command/pairs_reader.h"
 #include "command/predictions.h"
+#include "command/score_endpoint.h"
 #include "command/score_explain.h"
+#include "worker/endpoint_model.h"
 
 enum { OUTPUT_BYTES_MAX = 1 << 20 };
 /* Every row of a batch at its longest. */
 #define BATCH_BYTES_MAX ((size_t)PREDICTIONS_MAX * (PAIRS_ENTITY_BYTES_MAX + 1))
 
+#define ACCEPT_DEFAULT "application/jsonlines"
+
 struct score_options {
-    const char *model, *spec, *accept, *content_type, *max_bad;
+    const char *model, *scorer, *spec, *accept, *content_type, *max_bad;
     bool explain;
 };
 
 #define AT(member) offsetof(struct score_options, member)
 static const struct conf_setting SETTINGS[] = {
-    {"model", CONF_TEXT, AT(model), CONF_REQUIRED, 0, 0, "FILE",
-     "a file made by `pairwatch train`"},
+    {"model", CONF_TEXT, AT(model), 0, 0, 0, "FILE",
+     "a file made by `pairwatch train`; this or --scorer is required"},
+    {"scorer", CONF_TEXT, AT(scorer), CONF_FLAG_ONLY, 0, 0, "sagemaker:NAME",
+     "an endpoint of SageMaker instead; JSON Lines come out, null for a row that it refuses"},
     {"spec", CONF_TEXT, AT(spec), CONF_FLAG_ONLY, 0, 0, "NAME",
      "the pairs' spec, where the model has several"},
     {"content-type", CONF_TEXT, AT(content_type), CONF_FLAG_ONLY, 0, 0, "TYPE",
@@ -127,6 +134,22 @@ static enum err_code score_rows(struct scoring *scoring, struct predictions *pre
     return print(scoring, err);
 }
 
+static enum err_code run_endpoint(const struct score_options *options,
+                                  const struct pairs_options *reading, struct err *err)
+{
+    AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
+    const char *endpoint = endpoint_name_of(options->scorer);
+
+    if (endpoint == NULL || options->explain || !str_equal(options->accept, ACCEPT_DEFAULT))
+        return err_set(err, ERR_USAGE,
+                       "--scorer is sagemaker:NAME, and gives application/jsonlines alone");
+    TRY(pairs_reader_open(&reader, NULL, reading, err));
+    TRY(score_endpoint(&reader, endpoint, err));
+    if (fflush(stdout) != 0)
+        return err_errno(err, ERR_IO, "writing to stdout");
+    return pairs_tally_check(reading->tally, err);
+}
+
 static enum err_code run(const struct score_options *options, struct err *err)
 {
     AUTO(model_freep) struct model *model = NULL;
@@ -136,12 +159,16 @@ static enum err_code run(const struct score_options *options, struct err *err)
         .columns_max = PAIRS_COLUMNS_BARE, .header = true, .tally = &tally};
     struct predictions predictions = {0};
 
+    if ((options->model == NULL) == (options->scorer == NULL))
+        return err_set(err, ERR_USAGE, "score needs --model or --scorer, and not both");
     if (!predictions_accept(options->accept, &predictions.form))
         return err_set(err, ERR_USAGE,
                        "--accept must be application/jsonlines or application/json, not \"%s\"",
                        options->accept);
     TRY(choose_format(options->content_type, &reading.format, err));
     TRY(pairs_tally_init(&tally, options->max_bad, err));
+    if (options->scorer != NULL)
+        return run_endpoint(options, &reading, err);
     TRY(model_load(options->model, &model, err));
     TRY(model_spec_choose(model, options->spec, &predictions.spec, err));
     predictions.model = model;
@@ -161,7 +188,7 @@ static enum err_code run(const struct score_options *options, struct err *err)
 
 int cmd_score(int argc, char **argv)
 {
-    struct score_options options = {.spec = "", .accept = "application/jsonlines", .max_bad = "0%"};
+    struct score_options options = {.spec = "", .accept = ACCEPT_DEFAULT, .max_bad = "0%"};
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_SCORE, argc, argv, &options, &args, &err);

@@ -72,14 +72,14 @@ class Scorer(unittest.TestCase):
         return [word for spec in SPECS for word in ("--spec", spec)]
 
     @classmethod
-    def start(cls, *arguments):
+    def start(cls, *arguments, stdin=None):
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         own |= {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET,
                 "AWS_EC2_METADATA_DISABLED": "true"}
         if cls.url:
             own["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = cls.url
-        return subprocess.Popen([BINARY, *arguments], cwd=cls.folder, env=own, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE)
+        return subprocess.Popen([BINARY, *arguments], cwd=cls.folder, env=own, text=True, stdin=stdin,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     @classmethod
     def run_program(cls, *arguments, status=0):
@@ -368,6 +368,29 @@ class CalibrateTest(Scorer):
         process = subprocess.run([BINARY, "score", "--model", "m.model"], input=rows, cwd=self.folder, text=True,
                                  capture_output=True, check=True)
         return sorted(-json.loads(line)["dot_product"] for line in process.stdout.splitlines())
+
+    def score(self, rows, *more, status=0):
+        process = self.start("score", "--scorer", "sagemaker:ip-insights", *more, stdin=subprocess.PIPE)
+        out, err = process.communicate(rows, timeout=RUN_SECONDS_MAX)
+        self.assertEqual(process.returncode, status, out + err)
+        return out, err
+
+    def test_score_as_the_file_does(self):
+        rows = "".join(f"{e},{ip}\n" for _, e, ip in self.pairs[:300])
+        wanted = subprocess.run([BINARY, "score", "--model", "m.model"], input=rows, cwd=self.folder, text=True,
+                                capture_output=True, check=True).stdout
+        out, _ = self.score(rows)
+        self.assertEqual([json.loads(line) for line in out.splitlines()], [json.loads(line) for line in wanted.splitlines()])
+        entity = self.pairs[0][1]
+        self.order(refuse=entity)
+        out, err = self.score(rows)
+        for line, pair in zip(out.splitlines(), self.pairs[:300]):
+            self.assertEqual(json.loads(line)["dot_product"] is None, pair[1] == entity)
+        self.assertIn("rows have no score", err)
+        self.order(answer=[403, "AccessDeniedException", "no"])
+        self.score(rows, status=1)
+        self.score(rows, "--model", "m.model", status=2)
+        self.score(rows, "--accept", "application/json", status=2)
 
     def test_threshold_by_score_percentile_and_budget(self):
         scores = self.scores()
