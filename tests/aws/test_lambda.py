@@ -119,8 +119,8 @@ class LambdaTest(Lake):
         self.emulator.set(rules=[{"operation": "S3.GET", "path": "eventDay", "after": 3, "times": 2, "hang": True}])
         self.addCleanup(self.emulator.set, rules=[])
         with self.posting(server, PAIRWATCH_THREADS="2") as api:
-            answer = api.invoke(sqs_event(*bodies[:10]), seconds=4)
-            self.assertLess(answer.took, 4)
+            answer = api.invoke(sqs_event(*bodies[:10]), seconds=6)
+            self.assertLess(answer.took, 6)
             late = failed(answer)
             self.assertGreater(len(late), 1)
             self.assertLess(len(late), 8)
@@ -134,8 +134,8 @@ class LambdaTest(Lake):
         self.addCleanup(gate.set)
         with Trouble(lambda: server.port, lambda n: (lambda _: gate.wait(30) and None) if n == 4 else "lost" if n == 6 else None) as way:
             with self.function(PAIRWATCH_POST=way.url, PAIRWATCH_TOKEN=server.token, PAIRWATCH_THREADS="1") as api:
-                answer = api.invoke(sqs_event(*bodies[:8]), seconds=3)
-                self.assertLess(answer.took, 3)
+                answer = api.invoke(sqs_event(*bodies[:8]), seconds=6)
+                self.assertLess(answer.took, 6)
                 self.assertEqual(failed(answer), [3, 4, 5, 6, 7])
                 gate.set()
                 self.assertEqual(failed(api.invoke(sqs_event(*bodies[3:]))), [])

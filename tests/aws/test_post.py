@@ -89,13 +89,13 @@ class PostTest(Lake):
 
     def test_a_pause_that_the_server_asks_for_is_kept_by_all(self):
         server = self.serve("pause.db")
-        with Trouble(lambda: server.port, lambda n: (429, {"Retry-After": "2"}) if n == 3 else None) as way:
+        with Trouble(lambda: server.port, lambda n: (429, {"Retry-After": "3"}) if n == 3 else None) as way:
             self.post(way.url, server.token, "--threads", "3", "--post-rows-max", "30")
             at = [moment for moment, _, _ in way.seen]
             after = [moment - at[2] for moment in at[3:]]
             self.assertGreater(len(after), 3)
-            self.assertEqual([gap for gap in after if 0.5 < gap < 1.9], [])
-            self.assertLess(min(gap for gap in after if gap >= 1.9), 4)
+            self.assertEqual([gap for gap in after if 1.5 < gap < 2.9], [])  # what was under way by then aside
+            self.assertLess(min(gap for gap in after if gap >= 2.9), 15)
         self.assert_held(server)
 
     def test_a_proxy_that_takes_less(self):
