@@ -174,6 +174,19 @@ static void fuzz_pair(const struct kit *kit, const struct model *model, struct r
         model_explain(model, &pair, &explanation);
 }
 
+/* So many that the model makes vectors of its leaves, from whatever prefixes it has. */
+static void fuzz_many(const struct kit *kit, const struct model *model, struct rng *rng)
+{
+    enum { MANY = 3000 };
+    AUTO(own_freep) struct model_pair *pairs = own_array(MANY, sizeof *pairs);
+    AUTO(own_freep) double *dots = own_array(MANY, sizeof *dots);
+
+    for (size_t i = 0; i < MANY; i++)
+        pairs[i] = (struct model_pair){"", kit->names[rng_below(rng, KIT_ENTITIES)], fuzz_ip(rng)};
+    for (int run = 0; run < 2; run++)
+        model_dot_products(model, pairs, MANY, dots);
+}
+
 static bool is_strange(const struct model_score *score)
 {
     return !isfinite(score->dot_product) || !isfinite(score->score);
@@ -219,13 +232,15 @@ TEST(sealed_nonsense_does_no_harm)
             image.bytes[rng_below(&rng, limit)] = (uint8_t)rng_u64(&rng);
         image_seal(&image);
         image_write(&image, image.length, kit->path);
-        if (model_load(kit->path, &loaded, NULL) == ERR_NONE)
-            for (unsigned entity = 0; entity < KIT_ENTITIES; entity++) {
-                struct model_network networks[MODEL_NETWORKS_MAX];
+        if (model_load(kit->path, &loaded, NULL) != ERR_NONE)
+            continue;
+        fuzz_many(kit, loaded, &rng);
+        for (unsigned entity = 0; entity < KIT_ENTITIES; entity++) {
+            struct model_network networks[MODEL_NETWORKS_MAX];
 
-                fuzz_pair(kit, loaded, &rng);
-                (void)model_entity_networks(loaded, "", kit->names[entity], networks);
-            }
+            fuzz_pair(kit, loaded, &rng);
+            (void)model_entity_networks(loaded, "", kit->names[entity], networks);
+        }
     }
     own_freep(&intact);
 }
