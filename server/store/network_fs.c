@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include "base/str.h"
+
 enum { FUSE_MAGIC = 0x65735546, PATH_BYTES_MAX = 4096, LINE_BYTES_MAX = 8192, MOUNTS_MAX = 10000 };
 
 static const struct {
@@ -43,20 +45,25 @@ static void folder_of(const char *path, char ret[static PATH_BYTES_MAX])
 
 /* "36 35 98:0 /mnt1 /mnt2 rw - ext3 /dev/root rw": the third word is the device, the first after
  * the dash the file system. */
-static bool read_mount(const char *line, unsigned *ret_major, unsigned *ret_minor,
-                       char ret_type[static 64])
+static bool read_mount(const char *line, dev_t *ret_device, char ret_type[static 64])
 {
     const char *dash = strstr(line, " - ");
+    char major_text[16], minor_text[16];
+    uint64_t major_number, minor_number;
 
-    return dash != NULL && sscanf(line, "%*d %*d %u:%u", ret_major, ret_minor) == 2 &&
-           sscanf(dash, " - %63s", ret_type) == 1;
+    if (dash == NULL || sscanf(dash, " - %63s", ret_type) != 1 ||
+        sscanf(line, "%*s %*s %15[0-9]:%15[0-9]", major_text, minor_text) != 2 ||
+        !str_to_u64(major_text, &major_number) || !str_to_u64(minor_text, &minor_number))
+        return false;
+    *ret_device = makedev((unsigned)major_number, (unsigned)minor_number);
+    return true;
 }
 
 static const char *fuse_name(const char *folder)
 {
     char line[LINE_BYTES_MAX], type[64];
     const char *found = NULL;
-    unsigned major_, minor_;
+    dev_t device;
     struct stat status;
     FILE *mounts;
 
@@ -66,7 +73,7 @@ static const char *fuse_name(const char *folder)
     if (mounts == NULL)
         return NULL;
     for (int i = 0; i < MOUNTS_MAX && fgets(line, sizeof line, mounts) != NULL; i++) {
-        if (!read_mount(line, &major_, &minor_, type) || makedev(major_, minor_) != status.st_dev)
+        if (!read_mount(line, &device, type) || device != status.st_dev)
             continue;
         for (size_t k = 0; k < ARRAY_LEN(NETWORK_FUSE); k++)
             if (strcmp(type, NETWORK_FUSE[k]) == 0)

@@ -70,6 +70,9 @@ TEST(a_few_of_many_days_stay_rows_until_enough_gathered)
     CHECK(chunks() == CHUNK_STAGED_ROWS / 100 + 1); /* T0 is in the middle of a day */
     (void)ingest(pairs, 200);
     CHECK(packed() == CHUNK_STAGED_ROWS && unpacked() == 200);
+    for (int i = 200; i < CHUNK_STAGED_ROWS; i += 200)
+        (void)ingest(pairs + i, 200);
+    CHECK(packed() == 2 * CHUNK_STAGED_ROWS && unpacked() == 0);
 }
 
 TEST(chunks_of_a_day_are_merged)
