@@ -202,9 +202,10 @@ bench: ## throughput and latency, as ratios against baselines of the same run
 	@exec tests/load/bench
 
 MODEL    ?=
+CALIBRATION ?=
 .PHONY: lambda
 lambda: all ## build/lambda/*.zip: an AWS Lambda function, with MODEL=FILE in it; held against Lambda's sizes
-	$(Q)deploy/lambda/build $(MODEL)
+	$(Q)deploy/lambda/build '$(MODEL)' '$(CALIBRATION)'
 
 .PHONY: life
 life: all ## the life of a store: LIFE_DAYS (240) of it, a second each
