@@ -177,7 +177,7 @@ enum err_code notice_retry_job_run(struct db *db, void *job_, struct err *err)
 {
     struct notice_retry_job *job = job_;
     AUTO(arena_done) struct arena arena = {0};
-    struct notice_put what;
+    struct notice_put what = {.bucket = NULL};
 
     arena_init(&arena, RETRY_ARENA_BYTES);
     if (job->object_id != 0)

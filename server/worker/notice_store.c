@@ -245,9 +245,10 @@ static void store_close(struct queue *queue_)
 {
     struct store_queue *queue = (struct store_queue *)queue_;
     struct err err = {0};
+    struct notice unused;
     size_t none = 0;
 
-    if (exchange(queue, 0, NULL, NULL, &none, &err) != ERR_NONE)
+    if (exchange(queue, 0, NULL, &unused, &none, &err) != ERR_NONE)
         log_warn("telling the store which notices are done", "reason=%s", log_quote(err.text));
     for (size_t i = 0; i < HELD_MAX; i++) {
         free(queue->held[i].bucket);
