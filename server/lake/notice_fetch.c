@@ -129,20 +129,29 @@ static bool is_outage(enum err_code code)
            code == ERR_UNAUTHORIZED;
 }
 
-/* Notes how a fetch ended; true when the same should be tried again: S3 was reached by nobody since
- * this one began to fail. Were the message left instead, an outage would use up the tries of every
- * message there is, and their queue would give them up. */
-static bool is_worth_waiting(struct sqs_source *source, enum err_code code, int64_t failing_ms)
+/* Notes how a fetch ended; true when the same should be tried again, unless S3 was reached by
+ * somebody after this one began to fail and before its last try: then it is the object. Were the
+ * message left instead, an outage would use up the tries of every message there is, and their queue
+ * would give them up. */
+static bool is_worth_waiting(struct sqs_source *source, enum err_code code, int64_t failing_ms,
+                             bool reached)
 {
-    bool worth;
-
     (void)pthread_mutex_lock(&source->lock);
     if (!is_outage(code))
         source->reached_ms = clock_mono_ms();
-    worth = is_outage(code) && !source->options.once && source->reached_ms < failing_ms &&
-            clock_mono_ms() - failing_ms < OUTAGE_MS_MAX;
     (void)pthread_mutex_unlock(&source->lock);
-    return worth;
+    return is_outage(code) && !source->options.once && !reached &&
+           clock_mono_ms() - failing_ms < OUTAGE_MS_MAX;
+}
+
+static bool was_reached_since(struct sqs_source *source, int64_t since_ms)
+{
+    bool reached;
+
+    (void)pthread_mutex_lock(&source->lock);
+    reached = since_ms > 0 && source->reached_ms >= since_ms;
+    (void)pthread_mutex_unlock(&source->lock);
+    return reached;
 }
 
 /* What was asked for ahead, or anew; an object that is larger than announced once more, into a
@@ -171,11 +180,12 @@ static enum err_code get_patiently(struct sqs_source *source, struct handed *han
     int64_t failing_ms = 0, pause_ms = OUTAGE_PAUSE_FIRST_MS;
 
     for (;;) {
+        bool reached = was_reached_since(source, failing_ms);
         enum err_code code = get(source, handed, bytes_max, ret, err);
 
         if (failing_ms == 0)
             failing_ms = clock_mono_ms();
-        if (!is_worth_waiting(source, code, failing_ms))
+        if (!is_worth_waiting(source, code, failing_ms, reached))
             return code;
         log_warn("S3 is out of reach", "waiting_s=%" PRId64 " reason=%s",
                  (clock_mono_ms() - failing_ms) / 1000, log_quote(err->text));

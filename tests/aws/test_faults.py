@@ -92,7 +92,7 @@ class FaultsTest(Faults):
         self.fill(queue, self.few)
         self.set(*({"operation": "S3.GET", "path": each[0].rsplit("/", 1)[1], "headers": XML, "body": body,
                     "status": 404 if "NoSuch" in body else 403} for (_, body), each in zip(answers, self.few)))
-        self.work(queue)
+        self.work(queue, status=1)
         reasons = self.reasons(f"{self.name}.db")
         for (wanted, _), each in zip(answers, self.few):
             self.assertIn(wanted, reasons[each[0]])
@@ -104,7 +104,7 @@ class FaultsTest(Faults):
         queue = self.queue()
         self.set({"operation": "S3.GET", "path": hanging.rsplit("/", 1)[1], "hang": True},
                  {"operation": "S3.GET", "path": cut.rsplit("/", 1)[1], "times": 2, "cut": 500})
-        self.work(queue, "--s3-stall-seconds", "1")
+        self.work(queue, "--s3-stall-seconds", "1", status=1)
         self.assertEqual(list(self.reasons(f"{self.name}.db")), [hanging])
         self.assertIn("transferred", self.reasons(f"{self.name}.db")[hanging])
         self.assertEqual(self.emulator.waiting(queue), (0, 1))

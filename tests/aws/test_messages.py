@@ -128,7 +128,7 @@ class MessagesTest(Faults):
             self.emulator.send(queue, message)
         self.fill(queue, self.few)
         for _ in range(3):
-            self.work(queue)
+            self.work(queue, status=None)
             time.sleep(2.1)
         self.assertEqual(self.emulator.waiting(dead), (len(hostile), 0))
         self.assert_all_stored(queue)
