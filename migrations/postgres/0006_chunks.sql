@@ -23,21 +23,26 @@ CREATE INDEX observation_chunk_of_day ON observation_chunk (day_ms, entity_low, 
 CREATE INDEX observation_chunk_to_merge ON observation_chunk (day_ms, id) WHERE level = 0;
 CREATE TABLE observation_chunk_rest PARTITION OF observation_chunk DEFAULT;
 
--- Makes the partition of a day: true when it is new. A day whose rows are in the rest stays there, as
--- does one that is far from today: times are what callers say they are.
-CREATE FUNCTION observation_chunk_day(day BIGINT) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+-- Makes the partition of a day and, ahead of its rows, that of the next: how many are new. A day whose
+-- rows are in the rest stays there, as does one that is far from today: times are what callers say they
+-- are.
+CREATE FUNCTION observation_chunk_day(first BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
 DECLARE
-    name TEXT := 'observation_chunk_' || to_char(to_timestamp(day / 1000) AT TIME ZONE 'UTC', 'YYYYMMDD');
+    today BIGINT := extract(epoch FROM now()) * 1000;
+    made BIGINT := 0;
+    day BIGINT;
+    name TEXT;
 BEGIN
-    IF day < extract(epoch FROM now()) * 1000 - 86400000::BIGINT * 400
-       OR day > extract(epoch FROM now()) * 1000 + 86400000::BIGINT * 8
-       OR to_regclass(quote_ident(current_schema()) || '.' || name) IS NOT NULL
-       OR EXISTS (SELECT 1 FROM observation_chunk_rest WHERE day_ms = day) THEN
-        RETURN FALSE;
-    END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF observation_chunk FOR VALUES FROM (%s) TO (%s)',
-                   name, day, day + 86400000);
-    RETURN TRUE;
+    FOR day IN SELECT generate_series(first, first + 86400000, 86400000) LOOP
+        name := 'observation_chunk_' || to_char(to_timestamp(day / 1000) AT TIME ZONE 'UTC', 'YYYYMMDD');
+        CONTINUE WHEN day < today - 400 * 86400000::BIGINT OR day > today + 8 * 86400000::BIGINT
+            OR to_regclass(quote_ident(current_schema()) || '.' || name) IS NOT NULL
+            OR EXISTS (SELECT 1 FROM observation_chunk_rest WHERE day_ms = day);
+        EXECUTE format('CREATE TABLE %I PARTITION OF observation_chunk FOR VALUES FROM (%s) TO (%s)',
+                       name, day, day + 86400000);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
 END $$;
 
 -- Drops the days before one: the number of rows of observation_chunk that went.

@@ -4,6 +4,8 @@
 
 #include "store/db_copy.h"
 #include "store/note.h"
+#include "store/observation_chunk.h"
+#include "store/observation_chunk.h"
 #include "store/user.h"
 
 /* Ends every other connection of this test's schema from outside, as a restart of the server does.
@@ -179,6 +181,36 @@ static void ingest_many(struct scored_pair *pairs, size_t count)
     (void)ingest(pairs, count);
 }
 
+static int64_t partitions(void)
+{
+    return sql_int("SELECT COUNT(*) FROM pg_inherits"
+                   " WHERE inhparent = 'observation_chunk'::regclass");
+}
+
+TEST(days_have_partitions_ahead_and_are_dropped_whole)
+{
+    static struct scored_pair many[1000];
+    int64_t now_ms = clock_now_ms(), gone;
+    AUTO(tx_done) struct tx tx = {0};
+
+    given_model("m1");
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        many[i] = usual("i-2", "10.1.2.3");
+        many[i].first_ms = many[i].last_ms = now_ms - now_ms % DAY_MS;
+    }
+    (void)ingest(many, ARRAY_LEN(many));
+    CHECK(partitions() == 3); /* today, tomorrow, the rest */
+    CHECK(sql_int("SELECT COUNT(*) FROM observation_chunk_rest") == 0);
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i].first_ms = many[i].last_ms = T0 - 4000 * (int64_t)DAY_MS;
+    (void)ingest(many, ARRAY_LEN(many));
+    CHECK(partitions() == 3 && sql_int("SELECT COUNT(*) FROM observation_chunk_rest") == 1);
+    CHECK_OK(db_begin(store.db, &tx, &err));
+    CHECK_OK(chunk_drop(store.db, now_ms + DAY_MS, 10, &gone, &err));
+    CHECK_OK(tx_commit(&tx, &err));
+    CHECK(gone == 2 && partitions() == 2);
+}
+
 /* A SQLite store with something of everything, where the tests of SQLite have theirs. */
 static void given_sqlite_store(void)
 {
@@ -312,6 +344,7 @@ int main(void)
         STORE_TEST(a_row_that_copy_refuses_fails_the_batch),
         STORE_TEST(a_transaction_that_has_failed_cannot_be_committed),
         STORE_TEST(what_a_server_refuses_is_said_without_the_password),
+        STORE_TEST(days_have_partitions_ahead_and_are_dropped_whole),
         STORE_TEST(a_sqlite_store_is_copied_whole_and_goes_on),
         STORE_TEST(a_copy_goes_into_an_empty_database_only),
         STORE_TEST(a_copy_that_is_not_the_same_is_never_opened),
