@@ -22,7 +22,7 @@
 #include "store/writer.h"
 #include "worker/register.h"
 
-enum { HEAP_MMAP_BYTES_MIN = 1 << 20, HEAP_TRIM_BYTES = 4 << 20, HEAP_ARENAS_MAX = 4 };
+enum { HEAP_MMAP_BYTES_MIN = 4 << 20, HEAP_TRIM_BYTES = 16 << 20, HEAP_ARENAS_MAX = 4 };
 
 struct serve_options {
     const char *listen, *database, *read_database, *web_dir, *model, *tls_cert, *tls_key,

@@ -5,7 +5,6 @@
 #include "store/db_copy.h"
 #include "store/note.h"
 #include "store/observation_chunk.h"
-#include "store/observation_chunk.h"
 #include "store/user.h"
 
 /* Ends every other connection of this test's schema from outside, as a restart of the server does.
