@@ -315,6 +315,7 @@ class WorkTest(Scorer):
 class PostTest(Scorer):
     @classmethod
     def setUpClass(cls):
+        cls.order()
         cls.run_program("model", "calibrate", "sagemaker:ip-insights", "pairs.csv", *cls.specs(), "--threshold-percentile",
                         "99", "--out", "calibration.json")
 
