@@ -268,6 +268,6 @@ enum err_code pair_look_up(struct db *db, struct arena *arena, const char *entit
     db_deadline(db, until_mono_ms);
     TRY(add_all(look, err));
     db_deadline(db, clock_mono_ms() + NAMES_MS);
-    TRY(name_all(look, err));
-    return tx_commit(&snapshot, err);
+    tx_done(&snapshot); /* a query that was cut off has ended it; names stay what they are */
+    return name_all(look, err);
 }
