@@ -17,6 +17,8 @@
 #include "base/own.h"
 #include "base/tally.h"
 
+/* A try that has less time would only hide why the one before failed. */
+enum { TRY_MS_MIN = 50 };
 enum { SKEW_MIN_MS = 60 * 1000, PAUSE_SLICE_MS = 100, MESSAGE_BYTES = 256 };
 
 struct aws {
@@ -267,7 +269,8 @@ int64_t attempt_pause_ms(struct aws *aws, const struct aws_call *call,
     int64_t pause_ms = retry_pause_ms(class_, reply->tries, asked_pause_ms(reply));
 
     if (class_ == RETRY_NO || reply->tries == AWS_TRIES_MAX ||
-        clock_mono_ms() + pause_ms >= end_ms || !retry_budget_take(&aws->budget, class_))
+        clock_mono_ms() + pause_ms + TRY_MS_MIN >= end_ms ||
+        !retry_budget_take(&aws->budget, class_))
         return -1;
     (void)atomic_fetch_add(&aws->counts[call->service].retries, 1);
     tally_add("aws_retries", AWS_SERVICE_WORDS[call->service], code_text(reply, err), 1);

@@ -16,7 +16,7 @@
 
 _Static_assert(REMOTE_ROWS_MAX *INVOCATION_ANSWER_ROW_BYTES <= SAGEMAKER_BODY_BYTES_MAX,
                "the answer to a full request fits");
-enum { TYPE_BYTES = 96, NAP_MS = 100, PAUSE_MIN_MS = 1000 };
+enum { TYPE_BYTES = 96, NAP_MS = 100, PAUSE_MIN_MS = 1000, ASK_MS_MIN = 100 };
 
 struct remote {
     struct remote_options options;
@@ -108,7 +108,7 @@ static enum err_code ask(struct remote *remote, const char *type, struct aws_rep
         code = sagemaker_invoke(remote->link, &asked, reply, refusal, err);
         if (!may_pass(code))
             return code;
-        if (clock_mono_ms() + pause_ms >= end_ms) {
+        if (clock_mono_ms() + pause_ms + ASK_MS_MIN >= end_ms) {
             err->code = ERR_UNAVAILABLE;
             return err_prefix(err, "not scored within %lld s",
                               (long long)(options->wait_ms / 1000));
