@@ -29,6 +29,8 @@ class Access(unittest.TestCase):
     def test_every_operation_against_every_role(self):
         for operation in CONTRACT.operations:
             path = operation.path.replace("{id}", "999999").replace("{name}", "nobody-here")
+            if path.endswith("/stream"):
+                path += "?nonsense=1"  # refused, for it never ends
             types = operation.body_types()
             for role in ROLES:
                 with self.subTest(operation=operation.id, role=role):
