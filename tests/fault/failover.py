@@ -31,9 +31,9 @@ WORK_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
 RETRY_AFTER_S = 1
 RETRIES_OF_AN_ANALYST_MAX = 1
-OF_OBJECTS = ("SELECT bucket, key, uid, ip, spec.name, first_ms, last_ms, count, round(score, 4),"
-              " finding_id IS NULL FROM every_observation JOIN object ON object.id = object_id"
-              " JOIN entity ON entity.id = entity_id JOIN spec ON spec.id = spec_id")
+OF_OBJECTS = ("SELECT bucket, key, uid, o.ip, spec.name, o.first_ms, o.last_ms, o.count, round(o.score, 4),"
+              " o.finding_id IS NULL FROM every_observation o JOIN object ON object.id = o.object_id"
+              " JOIN entity ON entity.id = o.entity_id JOIN spec ON spec.id = o.spec_id")
 
 
 class Second(Server):
