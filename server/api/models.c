@@ -145,7 +145,7 @@ static enum err_code write_windows(struct db *db, struct arena *arena,
     for (size_t i = 0; i < model->spec_count; i++) {
         struct window window;
 
-        TRY(window_read(db, arena, model->id, model->specs[i].spec, &window, err));
+        TRY(window_read(db, arena, model->id, model->specs[i].spec, INT64_MAX, &window, err));
         if (window.days == 0)
             continue;
         json_object(w, NULL);

@@ -24,7 +24,6 @@
 /* For each pair two index entries of 40 bytes; for each finding some kilobytes at a time. */
 #define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
 enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512, PROGRESS_BYTES = 80 };
-enum { WINDOW_GROUPS_MAX = 64 };
 enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
 /* Of the entity's nearest address: a shorter prefix in common is a network it has not used. */
 enum { NETWORK_BITS_V4 = 16, NETWORK_BITS_V6 = 32 };
@@ -255,36 +254,28 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
     return rollup_totals_add(in->db, &totals, err);
 }
 
-static bool is_same_day(const struct entry *a, const struct entry *b)
+static bool is_telling(const struct scored_pair *pair)
 {
-    return a->spec_id == b->spec_id && a->pair->last_ms / DAY_MS == b->pair->last_ms / DAY_MS;
+    return pair->entity_known && isfinite((float)pair->score);
 }
 
-/* What is to come cannot have been usual, and would end the window. */
-static bool is_telling(const struct ingest *in, const struct scored_pair *pair)
-{
-    return pair->entity_known && isfinite((float)pair->score) &&
-           pair->last_ms < in->now_ms + DAY_MS;
-}
-
-/* sorted: by hour. One object of many days would rewrite them all: only so many count, the first
- * ones. */
+/* sorted: by hour, which is by spec first. */
 static enum err_code store_windows(struct ingest *in, struct arena *arena, struct entry **sorted,
                                    struct err *err)
 {
     struct window_entry *entries = ARENA_ARRAY(arena, struct window_entry, in->batch->count);
-    size_t end, groups = 0;
+    size_t end;
 
-    for (size_t i = 0; i < in->batch->count && groups < WINDOW_GROUPS_MAX; i = end, groups++) {
+    for (size_t i = 0; i < in->batch->count; i = end) {
         size_t count = 0;
 
-        for (end = i; end < in->batch->count && is_same_day(sorted[i], sorted[end]); end++)
-            if (is_telling(in, sorted[end]->pair))
+        for (end = i; end < in->batch->count && sorted[i]->spec_id == sorted[end]->spec_id; end++)
+            if (is_telling(sorted[end]->pair))
                 entries[count++] = (struct window_entry){
                     window_hash(sorted[end]->entity_id, &sorted[end]->pair->ip),
                     (float)sorted[end]->pair->score};
-        TRY(window_add(in->db, in->model_id, sorted[i]->spec_id,
-                       sorted[i]->pair->last_ms / DAY_MS * DAY_MS, entries, count, err));
+        TRY(window_add(in->db, in->model_id, sorted[i]->spec_id, in->now_ms / DAY_MS * DAY_MS,
+                       entries, count, err));
     }
     return ERR_NONE;
 }

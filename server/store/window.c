@@ -213,7 +213,7 @@ static void join(struct window_entry *entries, size_t count, uint64_t limit, str
 }
 
 enum err_code window_read(struct db *db, struct arena *arena, const char *model_id,
-                          const char *spec, struct window *ret, struct err *err)
+                          const char *spec, int64_t before_ms, struct window *ret, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
     AUTO(arena_done) struct arena bodies = {0};
@@ -225,8 +225,9 @@ enum err_code window_read(struct db *db, struct arena *arena, const char *model_
 
     *ret = (struct window){0};
     arena_init(&bodies, WINDOW_DAYS * WINDOW_ARENA_BYTES_MAX);
-    TRY(db_query(db, SQL_WINDOW_READ, PARAMS(P_TEXT(model_id), P_TEXT(spec), P_INT(WINDOW_DAYS)),
-                 &q, err));
+    TRY(db_query(db, SQL_WINDOW_READ,
+                 PARAMS(P_TEXT(model_id), P_TEXT(spec), P_INT(before_ms), P_INT(WINDOW_DAYS)), &q,
+                 err));
     while (query_next(&q, DAY_FIELDS, &bodies, &day)) {
         size_t before = count;
 

@@ -1,6 +1,8 @@
 #pragma once
-/* What a model's scores were of late: a rolling window of the newest WINDOW_DAYS days of events
- * that have any, by model and spec, for thresholds and percentiles between trainings.
+/* What a model's scores were of late: a rolling window of the newest WINDOW_DAYS days on which any
+ * were stored (UTC), by model and spec, for thresholds and percentiles between trainings. A day is
+ * judged by those before it, which nothing changes any more: so whoever scores a pair, in whichever
+ * order and however often it is begun again, gives it the same percentile.
  *
  * A day keeps a sample of its distinct pairs: those with the smallest hashes, WINDOW_DAY_PAIRS at
  * most ("bottom-k": Cohen and Kaplan 2007). So a pair counts once however often it is seen, days
@@ -36,9 +38,10 @@ struct window {
     size_t sample_size; /* of them */
     double pairs;       /* distinct ones, as far as the sample tells */
 };
-/* In the arena. */
+/* Of the days before a time; INT64_MAX: all. In the arena. */
 NODISCARD enum err_code window_read(struct db *db, struct arena *arena, const char *model_id,
-                                    const char *spec, struct window *ret, struct err *err);
+                                    const char *spec, int64_t before_ms, struct window *ret,
+                                    struct err *err);
 /* Where a score stands in it, 0..100, never finer than the sample: 100 - 1000/n is the most. NAN
  * while that is no number above 0. */
 double window_percentile(const struct window *window, double score);

@@ -18,4 +18,4 @@ DELETE FROM score_window WHERE model_id = $1 AND spec_id = $2 AND day_ms < $3;
 -- name: WINDOW_READ
 SELECT w.day_ms AS day, w.body
   FROM score_window w JOIN model m ON m.id = w.model_id JOIN spec s ON s.id = w.spec_id
- WHERE m.uid = $1 AND s.name = $2 ORDER BY w.day_ms DESC LIMIT $3;
+ WHERE m.uid = $1 AND s.name = $2 AND w.day_ms < $3 ORDER BY w.day_ms DESC LIMIT $4;

@@ -70,13 +70,15 @@ static double threshold_of(const struct model *model, const char *spec, const st
 static enum err_code read_all(struct windows *windows, struct db *db, const struct model_set *set,
                               struct err *err)
 {
+    int64_t today_ms = clock_now_ms() / DAY_MS * DAY_MS;
+
     for (const char *const *name = set->spec_names; *name != NULL; name++) {
         struct spec_window *item = &windows->items[windows->count];
         const char *model_spec = batch_model_spec(set->model, *name);
 
         if (model_spec == NULL || windows->count == MODEL_SPECS_MAX)
             continue;
-        TRY(window_read(db, &windows->arena, set->model_id, *name, &item->window, err));
+        TRY(window_read(db, &windows->arena, set->model_id, *name, today_ms, &item->window, err));
         item->spec = arena_strdup(&windows->arena, *name);
         item->threshold = threshold_of(set->model, model_spec, &item->window);
         windows->count++;

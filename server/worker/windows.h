@@ -1,9 +1,10 @@
 #pragma once
 /* Between trainings, percentiles and thresholds follow what the model's scores were of late: a
- * rolling window of the store by spec (store/window.h), read anew every WINDOWS_READ_MS. It counts
- * for entities with history, and only as far as it can tell: a percentile once it has
- * WINDOWS_SAMPLE_MIN pairs, a threshold where ten of its sample lie above. Until then, and for a
- * threshold that was given as a score, the model's own calibration holds. One thread. */
+ * rolling window of the store by spec (store/window.h), of the days before this one, read anew
+ * every WINDOWS_READ_MS. It counts for entities with history, and only as far as it can tell: a
+ * percentile once it has WINDOWS_SAMPLE_MIN pairs, a threshold where ten of its sample lie above.
+ * Until then, and for a threshold that was given as a score, the model's own calibration holds. One
+ * thread. */
 #include "base/err.h"
 #include <stdbool.h>
 #include <stdint.h>

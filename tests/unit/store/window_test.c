@@ -46,7 +46,7 @@ static struct window window_now(void)
 {
     struct window window;
 
-    CHECK_OK(window_read(store.reader, &store.arena, "m1", "vpc-egress", &window, &err));
+    CHECK_OK(window_read(store.reader, &store.arena, "m1", "vpc-egress", INT64_MAX, &window, &err));
     return window;
 }
 
@@ -138,8 +138,8 @@ TEST(a_damaged_one_is_told)
     given_names();
     add(0, 0, 10);
     sql_run("UPDATE score_window SET body = x'00'");
-    CHECK_ERR(ERR_CORRUPT,
-              window_read(store.reader, &store.arena, "m1", "vpc-egress", &window, &err));
+    CHECK_ERR(ERR_CORRUPT, window_read(store.reader, &store.arena, "m1", "vpc-egress", INT64_MAX,
+                                       &window, &err));
 }
 
 int main(void)

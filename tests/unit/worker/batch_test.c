@@ -65,6 +65,7 @@ static int bench_make(void **state)
 
 static int bench_drop(void **state)
 {
+    clock_set_for_test(0);
     writer_stop(bench.writer);
     db_close(bench.db);
     lake_close(bench.lake);
@@ -178,6 +179,13 @@ static bool window_flags(const struct windows *windows, double score, double *re
     return flagged;
 }
 
+/* What was stored until now is of days before. */
+static void given_tomorrow(void)
+{
+    clock_set_for_test(clock_now_ms() + 24 * 3600 * 1000);
+    bench.set.generation++;
+}
+
 TEST(thresholds_follow_what_is_scored_of_late)
 {
     AUTO(windows_freep) struct windows *windows = windows_new();
@@ -188,6 +196,9 @@ TEST(thresholds_follow_what_is_scored_of_late)
     CHECK(window_flags(windows, 1500, &percentile) && percentile == -1); /* nothing is there yet */
     given_scores();
     bench.set.generation++;
+    CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
+    CHECK(window_flags(windows, 1500, &percentile) && percentile == -1); /* of today */
+    given_tomorrow();
     CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
     CHECK(!window_flags(windows, 1500, &percentile) && fabs(percentile - 500 / 30.0) < 0.01);
     CHECK(!window_flags(windows, 3969, &percentile)); /* one in a hundred are above it */
@@ -205,6 +216,7 @@ TEST(a_threshold_that_was_given_stays)
 
     bench_rule(THRESHOLD_SCORE, 10);
     given_scores();
+    given_tomorrow();
     CHECK_OK(windows_read(windows, bench.db, &bench.set, &err));
     CHECK(window_flags(windows, 1500, &percentile) && fabs(percentile - 500 / 30.0) < 0.01);
 }

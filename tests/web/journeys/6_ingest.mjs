@@ -28,10 +28,12 @@ export default [
       assert.deepEqual(await sources.locator('th').allTextContents(), ['ROUTE53', 'VPC_FLOW', 'WAF']);
       await sources.filter({ hasText: 'WAF' }).getByText('no magic number').waitFor();
       const gap = part(page, 'Missing hours').locator('tbody tr');
+      await gap.first().waitFor();
       assert.equal(await gap.count(), 1);
       assert.match(await gap.textContent(), /^VPC_FLOW111122223333eu-central-1.*1$/);
       await part(page, 'Notices over HTTP').locator('tbody tr').first().waitFor();
       await page.locator('.twin summary').click();
+      await page.locator('.twin tbody tr').first().waitFor();
       assert.equal(await page.locator('.twin tbody tr').count(), value.hours.length);
     },
   },
