@@ -199,8 +199,12 @@ static size_t strip_session(const char *text, size_t length)
 static bool normalise(const struct lake_spec *spec, const char *text, size_t length,
                       char buffer[static ENTITY_BYTES_MAX + 1], size_t *ret_length)
 {
-    if (spec->normaliser == NORMALISE_STRIP_SESSION)
-        length = strip_session(text, length);
+    if (spec->normaliser == NORMALISE_STRIP_SESSION) {
+        size_t kept = strip_session(text, length);
+
+        ASSERT(kept <= length);
+        length = kept;
+    }
     if (length > ENTITY_BYTES_MAX || !str_is_clean_utf8(text, length))
         return false;
     for (size_t i = 0; i < length; i++) {

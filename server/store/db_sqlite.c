@@ -281,7 +281,7 @@ static enum err_code pragma_int(struct sqlite *sqlite, const char *sql, int64_t 
 
 static enum err_code sqlite_space(void *handle, struct db_space *ret, struct err *err)
 {
-    int64_t pages, bytes;
+    int64_t pages = 0, bytes = 0;
 
     TRY(pragma_int(handle, "PRAGMA page_count", &pages, err));
     TRY(pragma_int(handle, "PRAGMA freelist_count", &ret->free, err));
