@@ -167,7 +167,12 @@ class Lake(unittest.TestCase):
     @classmethod
     def run_program(cls, *arguments, status=0, **more):
         process = cls.start(*arguments, **more)
-        out, err = process.communicate(timeout=RUN_SECONDS_MAX)
+        try:
+            out, err = process.communicate(timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
         assert status in (None, process.returncode), f"{arguments}: {process.returncode}\n{out}\n{err}"
         return out, err
 

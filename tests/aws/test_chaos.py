@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from kit import FORMS, NODE, ROOT, Emulator, Lake, Service
+from kit import BINARY, FORMS, NODE, ROOT, Emulator, Lake, Service
 
 sys.path.insert(0, str(ROOT / "tests" / "fault"))
 
@@ -141,7 +141,10 @@ class ChaosSageMakerTest(ChaosTest):
                  for pair in map(json.loads, cls.run_program("pairs", "--spec", spec, "lake")[0].splitlines())}
         (cls.folder / "pairs.csv").write_text("".join(f"{entity},{ip}\n" for entity, ip in sorted(pairs)))
         cls.run_program("train", "--detector", "ip_insights", "--out", "ip.model", "pairs.csv")
-        container = cls.start("serve", "--sagemaker", "--model", "ip.model", "--listen", "127.0.0.1:0")
+        # Its log would fill a pipe that nobody reads, and it would wait for ever.
+        container = subprocess.Popen([BINARY, "serve", "--sagemaker", "--model", "ip.model", "--listen", "127.0.0.1:0"],
+                                     cwd=cls.folder, env=cls.environment(), stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL, text=True)
         cls.addClassCleanup(cls.end, container)
         port = container.stdout.readline().strip().rsplit(":", 1)[1]
         runtime = subprocess.Popen([NODE, "--no-warnings", ROOT / "tests" / "aws" / "endpoint.mjs", port],
