@@ -13,28 +13,24 @@
 #include "http/request.h"
 #include "store/ingest.h"
 
-enum { LINE_POINTER_BYTES = 32, ROWS_FIRST = 64 };
+enum { LINE_POINTER_BYTES = 32 };
 #define OBJECT_POINTER "/0/object"
 
-/* Rows double in the arena, so together they take at most twice the largest. */
+/* One place for each line that may be one. */
 struct rows {
     struct arena *arena;
     struct score_row *items;
-    size_t count, capacity;
+    size_t count;
 };
 
-static struct score_row *rows_add(struct rows *rows)
+static size_t lines_of(const char *text, size_t length)
 {
-    if (rows->count == rows->capacity) {
-        size_t capacity = rows->capacity > 0 ? 2 * rows->capacity : ROWS_FIRST;
-        struct score_row *items = ARENA_ARRAY(rows->arena, struct score_row, capacity);
+    size_t lines = 1;
 
-        if (rows->count > 0)
-            (void)memcpy(items, rows->items, rows->count * sizeof *items);
-        rows->items = items;
-        rows->capacity = capacity;
-    }
-    return &rows->items[rows->count++];
+    for (const char *at = text, *end = text + length;
+         (at = memchr(at, '\n', (size_t)(end - at))) != NULL && lines < SCORES_ROWS_MAX; at++)
+        lines++;
+    return lines;
 }
 
 /* The first line may say which object the scores come from. */
@@ -59,7 +55,7 @@ static void read_line(const char *line, size_t length, size_t index, struct scor
     struct score_row row;
 
     if (length <= SCORES_LINE_BYTES_MAX && score_scan(line, length, body, rows->arena, &row)) {
-        *rows_add(rows) = row;
+        rows->items[rows->count++] = row;
         return;
     }
     (void)snprintf(pointer, sizeof pointer, "/%zu", index);
@@ -68,7 +64,8 @@ static void read_line(const char *line, size_t length, size_t index, struct scor
     else if (json_parse(line, length, &doc, &err) != ERR_NONE)
         json_fault_syntax(faults, pointer, line, length, &err);
     else if (index > 0 || !read_object(json_root(doc), rows->arena, faults, body))
-        score_row_read(json_root(doc), body, rows->arena, pointer, faults, rows_add(rows));
+        score_row_read(json_root(doc), body, rows->arena, pointer, faults,
+                       &rows->items[rows->count++]);
 }
 
 static bool is_blank(const char *line, size_t length)
@@ -82,7 +79,10 @@ static bool is_blank(const char *line, size_t length)
 static enum err_code read_lines(struct request *req, struct arena *arena, struct score_body *body,
                                 struct err *err)
 {
-    struct rows rows = {.arena = arena};
+    struct rows rows = {
+        .arena = arena,
+        .items = ARENA_ARRAY(arena, struct score_row, lines_of(req->body, req->body_length)),
+    };
     const char *at = req->body, *end = req->body + req->body_length;
 
     for (size_t index = 0; at < end; index++) {

@@ -25,28 +25,38 @@ struct span {
 };
 
 /* Names, bounds and types are those of ROW_RULES (score_body.c); tests hold the two together. */
+#define NAMED(name) name, sizeof name - 1
 static const struct member {
     const char *name;
+    size_t name_length;
     enum field_type type;
     size_t offset;
     double min, max; /* INT and REAL; of TEXT max bytes */
 } MEMBERS[] = {
-    {"entity", FIELD_TEXT, offsetof(struct score_row, entity), 1, SCORES_ENTITY_BYTES_MAX},
-    {"ip", FIELD_IP, offsetof(struct score_row, ip), 0, 0},
-    {"time", FIELD_TIME, offsetof(struct score_row, time_ms), 0, 0},
-    {"last_time", FIELD_TIME, offsetof(struct score_row, last_ms), 0, 0},
-    {"score", FIELD_REAL, offsetof(struct score_row, score), -DBL_MAX, DBL_MAX},
-    {"dot_product", FIELD_REAL, offsetof(struct score_row, dot_product), -DBL_MAX, DBL_MAX},
-    {"percentile", FIELD_REAL, offsetof(struct score_row, percentile), 0, 100},
-    {"count", FIELD_INT, offsetof(struct score_row, count), 1, SCORES_COUNT_MAX},
-    {"spec", FIELD_TEXT, offsetof(struct score_row, spec), 1, SPEC_NAME_LENGTH_MAX},
-    {"account", FIELD_TEXT, offsetof(struct score_row, account), 1, SCORES_ACCOUNT_BYTES_MAX},
-    {"region", FIELD_TEXT, offsetof(struct score_row, region), 1, SCORES_ACCOUNT_BYTES_MAX},
-    {"entity_known", FIELD_BOOL, offsetof(struct score_row, entity_known), 0, 0},
-    {"known_bits", FIELD_INT, offsetof(struct score_row, known_bits), -1, SCORES_KNOWN_BITS_MAX},
+    {NAMED("entity"), FIELD_TEXT, offsetof(struct score_row, entity), 1, SCORES_ENTITY_BYTES_MAX},
+    {NAMED("ip"), FIELD_IP, offsetof(struct score_row, ip), 0, 0},
+    {NAMED("time"), FIELD_TIME, offsetof(struct score_row, time_ms), 0, 0},
+    {NAMED("last_time"), FIELD_TIME, offsetof(struct score_row, last_ms), 0, 0},
+    {NAMED("score"), FIELD_REAL, offsetof(struct score_row, score), -DBL_MAX, DBL_MAX},
+    {NAMED("dot_product"), FIELD_REAL, offsetof(struct score_row, dot_product), -DBL_MAX, DBL_MAX},
+    {NAMED("percentile"), FIELD_REAL, offsetof(struct score_row, percentile), 0, 100},
+    {NAMED("count"), FIELD_INT, offsetof(struct score_row, count), 1, SCORES_COUNT_MAX},
+    {NAMED("spec"), FIELD_TEXT, offsetof(struct score_row, spec), 1, SPEC_NAME_LENGTH_MAX},
+    {NAMED("account"), FIELD_TEXT, offsetof(struct score_row, account), 1,
+     SCORES_ACCOUNT_BYTES_MAX},
+    {NAMED("region"), FIELD_TEXT, offsetof(struct score_row, region), 1, SCORES_ACCOUNT_BYTES_MAX},
+    {NAMED("entity_known"), FIELD_BOOL, offsetof(struct score_row, entity_known), 0, 0},
+    {NAMED("known_bits"), FIELD_INT, offsetof(struct score_row, known_bits), -1,
+     SCORES_KNOWN_BITS_MAX},
 };
 enum { ENTITY, IP, TIME, LAST_TIME, SCORE, DOT_PRODUCT };
 #define REQUIRED (1U << ENTITY | 1U << IP | 1U << TIME)
+
+/* Printable ASCII that stands for itself inside a text. */
+static bool is_plain(char c)
+{
+    return (unsigned char)(c - ' ') <= '~' - ' ' && c != '"' && c != '\\';
+}
 
 static void skip_blanks(struct scan *s)
 {
@@ -69,7 +79,7 @@ static bool take_text(struct scan *s, struct span *ret)
     if (!take_char(s, '"'))
         return false;
     ret->text = s->at;
-    while (s->at < s->end && *s->at != '"' && *s->at >= ' ' && *s->at <= '~' && *s->at != '\\')
+    while (s->at < s->end && is_plain(*s->at))
         s->at++;
     ret->length = (size_t)(s->at - ret->text);
     return s->at < s->end && *s->at++ == '"';
@@ -124,7 +134,8 @@ static bool take_number(struct scan *s, double *ret)
     if (whole + decimals > EXACT_DIGITS_MAX)
         return false;
     *ret = quotient(value, decimals, negative);
-    return s->at < s->end && strchr(",} \t\r", *s->at) != NULL;
+    return s->at < s->end &&
+           (*s->at == ',' || *s->at == '}' || *s->at == ' ' || *s->at == '\t' || *s->at == '\r');
 }
 
 static bool take_bool(struct scan *s, int64_t *ret)
@@ -197,7 +208,7 @@ static size_t find_member(struct span name, size_t guess)
     for (size_t n = 0; n < ARRAY_LEN(MEMBERS); n++) {
         size_t i = (guess + n) % ARRAY_LEN(MEMBERS);
 
-        if (strlen(MEMBERS[i].name) == name.length &&
+        if (MEMBERS[i].name_length == name.length &&
             memcmp(MEMBERS[i].name, name.text, name.length) == 0)
             return i;
     }

@@ -223,7 +223,7 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
         .model_id = body->model,
         .origin = req->actor,
         .idempotency_key = key,
-        .request_digest = digest_of(req),
+        .request_digest = key != NULL ? digest_of(req) : NULL,
         .count = body->count,
     };
     struct scores_job job = {.ingest = {.batch = &batch}};

@@ -116,7 +116,9 @@ static bool read_char(const char **at, char wanted)
 
 static bool read_date(const char **at, int64_t *ret_days)
 {
-    struct civil d, back;
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    struct civil d;
+    bool leap;
 
     if (!read_digits(at, 4, &d.year) || !read_char(at, '-') || !read_digits(at, 2, &d.month) ||
         !read_char(at, '-') || !read_digits(at, 2, &d.day))
@@ -124,8 +126,8 @@ static bool read_date(const char **at, int64_t *ret_days)
     if (d.month < 1 || d.month > 12 || d.day < 1)
         return false;
     *ret_days = days_from_civil(d.year, d.month, d.day);
-    back = civil_from_days(*ret_days); /* 30 February comes back as another day */
-    return back.day == d.day && back.month == d.month;
+    leap = d.year % 4 == 0 && (d.year % 100 != 0 || d.year % 400 == 0);
+    return d.day <= DAYS[d.month - 1] + (d.month == 2 && leap);
 }
 
 /* ".5" to 500; digits beyond the third are dropped, at most nine are read. */

@@ -1,6 +1,7 @@
 /* A multiply-and-fold hash of eight bytes at a time, and SplitMix64. */
 #include "base/hash.h"
 
+#include <endian.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -31,13 +32,21 @@ static uint64_t load_word(const unsigned char *bytes, size_t length)
     return word;
 }
 
+static uint64_t load_long(const unsigned char *bytes)
+{
+    uint64_t word;
+
+    (void)memcpy(&word, bytes, sizeof word);
+    return le64toh(word);
+}
+
 uint64_t hash_bytes(const void *bytes, size_t length, uint64_t seed)
 {
     const unsigned char *at = bytes;
     uint64_t state = hash_mix(seed + HASH_A) ^ (uint64_t)length * HASH_A;
 
     for (; length >= 8; at += 8, length -= 8)
-        state = hash_mix(state ^ load_word(at, 8)) + HASH_A;
+        state = hash_mix(state ^ load_long(at)) + HASH_A;
     if (length > 0)
         state = hash_mix(state ^ load_word(at, length)) + HASH_A;
     return hash_mix(state);

@@ -10,17 +10,6 @@
 
 static const uint8_t V4_PREFIX[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-bool ip_is_v4(const struct ip *ip)
-{
-    return memcmp(ip->bytes, V4_PREFIX, sizeof V4_PREFIX) == 0;
-}
-
-uint32_t ip_v4(const struct ip *ip)
-{
-    return (uint32_t)ip->bytes[12] << 24 | (uint32_t)ip->bytes[13] << 16 |
-           (uint32_t)ip->bytes[14] << 8 | ip->bytes[15];
-}
-
 struct ip ip_from_v4(uint32_t host_order)
 {
     struct ip ip;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { IP_TEXT_BYTES = 48, CIDR_TEXT_BYTES = 56 };
 
@@ -22,8 +23,17 @@ struct cidr {
 bool ip_parse(const char *text, struct ip *ret);
 /* RFC 5952 text, or a dotted quad for IPv4. Returns the length. */
 size_t ip_format(char ret[static IP_TEXT_BYTES], const struct ip *ip);
-bool ip_is_v4(const struct ip *ip);
-uint32_t ip_v4(const struct ip *ip); /* host order; only when ip_is_v4 */
+static inline bool ip_is_v4(const struct ip *ip)
+{
+    static const uint8_t PREFIX[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    return memcmp(ip->bytes, PREFIX, sizeof PREFIX) == 0;
+}
+static inline uint32_t ip_v4(const struct ip *ip) /* host order; only when ip_is_v4 */
+{
+    return (uint32_t)ip->bytes[12] << 24 | (uint32_t)ip->bytes[13] << 16 |
+           (uint32_t)ip->bytes[14] << 8 | ip->bytes[15];
+}
 struct ip ip_from_v4(uint32_t host_order);
 int ip_compare(const struct ip *a, const struct ip *b);
 bool ip_equal(const struct ip *a, const struct ip *b);

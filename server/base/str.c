@@ -56,6 +56,18 @@ void str_add_bytes(struct str *str, const void *bytes, size_t length)
     str->text[str->length] = '\0';
 }
 
+char *str_room(struct str *str, size_t length)
+{
+    return str_reserve(str, length) ? str->text + str->length : NULL;
+}
+
+void str_wrote(struct str *str, size_t length)
+{
+    ASSERT(length < str->capacity - str->length);
+    str->length += length;
+    str->text[str->length] = '\0';
+}
+
 void str_add(struct str *str, const char *text)
 {
     str_add_bytes(str, text, strlen(text));

@@ -26,6 +26,10 @@ void str_add(struct str *str, const char *text);
 void str_add_bytes(struct str *str, const void *bytes, size_t length);
 void str_add_char(struct str *str, char c);
 void str_addf(struct str *str, const char *format, ...) PRINTF(2, 3);
+/* Room for so many more bytes, to be written in place: str_wrote says how many were. NULL at the
+ * limit. */
+char *str_room(struct str *str, size_t length);
+void str_wrote(struct str *str, size_t length);
 char *str_take(struct str *str); /* the caller frees; the str is empty and usable again */
 NODISCARD enum err_code str_check(const struct str *str, const char *what, struct err *err);
 

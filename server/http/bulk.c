@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/thread.h"
 #include "http/exchange.h"
 
 struct bulk {
@@ -37,6 +38,7 @@ static void *bulk_main(void *argument)
     struct bulk *bulk = argument;
     struct exchange *x;
 
+    thread_yield_to_others(BULK_NICE);
     while ((x = next_of(bulk)) != NULL) {
         bulk->run(x);
         MHD_resume_connection(x->connection); /* its thread's again */

@@ -12,6 +12,7 @@ struct exchange;
 enum {
     BULK_BODY_BYTES_MIN = 64 << 10, /* smaller bodies are handled where they were read */
     BULK_QUEUE_MAX = 256,           /* fuller: handled where they were read */
+    BULK_NICE = 10,                 /* behind those that somebody looks at */
 };
 
 /* run does the work of an exchange and says nothing to the client. */

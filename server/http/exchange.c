@@ -129,6 +129,8 @@ static enum err_code check_length(struct exchange *x)
 {
     uint64_t length = intake_body_length(x);
 
+    if (length > 0 && length <= x->body_cap && length <= EXCHANGE_BODY_AHEAD_MAX)
+        (void)str_room(&x->body, length); /* so that it is not moved as it grows */
     if (length == 0 || (length == UINT64_MAX && x->body_cap > 0) || length <= x->body_cap)
         return ERR_NONE;
     if (x->body_cap == 0)

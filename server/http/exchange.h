@@ -20,6 +20,7 @@
 enum {
     EXCHANGE_ROUTES_MAX = 256, /* as by_route in struct http_metrics */
     EXCHANGE_ID_BYTES = 17,
+    EXCHANGE_BODY_AHEAD_MAX = 4 << 20,  /* room made before a byte of the body came */
     EXCHANGE_DRAIN_BYTES_MAX = 1 << 20, /* of a refused body that is read so the client hears why */
 };
 /* What handlers may build from the largest body a route takes; their input bounds it. */

@@ -154,6 +154,14 @@ static enum err_code open_daemon(struct http_server *server, struct err *err)
                    server->message[0] != '\0' ? server->message : "no reason given");
 }
 
+/* Bodies are read as fast as there are processors, and each that is read takes memory. */
+static int bulk_threads(const struct http_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors > 0 && processors < options->threads ? (int)processors : options->threads;
+}
+
 enum err_code http_server_start(const struct http_options *options, struct http_server **ret,
                                 struct err *err)
 {
@@ -174,7 +182,7 @@ enum err_code http_server_start(const struct http_options *options, struct http_
     raise_file_limit(server->options.connections_max);
     code = static_open(options->web_dir, &server->files, err);
     if (code == ERR_NONE)
-        code = bulk_start(server->options.threads, exchange_handle, &server->bulk, err);
+        code = bulk_start(bulk_threads(&server->options), exchange_handle, &server->bulk, err);
     if (code == ERR_NONE)
         code = open_daemon(server, err);
     if (code != ERR_NONE) {

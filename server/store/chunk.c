@@ -1,5 +1,6 @@
 #include "store/chunk.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,17 +34,17 @@ int observation_compare(const struct observation *a, const struct observation *b
 
 /* ---- writing ---- */
 
-static void put(struct str *to, uint64_t value)
-{
-    uint8_t bytes[VARINT_BYTES_MAX];
-    size_t length = 0;
+/* What a row takes at most: numbers, an address, three runs of one, two scores. */
+enum { ROW_BYTES_MAX = 5 * VARINT_BYTES_MAX + 17 + 6 * VARINT_BYTES_MAX + 16, HEAD_BYTES_MAX = 64 };
 
+static uint8_t *put(uint8_t *to, uint64_t value)
+{
     while (value >= 0x80) {
-        bytes[length++] = (uint8_t)(value | 0x80);
+        *to++ = (uint8_t)(value | 0x80);
         value >>= 7;
     }
-    bytes[length++] = (uint8_t)value;
-    str_add_bytes(to, bytes, length);
+    *to++ = (uint8_t)value;
+    return to;
 }
 
 static uint64_t zigzag(int64_t value)
@@ -51,17 +52,24 @@ static uint64_t zigzag(int64_t value)
     return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
-static void put_address(const struct observation *row, const struct observation *before,
-                        struct str *to)
+static uint8_t *put_entities(uint8_t *to, const struct observation *const *rows, size_t count)
+{
+    to = put(to, (uint64_t)rows[0]->entity_id);
+    for (size_t i = 1; i < count; i++)
+        to = put(to, (uint64_t)(rows[i]->entity_id - rows[i - 1]->entity_id));
+    return to;
+}
+
+static uint8_t *put_address(uint8_t *to, const struct observation *row,
+                            const struct observation *before)
 {
     bool follows = before != NULL && before->entity_id == row->entity_id && ip_is_v4(&before->ip);
 
-    if (!ip_is_v4(&row->ip)) {
-        put(to, 1);
-        str_add_bytes(to, row->ip.bytes, sizeof row->ip.bytes);
-        return;
-    }
-    put(to, (uint64_t)(ip_v4(&row->ip) - (follows ? ip_v4(&before->ip) : 0)) << 1);
+    if (ip_is_v4(&row->ip))
+        return put(to, (uint64_t)(ip_v4(&row->ip) - (follows ? ip_v4(&before->ip) : 0)) << 1);
+    to = put(to, 1);
+    (void)memcpy(to, row->ip.bytes, sizeof row->ip.bytes);
+    return to + sizeof row->ip.bytes;
 }
 
 static uint64_t id_at(const struct observation *row, size_t offset)
@@ -72,8 +80,8 @@ static uint64_t id_at(const struct observation *row, size_t offset)
     return id == FIELD_NULL_INT ? 0 : (uint64_t)id + 1;
 }
 
-static void put_runs(const struct observation *const *rows, size_t count, size_t offset,
-                     struct str *to)
+static uint8_t *put_runs(uint8_t *to, const struct observation *const *rows, size_t count,
+                         size_t offset)
 {
     size_t end;
 
@@ -82,23 +90,24 @@ static void put_runs(const struct observation *const *rows, size_t count, size_t
 
         for (end = i + 1; end < count && id_at(rows[end], offset) == id;)
             end++;
-        put(to, id);
-        put(to, end - i);
+        to = put(put(to, id), end - i);
     }
+    return to;
 }
 
-static void put_times(const struct observation *const *rows, size_t count, struct str *to)
+static uint8_t *put_times(uint8_t *to, const struct observation *const *rows, size_t count)
 {
     int64_t first = rows[0]->first_ms;
 
     for (size_t i = 1; i < count; i++)
         if (rows[i]->first_ms < first)
             first = rows[i]->first_ms;
-    put(to, zigzag(first));
+    to = put(to, zigzag(first));
     for (size_t i = 0; i < count; i++)
-        put(to, (uint64_t)(rows[i]->first_ms - first));
+        to = put(to, (uint64_t)(rows[i]->first_ms - first));
     for (size_t i = 0; i < count; i++)
-        put(to, zigzag(rows[i]->last_ms - rows[i]->first_ms));
+        to = put(to, zigzag(rows[i]->last_ms - rows[i]->first_ms));
+    return to;
 }
 
 static double real_at(const struct observation *row, size_t offset)
@@ -114,57 +123,63 @@ static bool is_short(double value)
     return isnan(value) || (double)(float)value == value;
 }
 
-static void put_bits(uint64_t bits, int bytes, struct str *to)
+static uint8_t *put_long(uint8_t *to, uint64_t bits)
 {
-    uint8_t out[8];
-
-    for (int i = 0; i < bytes; i++)
-        out[i] = (uint8_t)(bits >> (8 * i));
-    str_add_bytes(to, out, (size_t)bytes);
+    bits = htole64(bits);
+    (void)memcpy(to, &bits, sizeof bits);
+    return to + sizeof bits;
 }
 
-static void put_reals(const struct observation *const *rows, size_t count, size_t offset,
-                      struct str *to)
+static uint8_t *put_real(uint8_t *to, double value, bool is_narrow)
 {
-    int bytes = 4;
+    float narrow = (float)value;
+    uint64_t bits;
+    uint32_t narrow_bits;
 
-    for (size_t i = 0; i < count && bytes == 4; i++)
-        if (!is_short(real_at(rows[i], offset)))
-            bytes = 8;
-    put(to, (uint64_t)bytes);
-    for (size_t i = 0; i < count; i++) {
-        double value = real_at(rows[i], offset);
-        float narrow = (float)value;
-        uint64_t bits = 0;
-        uint32_t narrow_bits;
+    (void)memcpy(&bits, &value, sizeof bits);
+    if (!is_narrow)
+        return put_long(to, bits);
+    (void)memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
+    narrow_bits = htole32(narrow_bits);
+    (void)memcpy(to, &narrow_bits, sizeof narrow_bits);
+    return to + sizeof narrow_bits;
+}
 
-        (void)memcpy(&bits, &value, sizeof bits);
-        (void)memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
-        put_bits(bytes == 4 ? narrow_bits : bits, bytes, to);
-    }
+static uint8_t *put_reals(uint8_t *to, const struct observation *const *rows, size_t count,
+                          size_t offset)
+{
+    bool narrow = true;
+
+    for (size_t i = 0; i < count && narrow; i++)
+        narrow = is_short(real_at(rows[i], offset));
+    to = put(to, narrow ? 4 : 8);
+    for (size_t i = 0; i < count; i++)
+        to = put_real(to, real_at(rows[i], offset), narrow);
+    return to;
 }
 
 void chunk_encode(const struct observation *const *rows, size_t count, struct str *ret)
 {
-    size_t start = ret->length;
+    uint8_t *start, *to;
 
     ASSERT(count > 0 && count <= CHUNK_ROWS_MAX);
-    put(ret, FORMAT);
-    put(ret, count);
-    put(ret, (uint64_t)rows[0]->entity_id);
-    for (size_t i = 1; i < count; i++)
-        put(ret, (uint64_t)(rows[i]->entity_id - rows[i - 1]->entity_id));
+    start = to = (uint8_t *)str_room(ret, HEAD_BYTES_MAX + count * ROW_BYTES_MAX);
+    if (start == NULL)
+        return;
+    to = put(put(to, FORMAT), count);
+    to = put_entities(to, rows, count);
     for (size_t i = 0; i < count; i++)
-        put_address(rows[i], i > 0 ? rows[i - 1] : NULL, ret);
-    put_runs(rows, count, offsetof(struct observation, spec_id), ret);
-    put_runs(rows, count, offsetof(struct observation, model_id), ret);
-    put_runs(rows, count, offsetof(struct observation, object_id), ret);
-    put_times(rows, count, ret);
+        to = put_address(to, rows[i], i > 0 ? rows[i - 1] : NULL);
+    to = put_runs(to, rows, count, offsetof(struct observation, spec_id));
+    to = put_runs(to, rows, count, offsetof(struct observation, model_id));
+    to = put_runs(to, rows, count, offsetof(struct observation, object_id));
+    to = put_times(to, rows, count);
     for (size_t i = 0; i < count; i++)
-        put(ret, rows[i]->count);
-    put_reals(rows, count, offsetof(struct observation, score), ret);
-    put_reals(rows, count, offsetof(struct observation, percentile), ret);
-    put_bits(hash_bytes(ret->text + start, ret->length - start, 0), CHECK_BYTES, ret);
+        to = put(to, rows[i]->count);
+    to = put_reals(to, rows, count, offsetof(struct observation, score));
+    to = put_reals(to, rows, count, offsetof(struct observation, percentile));
+    to = put_long(to, hash_bytes(start, (size_t)(to - start), 0));
+    str_wrote(ret, (size_t)(to - start));
 }
 
 /* ---- reading ---- */
@@ -326,10 +341,20 @@ static struct probe probe_of(int64_t entity_id, const struct ip *ip)
     return (struct probe){.at = hash, .step = hash_mix(hash) | 1};
 }
 
+/* A power of two, which divides without dividing. */
+static size_t filter_length(size_t count)
+{
+    size_t length = 1;
+
+    while (length * 8 < count * FILTER_BITS_A_ROW)
+        length *= 2;
+    return length;
+}
+
 uint8_t *chunk_filter(struct arena *arena, const struct observation *const *rows, size_t count,
                       size_t *ret_length)
 {
-    size_t length = (count * FILTER_BITS_A_ROW + 7) / 8;
+    size_t length = filter_length(count);
     uint8_t *filter = ARENA_ARRAY(arena, uint8_t, length);
 
     ASSERT(length <= CHUNK_FILTER_BYTES_MAX);
@@ -337,7 +362,7 @@ uint8_t *chunk_filter(struct arena *arena, const struct observation *const *rows
         struct probe probe = probe_of(rows[i]->entity_id, &rows[i]->ip);
 
         for (int n = 0; n < FILTER_PROBES; n++, probe.at += probe.step) {
-            uint64_t bit = probe.at % (length * 8);
+            uint64_t bit = probe.at & (length * 8 - 1);
 
             filter[bit / 8] |= (uint8_t)(1u << (bit % 8));
         }

@@ -34,6 +34,7 @@ void db_closep(struct db **db);
 /* Queries that run longer fail with ERR_TIMEOUT; 0 = no deadline. In clock_mono_ms. */
 void db_deadline(struct db *db, int64_t mono_ms);
 
+enum { DB_BLOB_LARGE = 1024 }; /* bytes that are not copied: they stay until the query has ended */
 enum param_type { PARAM_NULL, PARAM_INT, PARAM_REAL, PARAM_TEXT, PARAM_BLOB };
 struct param {
     enum param_type type;

@@ -110,14 +110,17 @@ static enum err_code configure(struct sqlite *sqlite, enum db_mode mode, struct 
 {
     /* FULL: what was committed outlives a power cut, for a message is deleted and a POST answered
      * after it. One sync serves a whole group of jobs. */
-    /* Free pages are given back by retention: only a file made so can, hence before the log. The
-     * log goes into the file beside the writer (sqlite_checkpoint); 64 MB of it and the writer
-     * does it itself. */
-    static const char WRITE[] = "PRAGMA auto_vacuum = INCREMENTAL;"
+    /* Free pages are given back by retention: only a file made so can, hence before the log, as is
+     * the size of a page: packed observations are long, and each page is two calls of the system.
+     * What a savepoint could bring back stays in memory. The log goes into the file beside the
+     * writer (sqlite_checkpoint); 64 MB of it and the writer does it itself. */
+    static const char WRITE[] = "PRAGMA page_size = 8192;"
+                                "PRAGMA auto_vacuum = INCREMENTAL;"
                                 "PRAGMA journal_mode = WAL;"
                                 "PRAGMA synchronous = FULL;"
+                                "PRAGMA temp_store = MEMORY;"
                                 "PRAGMA foreign_keys = ON;"
-                                "PRAGMA wal_autocheckpoint = 16000;"
+                                "PRAGMA wal_autocheckpoint = 8000;"
                                 "PRAGMA journal_size_limit = 67108864;"
                                 "PRAGMA cache_size = -32768;";
     static const char READ[] = "PRAGMA query_only = ON; PRAGMA cache_size = -8192;";
@@ -219,7 +222,8 @@ static int bind_one(sqlite3_stmt *statement, int at, const struct param *param)
         return sqlite3_bind_text(statement, at, param->text, -1, SQLITE_TRANSIENT);
     case PARAM_BLOB:
         return sqlite3_bind_blob64(statement, at, param->blob.bytes, param->blob.length,
-                                   SQLITE_TRANSIENT);
+                                   param->blob.length < DB_BLOB_LARGE ? SQLITE_TRANSIENT
+                                                                      : SQLITE_STATIC);
     }
     return SQLITE_MISUSE;
 }

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/radix.h"
 #include "base/str.h"
 #include "store/arrival.h"
 #include "store/db.h"
@@ -94,13 +95,24 @@ static int64_t hour_of(const struct entry *entry)
     return entry->pair->last_ms - entry->pair->last_ms % HOUR_MS;
 }
 
-static int by_hour(const void *a_, const void *b_)
+static bool same_hour(const struct entry *a, const struct entry *b)
 {
-    const struct entry *a = *(const struct entry *const *)a_;
-    const struct entry *b = *(const struct entry *const *)b_;
-    int order = compare_numbers(a->spec_id, b->spec_id);
+    return a->spec_id == b->spec_id && hour_of(a) == hour_of(b);
+}
 
-    return order != 0 ? order : compare_numbers(hour_of(a), hour_of(b));
+/* By spec, then hour, as they came within each. */
+static void sort_by_hour(struct entry *entries, size_t count, struct entry **ret)
+{
+    AUTO(own_freep) struct radix_item *items = own_array(2 * count + 1, sizeof *items);
+
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct radix_item){(uint64_t)(hour_of(&entries[i]) / HOUR_MS), (uint32_t)i};
+    radix_sort(items, items + count, count);
+    for (size_t i = 0; i < count; i++)
+        items[i].key = (uint64_t)entries[items[i].index].spec_id;
+    radix_sort(items, items + count, count);
+    for (size_t i = 0; i < count; i++)
+        ret[i] = &entries[items[i].index];
 }
 
 static struct sighting_group group_of(const struct ingest *in, struct entry **entries, size_t count)
@@ -240,13 +252,11 @@ static enum err_code store_rollups(struct ingest *in, struct entry **sorted, str
     struct rollup_totals totals = {.observations = (int64_t)in->batch->count};
     size_t end;
 
-    for (size_t i = 0; i < in->batch->count; i++)
-        sorted[i] = &in->entries[i];
-    qsort(sorted, in->batch->count, sizeof *sorted, by_hour);
+    sort_by_hour(in->entries, in->batch->count, sorted);
     for (size_t i = 0; i < in->batch->count; i = end) {
         struct rollup_row row = {.key = {hour_of(sorted[i]), sorted[i]->spec_id, in->model_id}};
 
-        for (end = i; end < in->batch->count && by_hour(&sorted[i], &sorted[end]) == 0; end++)
+        for (end = i; end < in->batch->count && same_hour(sorted[i], sorted[end]); end++)
             count_entry(&row, sorted[end]);
         totals.flagged += row.flagged;
         TRY(rollup_add(in->db, &row, err));

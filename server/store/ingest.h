@@ -48,8 +48,8 @@ struct ingest_batch {
     const char *model_id;               /* registered (see model_row.h) */
     const char *origin;                 /* "worker" or the actor of a POST: "token:soar" */
     const char *idempotency_key;        /* NULL for objects; scoped to origin */
-    const char
-        *request_digest; /* of a POST's body: the same key with another one is ERR_CONFLICT */
+    const char *request_digest; /* of a POST's body with a key: the same key with another one is
+                                   ERR_CONFLICT */
     const struct scored_pair *pairs;
     size_t count;
     const struct comparison *comparison; /* with a shadow (model_life.h), or NULL */

@@ -1,6 +1,5 @@
 #include "store/observation_chunk.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -14,15 +13,6 @@
 static int64_t day_of(int64_t ms)
 {
     return ms - ms % DAY_MS;
-}
-
-static int by_day(const void *a_, const void *b_)
-{
-    const struct observation *a = *(const struct observation *const *)a_;
-    const struct observation *b = *(const struct observation *const *)b_;
-    int64_t day_a = day_of(a->last_ms), day_b = day_of(b->last_ms);
-
-    return day_a != day_b ? (day_a > day_b) - (day_a < day_b) : observation_compare(a, b);
 }
 
 /* ---- writing ---- */
@@ -135,7 +125,7 @@ static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
     for (size_t i = 0; i < count; i++)
         for (size_t n = 0; n < chunks[i].count; n++)
             rows[at++] = &chunks[i].rows[n];
-    qsort(rows, total, sizeof(struct observation *), by_day);
+    observation_sort(rows, total);
     TRY(insert_day(db, readable(rows), total, 1, err));
     for (size_t i = 0; i < count; i++)
         TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(places[i].id), P_INT(places[i].day_ms)),
@@ -159,7 +149,7 @@ enum err_code chunk_store(struct db *db, struct observation **rows, size_t count
     size_t end;
 
     *ret_left = 0;
-    qsort(rows, count, sizeof(struct observation *), by_day);
+    observation_sort(rows, count);
     for (size_t i = 0; i < count; i = end) {
         int64_t day_ms = day_of(rows[i]->last_ms);
 

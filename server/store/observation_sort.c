@@ -1,0 +1,74 @@
+/* By a number that is in the order of entities and addresses, as far as 64 bits tell; the few that
+ * it does not tell apart are compared. */
+#include "store/chunk.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/radix.h"
+
+/* Never in another order than ip_compare: half of the numbers for IPv4, half for what is above. */
+static uint32_t rank_of(const struct ip *ip)
+{
+    static const struct ip FIRST_V4 = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    const uint8_t *b = ip->bytes;
+
+    if (ip_is_v4(ip))
+        return ip_v4(ip) >> 1;
+    if (ip_compare(ip, &FIRST_V4) < 0)
+        return 0;
+    return UINT32_C(1) << 31 |
+           ((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]) >> 1;
+}
+
+static uint64_t key_of(const struct observation *row)
+{
+    uint64_t entity = (uint64_t)row->entity_id;
+
+    return (entity < UINT32_MAX ? entity : UINT32_MAX) << 32 | rank_of(&row->ip);
+}
+
+static uint64_t day_of(const struct observation *row)
+{
+    return (uint64_t)(row->last_ms / DAY_MS);
+}
+
+static int by_observation(const void *a_, const void *b_)
+{
+    return observation_compare(*(const struct observation *const *)a_,
+                               *(const struct observation *const *)b_);
+}
+
+static void compare_equals(struct observation **rows, size_t count)
+{
+    size_t end;
+
+    for (size_t i = 0; i < count; i = end) {
+        uint64_t key = key_of(rows[i]), day = day_of(rows[i]);
+
+        for (end = i + 1; end < count && key_of(rows[end]) == key && day_of(rows[end]) == day;)
+            end++;
+        if (end - i > 1)
+            qsort(rows + i, end - i, sizeof(struct observation *), by_observation);
+    }
+}
+
+void observation_sort(struct observation **rows, size_t count)
+{
+    AUTO(own_freep) struct radix_item *items = own_array(2 * count + 1, sizeof *items);
+    AUTO(own_freep) struct observation **copy = own_array(count + 1, sizeof(struct observation *));
+
+    ASSERT(count <= UINT32_MAX);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = rows[i];
+        items[i] = (struct radix_item){key_of(rows[i]), (uint32_t)i};
+    }
+    radix_sort(items, items + count, count);
+    for (size_t i = 0; i < count; i++)
+        items[i].key = day_of(copy[items[i].index]);
+    radix_sort(items, items + count, count); /* which leaves those of a day as they are */
+    for (size_t i = 0; i < count; i++)
+        rows[i] = copy[items[i].index];
+    compare_equals(rows, count);
+}
