@@ -225,27 +225,57 @@ enum err_code change_verify(struct db *db, struct err *err)
     return ERR_NONE;
 }
 
-enum err_code change_add(struct db *db, enum change_kind kind, const char *actor,
-                         int64_t finding_id, const char *body, int64_t *ret_seq, struct err *err)
+enum err_code change_chain_read(struct db *db, struct change_chain *ret, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
     struct last last = {0};
-    struct chained row;
-    uint8_t previous[SHA256_BYTES] = {0}, hash[SHA256_BYTES];
     enum err_code code;
 
     arena_init(&arena, CHANGE_ROW_ARENA_BYTES);
+    *ret = (struct change_chain){0};
     code = db_row(db, SQL_CHANGE_LAST, NO_PARAMS, LAST_FIELDS, &arena, &last, err);
-    if (code != ERR_NONE && code != ERR_NOT_FOUND)
-        return code;
-    if (code == ERR_NONE && last.hash.length == SHA256_BYTES)
-        (void)memcpy(previous, last.hash.bytes, SHA256_BYTES);
-    row = (struct chained){last.seq + 1, clock_now_ms(), kind, actor, finding_id, body, {0}};
-    hash_of(&row, previous, hash);
-    TRY(db_exec(db, SQL_CHANGE_INSERT,
-                PARAMS(P_INT(row.seq), P_INT(row.time), P_TEXT(actor), P_INT((int64_t)kind),
-                       P_INT_OR_NULL(finding_id), P_TEXT(body), P_BLOB(hash, sizeof hash)),
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    ret->seq = last.seq;
+    if (last.hash.length == SHA256_BYTES)
+        (void)memcpy(ret->hash, last.hash.bytes, SHA256_BYTES);
+    return ERR_NONE;
+}
+
+static enum err_code append(struct db *db, enum sql_id sql, struct change_chain *chain,
+                            const struct chained *row, struct err *err)
+{
+    uint8_t hash[SHA256_BYTES];
+
+    hash_of(row, chain->hash, hash);
+    TRY(db_exec(db, sql,
+                PARAMS(P_INT(row->seq), P_INT(row->time), P_TEXT(row->actor), P_INT(row->kind),
+                       P_INT_OR_NULL(row->finding), P_TEXT(row->body), P_BLOB(hash, sizeof hash)),
                 NULL, err));
+    chain->seq = row->seq;
+    (void)memcpy(chain->hash, hash, sizeof hash);
+    return ERR_NONE;
+}
+
+enum err_code change_chain_add(struct db *db, struct change_chain *chain, enum change_kind kind,
+                               const char *actor, int64_t finding_id, const char *body,
+                               struct err *err)
+{
+    struct chained row = {chain->seq + 1, clock_now_ms(), kind, actor, finding_id, body, {0}};
+
+    return append(db, SQL_CHANGE_INSERT_MANY, chain, &row, err);
+}
+
+enum err_code change_add(struct db *db, enum change_kind kind, const char *actor,
+                         int64_t finding_id, const char *body, int64_t *ret_seq, struct err *err)
+{
+    struct change_chain chain;
+    struct chained row;
+
+    TRY(change_chain_read(db, &chain, err));
+    row = (struct chained){chain.seq + 1, clock_now_ms(), kind, actor, finding_id, body, {0}};
+    TRY(append(db, SQL_CHANGE_INSERT, &chain, &row, err));
     if (ret_seq != NULL)
         *ret_seq = row.seq;
     return ERR_NONE;

@@ -59,3 +59,14 @@ NODISCARD enum err_code change_verify(struct db *db, struct err *err);
 NODISCARD enum err_code change_add(struct db *db, enum change_kind kind, const char *actor,
                                    int64_t finding_id, const char *body, int64_t *ret_seq,
                                    struct err *err);
+
+/* The same for many changes of one job: the end of the chain is read once, and seq of the n-th to
+ * come is chain.seq + n. Nothing else adds a change meanwhile. */
+struct change_chain {
+    int64_t seq; /* of the last change */
+    uint8_t hash[32];
+};
+NODISCARD enum err_code change_chain_read(struct db *db, struct change_chain *ret, struct err *err);
+NODISCARD enum err_code change_chain_add(struct db *db, struct change_chain *chain,
+                                         enum change_kind kind, const char *actor,
+                                         int64_t finding_id, const char *body, struct err *err);

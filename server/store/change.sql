@@ -30,3 +30,11 @@ SELECT seq, hash FROM change_start;
 -- mode: write
 INSERT INTO change (seq, time_ms, actor, kind, finding_id, body, hash)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- The same where many follow each other.
+-- name: CHANGE_INSERT_MANY
+-- mode: write
+INSERT INTO change (seq, time_ms, actor, kind, finding_id, body, hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+-- postgres:
+COPY change (seq, time_ms, actor, kind, finding_id, body, hash) FROM STDIN;

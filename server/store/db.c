@@ -154,6 +154,16 @@ void *db_handle(const struct db *db)
     return db->handle;
 }
 
+void *db_statement(const struct db *db, enum sql_id sql)
+{
+    return db->statements[sql];
+}
+
+bool db_in_transaction(const struct db *db)
+{
+    return db->in_transaction;
+}
+
 struct entity_memory *db_entity_memory(const struct db *db)
 {
     ASSERT(db->entities != NULL);

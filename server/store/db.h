@@ -105,6 +105,24 @@ NODISCARD enum err_code db_row(struct db *db, enum sql_id sql, const struct para
                                size_t param_count, const struct field *fields, struct arena *arena,
                                void *row, struct err *err);
 
+/* One statement run for each of several sets of parameters, in order: one wait for all of them
+ * where the engine is far away. Each run gives one row at most. Inside a transaction. */
+struct db_runs {
+    enum sql_id sql;
+    size_t count;
+    /* Sets the parameters of a run; what they point at stays until the next call. */
+    void (*params)(void *context, size_t run, struct param *ret);
+    void *context;
+    /* The row of each run goes to rows + run * row_bytes, by its field table, with texts in the
+     * arena; found (or NULL) says whether there was one. fields NULL: statements without rows. */
+    const struct field *fields;
+    struct arena *arena;
+    void *rows;
+    size_t row_bytes;
+    bool *found;
+};
+NODISCARD enum err_code db_run_all(struct db *db, const struct db_runs *runs, struct err *err);
+
 struct tx { /* AUTO(tx_done) struct tx tx = {0}; rolls back unless committed */
     struct db *db;
     bool open;

@@ -38,6 +38,14 @@ struct db_backend {
                           struct err *err);
     enum db_step (*step)(void *handle, void *statement, struct err *err);
     void (*reset)(void *statement);
+    /* Several runs of one statement with one wait for all of them, see db_run_all: begin; bind and
+     * send each; sent; take and step each; end, always. Inside a transaction. NULL: an engine that
+     * is not far away. */
+    enum err_code (*ahead_begin)(void *handle, void *statement, struct err *err);
+    enum err_code (*ahead_send)(void *handle, void *statement, struct err *err);
+    enum err_code (*ahead_sent)(void *handle, struct err *err);
+    enum err_code (*ahead_take)(void *handle, void *statement, struct err *err);
+    enum err_code (*ahead_end)(void *handle, struct err *err);
     int64_t (*changes)(void *handle);
 
     int (*column_count)(void *statement);
@@ -56,6 +64,9 @@ NODISCARD enum err_code db_open_bare(const char *url, enum db_mode mode, struct 
                                      struct err *err);
 const struct db_backend *db_backend(const struct db *db);
 void *db_handle(const struct db *db);
+/* For db_runs.c. */
+void *db_statement(const struct db *db, enum sql_id sql);
+bool db_in_transaction(const struct db *db);
 /* For dictionary.c: a writing connection's. */
 struct entity_memory *db_entity_memory(const struct db *db);
 NODISCARD enum err_code db_script(struct db *db, const char *sql, struct err *err);

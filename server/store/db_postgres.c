@@ -4,10 +4,9 @@
  * inside of it is the last commit and stays so, and the numbers of the change feed come in the
  * order of commits and without gaps, as under SQLite's write lock. Readers wait for nobody.
  *
- * Numbers and texts travel as text (exact: the shortest digits that read back the same), bytes as
- * they are on the way in. A statement whose text for PostgreSQL is a COPY takes one row each time
- * it is run, and the rows go out together. LIKE is ILIKE here, as in SQLite: small and capital
- * letters are the same. */
+ * A statement whose text for PostgreSQL is a COPY takes one row each time it is run, and the rows
+ * go out together. LIKE is ILIKE here, as in SQLite: small and capital letters are the same.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,28 +20,9 @@
 
 enum {
     URL_BYTES_MAX = 4096,
-    PARAMS_MAX = 32,
     PARAM_BYTES_MAX = 64 << 20,     /* of one statement, all together */
     STATEMENT_BYTES_MAX = 64 << 10, /* of its text */
     BLOBS_BYTES_MAX = 64 << 20,     /* of one row */
-    OID_BOOL = 16,                  /* of pg_type, where it is fixed */
-};
-
-struct pg_statement {
-    struct pg *pg;
-    char name[24];       /* in the session */
-    const char *label;   /* for messages */
-    char *text;          /* owned */
-    uint64_t connection; /* where it is prepared; 0 = nowhere */
-    bool is_copy;
-    size_t count;      /* of parameters */
-    struct str values; /* their bytes, one after the other, each with a NUL */
-    size_t starts[PARAMS_MAX];
-    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
-    bool is_null[PARAMS_MAX];
-    PGresult *result; /* NULL: not run yet */
-    int row;
-    struct arena blobs; /* of the current row */
 };
 
 /* ---- connections ---- */
@@ -198,6 +178,7 @@ static void postgres_finalize(void *statement)
     /* It ends on the server with the connection, of which it is one of the few dozen. */
     PQclear(s->result);
     str_done(&s->values);
+    str_done(&s->line);
     arena_done(&s->blobs);
     free(s->text);
     free(s);
@@ -217,6 +198,7 @@ static enum err_code postgres_prepare(void *handle, const char *name, const char
     *s = (struct pg_statement){.pg = pg, .label = name, .text = text};
     s->is_copy = str_starts(text, "COPY ");
     str_init(&s->values, PARAM_BYTES_MAX);
+    str_init(&s->line, PARAM_BYTES_MAX);
     arena_init(&s->blobs, BLOBS_BYTES_MAX);
     code = pg_ready(pg, err);
     if (code == ERR_NONE)
@@ -229,34 +211,6 @@ static enum err_code postgres_prepare(void *handle, const char *name, const char
     }
     *ret = s;
     return ERR_NONE;
-}
-
-static void add_value(struct pg_statement *s, size_t at, const struct param *param)
-{
-    char number[32];
-
-    s->starts[at] = s->values.length;
-    s->is_null[at] = param->type == PARAM_NULL;
-    s->formats[at] = param->type == PARAM_BLOB;
-    switch (param->type) {
-    case PARAM_NULL:
-        break;
-    case PARAM_INT:
-        str_addf(&s->values, "%" PRId64, param->integer);
-        break;
-    case PARAM_REAL:
-        (void)str_from_double(number, param->real);
-        str_add(&s->values, number);
-        break;
-    case PARAM_TEXT:
-        str_add(&s->values, param->text);
-        break;
-    case PARAM_BLOB:
-        str_add_bytes(&s->values, param->blob.bytes, param->blob.length);
-        break;
-    }
-    s->lengths[at] = (int)(s->values.length - s->starts[at]);
-    str_add_char(&s->values, '\0');
 }
 
 static void postgres_reset(void *statement)
@@ -275,72 +229,48 @@ static enum err_code postgres_bind(UNUSED void *handle, void *statement, const s
 {
     struct pg_statement *s = statement;
 
-    ASSERT(count <= PARAMS_MAX);
+    ASSERT(count <= PG_PARAMS_MAX);
     postgres_reset(s);
     for (size_t i = 0; i < count; i++)
-        add_value(s, i, &params[i]);
+        pg_value_add(s, i, &params[i]);
     s->count = count;
     return str_check(&s->values, "the parameters of a statement", err);
 }
 
-static enum err_code run_once(struct pg_statement *s, struct err *err)
+static int send_statement(struct pg_statement *s)
 {
-    const char *values[PARAMS_MAX];
-    struct pg *pg = s->pg;
-    int64_t changes = 0;
-    int sent;
+    const char *values[PG_PARAMS_MAX];
 
-    TRY(pg_ready(pg, err));
-    TRY(prepare_here(s, err));
     for (size_t i = 0; i < s->count; i++)
         values[i] = s->is_null[i] ? NULL : s->values.text + s->starts[i];
-    sent = PQsendQueryPrepared(pg->conn, s->name, (int)s->count, values, s->lengths, s->formats, 0);
-    TRY(pg_result(pg, sent, "using", &s->result, err));
-    pg->changes = str_to_i64(PQcmdTuples(s->result), &changes) ? changes : 0;
-    s->row = -1;
-    return ERR_NONE;
+    return PQsendQueryPrepared(s->pg->conn, s->name, (int)s->count, values, s->lengths, s->formats,
+                               s->result_format);
 }
 
-/* As COPY's text format wants it: no text of ours holds its separators but escaped. */
-static void add_copy_value(struct str *row, const struct pg_statement *s, size_t at)
+static void begin_rows(struct pg_statement *s)
 {
-    static const char HEX[] = "0123456789abcdef";
-    const char *value = s->values.text + s->starts[at];
+    int64_t changes = 0;
 
-    if (s->is_null[at]) {
-        str_add(row, "\\N");
-        return;
-    }
-    if (s->formats[at] == 1)
-        str_add(row, "\\\\x");
-    for (int i = 0; i < s->lengths[at]; i++) {
-        unsigned char c = (unsigned char)value[i];
+    s->pg->changes = str_to_i64(PQcmdTuples(s->result), &changes) ? changes : 0;
+    s->row = -1;
+    pg_result_learn(s);
+}
 
-        if (s->formats[at] == 1) {
-            str_add_char(row, HEX[c >> 4]);
-            str_add_char(row, HEX[c & 15]);
-        } else if (c == '\\' || c == '\t' || c == '\n' || c == '\r') {
-            str_addf(row, "\\%c", c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : '\\');
-        } else {
-            str_add_char(row, (char)c);
-        }
-    }
+static enum err_code run_once(struct pg_statement *s, struct err *err)
+{
+    TRY(pg_ready(s->pg, err));
+    TRY(prepare_here(s, err));
+    TRY(pg_result(s->pg, send_statement(s), "using", &s->result, err));
+    begin_rows(s);
+    return ERR_NONE;
 }
 
 static enum err_code copy_row(struct pg_statement *s, struct err *err)
 {
-    AUTO(str_done) struct str row = {0};
-
-    str_init(&row, PARAM_BYTES_MAX);
-    for (size_t i = 0; i < s->count; i++) {
-        if (i > 0)
-            str_add_char(&row, '\t');
-        add_copy_value(&row, s, i);
-    }
-    str_add_char(&row, '\n');
-    TRY(str_check(&row, "a row", err));
+    pg_value_copy_line(s);
+    TRY(str_check(&s->line, "a row", err));
     s->pg->changes = 1;
-    return pg_copy_row(s->pg, s->text, row.text, row.length, err);
+    return pg_copy_row(s->pg, s->text, s->line.text, s->line.length, err);
 }
 
 /* A reader's connection that was lost while idle is noticed by the next query, which asks again. */
@@ -370,63 +300,38 @@ static int64_t postgres_changes(void *handle)
     return ((struct pg *)handle)->changes;
 }
 
-/* ---- columns ---- */
+/* ---- several runs of a statement, in a pipeline ---- */
 
-static int postgres_column_count(void *statement)
+static enum err_code postgres_ahead_begin(void *handle, void *statement, struct err *err)
 {
-    return PQnfields(((struct pg_statement *)statement)->result);
+    TRY(pg_ready(handle, err));
+    TRY(prepare_here(statement, err));
+    return pg_pipeline_begin(handle, err);
 }
 
-static const char *postgres_column_name(void *statement, int column)
+static enum err_code postgres_ahead_send(void *handle, void *statement, struct err *err)
 {
-    return PQfname(((struct pg_statement *)statement)->result, column);
+    return send_statement(statement) == 1 ? ERR_NONE : pg_fail(handle, "using", NULL, err);
 }
 
-static bool postgres_column_is_null(void *statement, int column)
+static enum err_code postgres_ahead_sent(void *handle, struct err *err)
+{
+    return pg_pipeline_sync(handle, err);
+}
+
+static enum err_code postgres_ahead_take(void *handle, void *statement, struct err *err)
 {
     struct pg_statement *s = statement;
 
-    return PQgetisnull(s->result, s->row, column) == 1;
+    postgres_reset(s);
+    TRY(pg_pipeline_result(handle, &s->result, err));
+    begin_rows(s);
+    return ERR_NONE;
 }
 
-static const char *postgres_column_text(void *statement, int column)
+static enum err_code postgres_ahead_end(void *handle, struct err *err)
 {
-    struct pg_statement *s = statement;
-
-    return PQgetvalue(s->result, s->row, column);
-}
-
-static double postgres_column_real(void *statement, int column)
-{
-    double value = 0;
-
-    return str_to_double(postgres_column_text(statement, column), &value) ? value : 0;
-}
-
-/* Sums of 64-bit numbers come as numeric: digits all the same. */
-static int64_t postgres_column_int(void *statement, int column)
-{
-    struct pg_statement *s = statement;
-    const char *text = postgres_column_text(s, column);
-    int64_t value = 0;
-
-    if (PQftype(s->result, column) == OID_BOOL)
-        return text[0] == 't';
-    return str_to_i64(text, &value) ? value : (int64_t)postgres_column_real(s, column);
-}
-
-static struct blob postgres_column_blob(void *statement, int column)
-{
-    struct pg_statement *s = statement;
-    size_t length = 0;
-    unsigned char *bytes =
-        PQunescapeBytea((const unsigned char *)postgres_column_text(s, column), &length);
-    struct blob blob = {NULL, 0};
-
-    if (bytes != NULL)
-        blob = (struct blob){arena_memdup(&s->blobs, bytes, length), length};
-    PQfreemem(bytes);
-    return blob;
+    return pg_pipeline_end(handle, err);
 }
 
 const struct db_backend DB_POSTGRES = {
@@ -449,12 +354,17 @@ const struct db_backend DB_POSTGRES = {
     .bind = postgres_bind,
     .step = postgres_step,
     .reset = postgres_reset,
+    .ahead_begin = postgres_ahead_begin,
+    .ahead_send = postgres_ahead_send,
+    .ahead_sent = postgres_ahead_sent,
+    .ahead_take = postgres_ahead_take,
+    .ahead_end = postgres_ahead_end,
     .changes = postgres_changes,
-    .column_count = postgres_column_count,
-    .column_name = postgres_column_name,
-    .column_is_null = postgres_column_is_null,
-    .column_int = postgres_column_int,
-    .column_real = postgres_column_real,
-    .column_text = postgres_column_text,
-    .column_blob = postgres_column_blob,
+    .column_count = pg_column_count,
+    .column_name = pg_column_name,
+    .column_is_null = pg_column_is_null,
+    .column_int = pg_column_int,
+    .column_real = pg_column_real,
+    .column_text = pg_column_text,
+    .column_blob = pg_column_blob,
 };

@@ -79,10 +79,9 @@ static enum err_code fail_connection(struct pg *pg, const char *what, struct err
                    text[0] != '\0' ? text : "the connection was lost");
 }
 
-static enum err_code fail_result(struct pg *pg, const char *what, const PGresult *result,
-                                 struct err *err)
+enum err_code pg_fail(struct pg *pg, const char *what, const PGresult *result, struct err *err)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE); /* NULL of none */
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const struct meaning *meaning;
     char text[MESSAGE_BYTES_MAX];
@@ -193,8 +192,7 @@ static int wait_socket(const struct pg *pg, bool writing, int64_t until_ms)
     return 1;
 }
 
-/* Until a result can be taken without waiting. */
-static int wait_result(struct pg *pg, int64_t until_ms)
+int pg_wait_result(struct pg *pg, int64_t until_ms)
 {
     int unsent, ready;
 
@@ -212,7 +210,7 @@ static int wait_result(struct pg *pg, int64_t until_ms)
     }
 }
 
-static void cancel(struct pg *pg)
+void pg_cancel(struct pg *pg)
 {
     char why[256];
     PGcancel *request = PQgetCancel(pg->conn);
@@ -222,11 +220,12 @@ static void cancel(struct pg *pg)
     PQfreeCancel(request);
 }
 
-static bool is_failure(const PGresult *result)
+bool pg_is_failure(const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
 
-    return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+    return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE ||
+           status == PGRES_PIPELINE_ABORTED;
 }
 
 /* The last of the results, or the first failure; NULL with *ret_ready <= 0 when none came. */
@@ -234,11 +233,11 @@ static PGresult *collect(struct pg *pg, int64_t until_ms, int *ret_ready)
 {
     PGresult *last = NULL, *next;
 
-    while ((*ret_ready = wait_result(pg, until_ms)) > 0) {
+    while ((*ret_ready = pg_wait_result(pg, until_ms)) > 0) {
         next = PQgetResult(pg->conn);
         if (next == NULL)
             return last;
-        if (last != NULL && is_failure(last)) {
+        if (last != NULL && pg_is_failure(last)) {
             PQclear(next);
             continue;
         }
@@ -255,7 +254,7 @@ static enum err_code past_deadline(struct pg *pg, const char *what, PGresult **r
 {
     int ready;
 
-    cancel(pg);
+    pg_cancel(pg);
     *ret = collect(pg, clock_mono_ms() + CANCEL_MS_MAX, &ready);
     if (*ret != NULL)
         return ERR_NONE; /* the cancelled one, or it was done just then */
@@ -264,15 +263,21 @@ static enum err_code past_deadline(struct pg *pg, const char *what, PGresult **r
                    "; the query took too long: ask for less");
 }
 
-enum err_code pg_result(struct pg *pg, int sent, const char *what, PGresult **ret, struct err *err)
+int64_t pg_until(const struct pg *pg)
 {
     int64_t until_ms = clock_mono_ms() + QUERY_MS_MAX;
+
+    return pg->deadline_mono_ms != 0 && pg->deadline_mono_ms < until_ms ? pg->deadline_mono_ms
+                                                                        : until_ms;
+}
+
+enum err_code pg_result(struct pg *pg, int sent, const char *what, PGresult **ret, struct err *err)
+{
+    int64_t until_ms = pg_until(pg);
     PGresult *result = NULL;
     enum err_code code = ERR_NONE;
     int ready;
 
-    if (pg->deadline_mono_ms != 0 && pg->deadline_mono_ms < until_ms)
-        until_ms = pg->deadline_mono_ms;
     if (sent == 0)
         return fail_connection(pg, what, err);
     result = collect(pg, until_ms, &ready);
@@ -280,8 +285,8 @@ enum err_code pg_result(struct pg *pg, int sent, const char *what, PGresult **re
         TRY(past_deadline(pg, what, &result, err));
     if (result == NULL)
         return fail_connection(pg, what, err);
-    if (is_failure(result))
-        code = fail_result(pg, what, result, err);
+    if (pg_is_failure(result))
+        code = pg_fail(pg, what, result, err);
     if (PQstatus(pg->conn) == CONNECTION_OK && !pg->copying)
         pg->in_transaction = PQtransactionStatus(pg->conn) != PQTRANS_IDLE;
     if (code != ERR_NONE) {

@@ -3,6 +3,7 @@
  * writer's job. Rows of the dictionaries are never removed, so the entities met last are
  * remembered in memory: a look-up in the table for each pair would cost a third of the writing. */
 #include "base/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 struct db;
@@ -11,6 +12,13 @@ NODISCARD enum err_code dictionary_spec(struct db *db, const char *name, int64_t
                                         struct err *err);
 NODISCARD enum err_code dictionary_entity(struct db *db, const char *uid, int64_t *ret,
                                           struct err *err);
+/* Many at a time: sets id for each uid. */
+struct dictionary_name {
+    const char *uid;
+    int64_t id;
+};
+NODISCARD enum err_code dictionary_entities(struct db *db, struct dictionary_name *names,
+                                            size_t count, struct err *err);
 /* ERR_NOT_FOUND when it is not registered. */
 NODISCARD enum err_code dictionary_model(struct db *db, const char *uid, int64_t *ret,
                                          struct err *err);

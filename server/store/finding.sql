@@ -91,7 +91,7 @@ INSERT INTO finding (uid, spec_id, entity_id, ip, ip_text, model_id, status, ver
        tags, score, percentile, rank, entity_known, first_seen_ms, last_seen_ms, sightings,
        observations, account, region, version, created_ms, updated_ms, seq)
 VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, '[]', $7, $8, $9, $10, $11, $12, $13, $14, $15,
-       $16, 1, $17, $17, 0)
+       $16, 1, $17, $17, $18)
 RETURNING id;
 
 -- name: FINDING_SIGHTED
@@ -112,6 +112,13 @@ UPDATE finding SET score = $1, percentile = $2, rank = $3, model_id = $4, entity
 -- mode: write
 INSERT INTO explanation (finding_id, body) VALUES ($1, $2)
 ON CONFLICT (finding_id) DO UPDATE SET body = excluded.body;
+
+-- Of findings that are new.
+-- name: FINDING_EXPLAIN_NEW
+-- mode: write
+INSERT INTO explanation (finding_id, body) VALUES ($1, $2);
+-- postgres:
+COPY explanation (finding_id, body) FROM STDIN;
 
 -- name: FINDING_SEQ
 -- mode: write

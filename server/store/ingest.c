@@ -56,10 +56,12 @@ enum err_code ingest_object_done(struct db *db, const char *bucket, const char *
 }
 
 /* Pairs come in runs of the same spec and entity, so the last ids are usually right. */
-static enum err_code resolve_names(struct ingest *in, struct err *err)
+static enum err_code resolve_names(struct ingest *in, struct arena *arena, struct err *err)
 {
+    struct dictionary_name *names = ARENA_ARRAY(arena, struct dictionary_name, in->batch->count);
     const struct scored_pair *last = NULL;
-    int64_t spec_id = 0, entity_id = 0;
+    int64_t spec_id = 0;
+    size_t count = 0;
 
     for (size_t i = 0; i < in->batch->count; i++) {
         const struct scored_pair *pair = &in->batch->pairs[i];
@@ -67,10 +69,13 @@ static enum err_code resolve_names(struct ingest *in, struct err *err)
         if (last == NULL || strcmp(last->spec, pair->spec) != 0)
             TRY(dictionary_spec(in->db, pair->spec, &spec_id, err));
         if (last == NULL || strcmp(last->entity, pair->entity) != 0)
-            TRY(dictionary_entity(in->db, pair->entity, &entity_id, err));
-        in->entries[i] = (struct entry){pair, spec_id, entity_id, FIELD_NULL_INT};
+            names[count++] = (struct dictionary_name){.uid = pair->entity};
+        in->entries[i] = (struct entry){pair, spec_id, (int64_t)count - 1, FIELD_NULL_INT};
         last = pair;
     }
+    TRY(dictionary_entities(in->db, names, count, err));
+    for (size_t i = 0; i < in->batch->count; i++)
+        in->entries[i].entity_id = names[in->entries[i].entity_id].id;
     return ERR_NONE;
 }
 
@@ -143,40 +148,37 @@ static struct sighting_group group_of(const struct ingest *in, struct entry **en
     return group;
 }
 
-static enum err_code store_group(struct ingest *in, struct arena *arena, struct entry **entries,
-                                 size_t count, struct err *err)
+static void note_group(struct ingest *in, const struct sighting_group *group,
+                       struct entry **entries)
 {
-    struct sighting_group group = group_of(in, entries, count);
-    int64_t id;
-    bool is_new;
-
-    TRY(sighting_group_store(in->db, arena, &group, &id, &is_new, err));
-    for (size_t i = 0; i < count; i++)
-        entries[i]->finding_id = id;
-    in->result->flagged += count;
-    if (is_new)
+    for (int64_t i = 0; i < group->sightings; i++)
+        entries[i]->finding_id = group->finding_id;
+    in->result->flagged += (uint64_t)group->sightings;
+    if (group->is_new)
         in->result->findings_new++;
     else
         in->result->findings_updated++;
-    return ERR_NONE;
 }
 
-static enum err_code store_findings(struct ingest *in, struct entry **sorted, struct err *err)
+static enum err_code store_findings(struct ingest *in, struct arena *arena, struct entry **sorted,
+                                    struct err *err)
 {
-    AUTO(arena_done) struct arena arena = {0};
-    size_t count = 0, end;
+    struct sighting_group *groups;
+    size_t count = 0, group_count = 0, end;
 
-    arena_init(&arena, GROUP_ARENA_BYTES_MAX);
     for (size_t i = 0; i < in->batch->count; i++)
         if (in->entries[i].pair->flagged)
             sorted[count++] = &in->entries[i];
     qsort(sorted, count, sizeof *sorted, by_finding);
+    groups = ARENA_ARRAY(arena, struct sighting_group, count);
     for (size_t i = 0; i < count; i = end) {
         for (end = i + 1; end < count && by_finding(&sorted[i], &sorted[end]) == 0;)
             end++;
-        TRY(store_group(in, &arena, sorted + i, end - i, err));
-        arena_reset(&arena);
+        groups[group_count++] = group_of(in, sorted + i, end - i);
     }
+    TRY(sighting_groups_store(in->db, arena, groups, group_count, err));
+    for (size_t i = 0, at = 0; i < group_count; at += (size_t)groups[i++].sightings)
+        note_group(in, &groups[i], sorted + at);
     return ERR_NONE;
 }
 
@@ -357,8 +359,8 @@ static enum err_code store_all(struct ingest *in, struct err *err)
         return ERR_NONE;
     TRY(dictionary_model(in->db, in->batch->model_id, &in->model_id, err));
     TRY(db_exec(in->db, SQL_MODEL_USED, PARAMS(P_INT(in->now_ms), P_INT(in->model_id)), NULL, err));
-    TRY(resolve_names(in, err));
-    TRY(store_findings(in, sorted, err));
+    TRY(resolve_names(in, &arena, err));
+    TRY(store_findings(in, &arena, sorted, err));
     TRY(store_observations(in, &arena, err));
     if (in->batch->comparison != NULL)
         TRY(comparison_add(in->db, in->batch->model_id, in->batch->comparison,

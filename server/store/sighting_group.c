@@ -1,3 +1,5 @@
+/* Step by step for all of them, so that each step is one exchange with an engine that is far away:
+ * which findings there are, those that are new, the changes, what is added to the others. */
 #include "store/sighting_group.h"
 
 #include <math.h>
@@ -12,7 +14,7 @@
 #include "store/finding.h"
 #include "store/ingest.h"
 
-enum { UID_HEX = 32, GROUP_BODY_BYTES_MAX = 1024 };
+enum { UID_HEX = 32, GROUP_BODY_BYTES_MAX = 1024, SCRATCH_BYTES_MAX = 1 << 20 };
 
 struct found {
     int64_t id, status, verdict;
@@ -66,37 +68,6 @@ static const char *created_body(struct arena *arena, const struct sighting_group
     return arena_strndup(arena, text.text, text.length);
 }
 
-static enum err_code explain(struct db *db, int64_t id, const struct scored_pair *pair,
-                             struct err *err)
-{
-    if (pair->explanation_json == NULL)
-        return ERR_NONE;
-    return db_exec(db, SQL_FINDING_EXPLAIN, PARAMS(P_INT(id), P_TEXT(pair->explanation_json)), NULL,
-                   err);
-}
-
-static enum err_code create(struct db *db, struct arena *arena, const struct sighting_group *group,
-                            int64_t *ret_id, struct err *err)
-{
-    const struct scored_pair *pair = group->highest;
-    char ip[IP_TEXT_BYTES];
-    int64_t seq;
-
-    (void)ip_format(ip, &pair->ip);
-    TRY(db_int(db, SQL_FINDING_INSERT,
-               PARAMS(P_TEXT(uid_of(arena, pair)), P_INT(group->spec_id), P_INT(group->entity_id),
-                      P_IP(&pair->ip), P_TEXT(ip), P_INT(group->model_id), P_REAL(pair->score),
-                      P_REAL_OR_NULL(pair->percentile), rank_of(pair), P_INT(pair->entity_known),
-                      P_INT(group->first_ms), P_INT(group->last_ms), P_INT(group->sightings),
-                      P_INT(group->events), text_or_null(pair->account), text_or_null(pair->region),
-                      P_INT(group->now_ms)),
-               ret_id, err));
-    TRY(explain(db, *ret_id, pair, err));
-    TRY(change_add(db, CHANGE_FINDING_CREATED, group->actor, *ret_id, created_body(arena, group),
-                   &seq, err));
-    return db_exec(db, SQL_FINDING_SEQ, PARAMS(P_INT(seq), P_INT(*ret_id)), NULL, err);
-}
-
 /* Resolved as harmless stays resolved; anything else that comes back is news. */
 static bool opens_again(const struct found *found)
 {
@@ -132,51 +103,262 @@ static const char *sighted_body(struct arena *arena, const struct sighting_group
     return arena_strndup(arena, text.text, text.length);
 }
 
-/* Scores of two models are not compared: the newer model's opinion replaces the older one's. */
-static enum err_code raise_score(struct db *db, const struct sighting_group *group,
-                                 const struct found *found, struct err *err)
+struct groups {
+    struct db *db;
+    struct sighting_group *all;
+    size_t count;
+    struct found *found;  /* of each */
+    bool *known;          /* whether there was one */
+    const size_t *chosen; /* those that a step is about */
+    int64_t before_seq;   /* of the last change before theirs */
+    struct arena scratch; /* of one run */
+};
+
+/* A group has one change, so its number is known before it is written. */
+static int64_t seq_of(const struct groups *groups, size_t at)
 {
+    return groups->before_seq + 1 + (int64_t)at;
+}
+
+static void find_params(void *context, size_t run, struct param *ret)
+{
+    const struct sighting_group *group = &((const struct groups *)context)->all[run];
+
+    ret[0] = P_INT(group->spec_id);
+    ret[1] = P_INT(group->entity_id);
+    ret[2] = P_IP(&group->highest->ip);
+}
+
+static enum err_code find_all(struct groups *groups, struct err *err)
+{
+    struct db_runs runs = {
+        .sql = SQL_FINDING_FIND,
+        .count = groups->count,
+        .params = find_params,
+        .context = groups,
+        .fields = FOUND_FIELDS,
+        .arena = &groups->scratch,
+        .rows = groups->found,
+        .row_bytes = sizeof *groups->found,
+        .found = groups->known,
+    };
+
+    TRY(db_run_all(groups->db, &runs, err));
+    for (size_t i = 0; i < groups->count; i++) {
+        groups->all[i].is_new = !groups->known[i];
+        groups->all[i].finding_id = groups->found[i].id;
+    }
+    return ERR_NONE;
+}
+
+/* ---- new ones ---- */
+
+static void insert_params(void *context, size_t run, struct param *ret)
+{
+    struct groups *groups = context;
+    const struct sighting_group *group = &groups->all[groups->chosen[run]];
+    const struct scored_pair *pair = group->highest;
+    char *ip;
+
+    arena_reset(&groups->scratch);
+    ip = arena_alloc(&groups->scratch, IP_TEXT_BYTES);
+    (void)ip_format(ip, &pair->ip);
+    (void)memcpy(ret,
+                 (struct param[]){
+                     P_TEXT(uid_of(&groups->scratch, pair)),
+                     P_INT(group->spec_id),
+                     P_INT(group->entity_id),
+                     P_IP(&pair->ip),
+                     P_TEXT(ip),
+                     P_INT(group->model_id),
+                     P_REAL(pair->score),
+                     P_REAL_OR_NULL(pair->percentile),
+                     rank_of(pair),
+                     P_INT(pair->entity_known),
+                     P_INT(group->first_ms),
+                     P_INT(group->last_ms),
+                     P_INT(group->sightings),
+                     P_INT(group->events),
+                     text_or_null(pair->account),
+                     text_or_null(pair->region),
+                     P_INT(group->now_ms),
+                     P_INT(seq_of(groups, groups->chosen[run])),
+                 },
+                 18 * sizeof *ret);
+}
+
+struct made {
+    int64_t id;
+};
+static const struct field MADE_FIELDS[] = {
+    FIELD(struct made, id, FIELD_INT, .flags = 0),
+    FIELD_END,
+};
+
+static enum err_code insert_new(struct groups *groups, struct arena *arena, struct err *err)
+{
+    size_t *chosen = ARENA_ARRAY(arena, size_t, groups->count), count = 0;
+    struct made *made = ARENA_ARRAY(arena, struct made, groups->count);
+    struct db_runs runs = {
+        .sql = SQL_FINDING_INSERT,
+        .params = insert_params,
+        .context = groups,
+        .fields = MADE_FIELDS,
+        .arena = arena,
+        .rows = made,
+        .row_bytes = sizeof *made,
+    };
+
+    for (size_t i = 0; i < groups->count; i++)
+        if (groups->all[i].is_new)
+            chosen[count++] = i;
+    groups->chosen = chosen;
+    runs.count = count;
+    TRY(db_run_all(groups->db, &runs, err));
+    for (size_t i = 0; i < count; i++)
+        groups->all[chosen[i]].finding_id = made[i].id;
+    for (size_t i = 0; i < count; i++) {
+        const struct sighting_group *group = &groups->all[chosen[i]];
+
+        if (group->highest->explanation_json != NULL)
+            TRY(db_exec(groups->db, SQL_FINDING_EXPLAIN_NEW,
+                        PARAMS(P_INT(group->finding_id), P_TEXT(group->highest->explanation_json)),
+                        NULL, err));
+    }
+    return ERR_NONE;
+}
+
+/* ---- the changes ---- */
+
+static enum err_code add_changes(struct groups *groups, struct change_chain *chain, struct err *err)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct sighting_group *group = &groups->all[i];
+        const char *body;
+
+        arena_reset(&groups->scratch);
+        body = group->is_new
+                   ? created_body(&groups->scratch, group)
+                   : sighted_body(&groups->scratch, group, opens_again(&groups->found[i]));
+        ASSERT(chain->seq + 1 == seq_of(groups, i));
+        TRY(change_chain_add(groups->db, chain,
+                             group->is_new ? CHANGE_FINDING_CREATED : CHANGE_FINDING_SIGHTED,
+                             group->actor, group->finding_id, body, err));
+    }
+    return ERR_NONE;
+}
+
+/* ---- those that were there ---- */
+
+static void sighted_params(void *context, size_t run, struct param *ret)
+{
+    const struct groups *groups = context;
+    size_t at = groups->chosen[run];
+    const struct sighting_group *group = &groups->all[at];
+    const struct found *found = &groups->found[at];
+
+    ret[0] = P_INT(opens_again(found) ? FINDING_NEW : found->status);
+    ret[1] = P_INT(group->first_ms);
+    ret[2] = P_INT(group->last_ms);
+    ret[3] = P_INT(group->sightings);
+    ret[4] = P_INT(group->events);
+    ret[5] = P_INT(group->now_ms);
+    ret[6] = P_INT(seq_of(groups, at));
+    ret[7] = P_INT(found->id);
+}
+
+static void higher_params(void *context, size_t run, struct param *ret)
+{
+    const struct groups *groups = context;
+    const struct sighting_group *group = &groups->all[groups->chosen[run]];
     const struct scored_pair *pair = group->highest;
 
-    if (found->model_id == group->model_id && pair->score <= found->score)
+    ret[0] = P_REAL(pair->score);
+    ret[1] = P_REAL_OR_NULL(pair->percentile);
+    ret[2] = rank_of(pair);
+    ret[3] = P_INT(group->model_id);
+    ret[4] = P_INT(pair->entity_known);
+    ret[5] = P_INT(group->finding_id);
+}
+
+static void explain_params(void *context, size_t run, struct param *ret)
+{
+    const struct groups *groups = context;
+    const struct sighting_group *group = &groups->all[groups->chosen[run]];
+
+    ret[0] = P_INT(group->finding_id);
+    ret[1] = P_TEXT(group->highest->explanation_json);
+}
+
+/* Scores of two models are not compared: the newer model's opinion replaces the older one's. */
+static bool is_higher(const struct groups *groups, size_t at)
+{
+    const struct sighting_group *group = &groups->all[at];
+
+    return !group->is_new && (groups->found[at].model_id != group->model_id ||
+                              group->highest->score > groups->found[at].score);
+}
+
+static bool is_explained_anew(const struct groups *groups, size_t at)
+{
+    return is_higher(groups, at) && groups->all[at].highest->explanation_json != NULL;
+}
+
+static bool is_known(const struct groups *groups, size_t at)
+{
+    return !groups->all[at].is_new;
+}
+
+static enum err_code add_to_known(struct groups *groups, struct arena *arena, struct err *err)
+{
+    static const struct {
+        enum sql_id sql;
+        bool (*is_chosen)(const struct groups *groups, size_t at);
+        void (*params)(void *context, size_t run, struct param *ret);
+    } STEPS[] = {
+        {SQL_FINDING_HIGHER, is_higher, higher_params},
+        {SQL_FINDING_EXPLAIN, is_explained_anew, explain_params},
+        {SQL_FINDING_SIGHTED, is_known, sighted_params},
+    };
+    size_t *chosen = ARENA_ARRAY(arena, size_t, groups->count);
+
+    groups->chosen = chosen;
+    for (size_t step = 0; step < ARRAY_LEN(STEPS); step++) {
+        struct db_runs runs = {
+            .sql = STEPS[step].sql, .params = STEPS[step].params, .context = groups};
+
+        for (size_t i = 0; i < groups->count; i++)
+            if (STEPS[step].is_chosen(groups, i))
+                chosen[runs.count++] = i;
+        TRY(db_run_all(groups->db, &runs, err));
+    }
+    return ERR_NONE;
+}
+
+static enum err_code store_all(struct groups *groups, struct arena *arena, struct err *err)
+{
+    struct change_chain chain;
+
+    TRY(find_all(groups, err));
+    TRY(change_chain_read(groups->db, &chain, err));
+    groups->before_seq = chain.seq;
+    TRY(insert_new(groups, arena, err));
+    TRY(add_changes(groups, &chain, err));
+    return add_to_known(groups, arena, err);
+}
+
+enum err_code sighting_groups_store(struct db *db, struct arena *arena,
+                                    struct sighting_group *groups_, size_t count, struct err *err)
+{
+    struct groups groups = {.db = db, .all = groups_, .count = count};
+    enum err_code code;
+
+    if (count == 0)
         return ERR_NONE;
-    TRY(db_exec(db, SQL_FINDING_HIGHER,
-                PARAMS(P_REAL(pair->score), P_REAL_OR_NULL(pair->percentile), rank_of(pair),
-                       P_INT(group->model_id), P_INT(pair->entity_known), P_INT(found->id)),
-                NULL, err));
-    return explain(db, found->id, pair, err);
-}
-
-static enum err_code add_to(struct db *db, struct arena *arena, const struct sighting_group *group,
-                            const struct found *found, struct err *err)
-{
-    bool reopened = opens_again(found);
-    int64_t seq;
-
-    TRY(change_add(db, CHANGE_FINDING_SIGHTED, group->actor, found->id,
-                   sighted_body(arena, group, reopened), &seq, err));
-    TRY(raise_score(db, group, found, err));
-    return db_exec(db, SQL_FINDING_SIGHTED,
-                   PARAMS(P_INT(reopened ? FINDING_NEW : found->status), P_INT(group->first_ms),
-                          P_INT(group->last_ms), P_INT(group->sightings), P_INT(group->events),
-                          P_INT(group->now_ms), P_INT(seq), P_INT(found->id)),
-                   NULL, err);
-}
-
-enum err_code sighting_group_store(struct db *db, struct arena *arena,
-                                   const struct sighting_group *group, int64_t *ret_id,
-                                   bool *ret_new, struct err *err)
-{
-    struct found found;
-    enum err_code code =
-        db_row(db, SQL_FINDING_FIND,
-               PARAMS(P_INT(group->spec_id), P_INT(group->entity_id), P_IP(&group->highest->ip)),
-               FOUND_FIELDS, arena, &found, err);
-
-    *ret_new = code == ERR_NOT_FOUND;
-    if (*ret_new)
-        return create(db, arena, group, ret_id, err);
-    TRY(code);
-    *ret_id = found.id;
-    return add_to(db, arena, group, &found, err);
+    groups.found = ARENA_ARRAY(arena, struct found, count);
+    groups.known = ARENA_ARRAY(arena, bool, count);
+    arena_init(&groups.scratch, SCRATCH_BYTES_MAX);
+    code = store_all(&groups, arena, err);
+    arena_done(&groups.scratch);
+    return code;
 }

@@ -1,8 +1,9 @@
 #pragma once
-/* The flagged pairs of one batch that belong to one finding, made into a new finding or added to
- * the one there is. Private to ingest; inside a writer's job. */
+/* The flagged pairs of one batch by finding: each group is made into a new finding or added to the
+ * one there is. Private to ingest; inside a writer's job. */
 #include "base/err.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -16,9 +17,12 @@ struct sighting_group {
     int64_t sightings, events;
     const char *actor;
     int64_t now_ms;
+    /* Set by sighting_groups_store. */
+    int64_t finding_id;
+    bool is_new; /* the finding was made */
 };
 
-/* One change row. *ret_new: the finding was made. */
-NODISCARD enum err_code sighting_group_store(struct db *db, struct arena *arena,
-                                             const struct sighting_group *group, int64_t *ret_id,
-                                             bool *ret_new, struct err *err);
+/* Every group is another finding. One change row each, in their order. The arena is the batch's. */
+NODISCARD enum err_code sighting_groups_store(struct db *db, struct arena *arena,
+                                              struct sighting_group *groups, size_t count,
+                                              struct err *err);

@@ -185,6 +185,88 @@ TEST(a_damaged_address_is_said_to_be_one)
     CHECK_HAS(err.text, "an address in the database has 2 bytes");
 }
 
+/* ---- several runs of one statement ---- */
+
+enum { RUNS = 700 }; /* more than are sent at a time */
+
+struct id_row {
+    int64_t id;
+};
+static const struct field ID_FIELDS[] = {
+    FIELD(struct id_row, id, FIELD_INT, .flags = 0),
+    FIELD_END,
+};
+static struct id_row made[RUNS], met[RUNS];
+static bool found[RUNS];
+static char names[RUNS][16];
+
+static void name_of_run(void *context, size_t run, struct param *ret)
+{
+    const size_t *step = context;
+
+    ret[0] = P_TEXT(names[run * *step % RUNS]);
+}
+
+static enum err_code run_all(enum sql_id sql, size_t count, size_t step, struct id_row *rows)
+{
+    struct db_runs runs = {
+        .sql = sql,
+        .count = count,
+        .params = name_of_run,
+        .context = &step,
+        .fields = ID_FIELDS,
+        .rows = rows,
+        .row_bytes = sizeof *rows,
+        .found = found,
+    };
+
+    return db_run_all(store.db, &runs, &err);
+}
+
+static void given_names(void)
+{
+    for (size_t i = 0; i < RUNS; i++)
+        (void)snprintf(names[i], sizeof names[i], "i-%zu", i);
+}
+
+TEST(runs_of_one_statement_give_their_rows_in_order)
+{
+    AUTO(tx_done) struct tx tx = {0};
+
+    given_names();
+    CHECK_OK(db_begin(store.db, &tx, &err));
+    CHECK_OK(run_all(SQL_ENTITY_ID, 0, 1, met));
+    CHECK_OK(run_all(SQL_ENTITY_INSERT, RUNS - 1, 1, made));
+    CHECK_OK(run_all(SQL_ENTITY_ID, RUNS, 3, met));
+    for (size_t i = 0; i < RUNS; i++) {
+        CHECK(found[i] == (i * 3 % RUNS != RUNS - 1));
+        CHECK(!found[i] || met[i].id == made[i * 3 % RUNS].id);
+    }
+    CHECK_OK(tx_commit(&tx, &err));
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == RUNS - 1);
+}
+
+static enum err_code insert_all_in_a_job(UNUSED struct db *db, void *count, UNUSED struct err *e)
+{
+    return run_all(SQL_ENTITY_INSERT, *(const size_t *)count, 1, made);
+}
+
+TEST(a_run_that_fails_ends_them_all_and_the_next_transaction_works)
+{
+    size_t all = RUNS;
+
+    given_names();
+    (void)memcpy(names[300], names[0], sizeof names[0]);
+    CHECK_ERR(ERR_CONFLICT, run_job(insert_all_in_a_job, &all));
+    given_names();
+    db_fail_after(store.db, 1 + 2 * 300 + 1); /* BEGIN, row and end of each run */
+    CHECK_ERR(ERR_IO, run_job(insert_all_in_a_job, &all));
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == 0);
+    db_fail_after(store.db, 0);
+    CHECK_OK(run_job(insert_all_in_a_job, &all));
+    CHECK(sql_int("SELECT COUNT(*) FROM entity") == RUNS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +280,8 @@ int main(void)
         STORE_TEST(a_query_past_its_deadline_ends),
         STORE_TEST(a_step_fails_when_a_test_wants_it),
         STORE_TEST(a_damaged_address_is_said_to_be_one),
+        STORE_TEST(runs_of_one_statement_give_their_rows_in_order),
+        STORE_TEST(a_run_that_fails_ends_them_all_and_the_next_transaction_works),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

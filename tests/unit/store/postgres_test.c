@@ -93,6 +93,61 @@ TEST(a_batch_lost_before_its_commit_is_stored_once_by_the_next_try)
     CHECK(sql_int("SELECT COUNT(*) FROM observation o JOIN entity e ON e.id = o.entity_id") == 2);
 }
 
+/* ---- statements in a pipeline ---- */
+
+enum { WAITING_RUNS = 50 };
+struct between {
+    void (*call)(void); /* when half of them are sent */
+    enum err_code code; /* then */
+};
+
+static void note_key(void *context, size_t run, struct param *ret)
+{
+    if (run == WAITING_RUNS / 2)
+        ((const struct between *)context)->call();
+    ret[0] = ret[2] = ret[3] = P_TEXT("x");
+    ret[1] = P_TEXT(arena_printf(&store.arena, "%zu", run));
+    ret[4] = P_INT(T0);
+}
+
+static enum err_code run_waiting(struct db *db, void *between, struct err *e)
+{
+    struct db_runs runs = {
+        .sql = SQL_REQUEST_PUT, .count = WAITING_RUNS, .params = note_key, .context = between};
+
+    return db_run_all(db, &runs, e);
+}
+
+static void be_late(void)
+{
+    db_deadline(store.db, clock_mono_ms() + 1);
+    clock_sleep_ms(5);
+}
+
+static void do_nothing(void)
+{
+}
+
+/* A trigger that waits, so that the deadline finds a statement running. */
+static const char WAIT[] =
+    "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';"
+    "CREATE TRIGGER wait BEFORE INSERT ON request FOR EACH ROW EXECUTE FUNCTION wait()";
+
+TEST(a_pipeline_that_breaks_or_is_late_leaves_nothing_and_is_tried_again)
+{
+    static struct between CASES[] = {
+        {lose_connections, ERR_BUSY}, {be_late, ERR_TIMEOUT}, {do_nothing, ERR_NONE}};
+
+    sql_run(WAIT);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        CHECK_ERR(CASES[i].code, run_job(run_waiting, &CASES[i]));
+        db_deadline(store.db, 0);
+        CHECK(sql_int("SELECT COUNT(*) FROM request") ==
+              (CASES[i].code == ERR_NONE ? WAITING_RUNS : 0));
+    }
+}
+
 TEST(one_connection_leads_a_task_until_it_is_closed)
 {
     bool first = false, second = true;
@@ -339,6 +394,7 @@ int main(void)
         STORE_TEST(a_writers_next_transaction_is_on_a_new_connection),
         STORE_TEST(what_was_under_way_is_to_be_tried_again_and_left_nothing),
         STORE_TEST(a_batch_lost_before_its_commit_is_stored_once_by_the_next_try),
+        STORE_TEST(a_pipeline_that_breaks_or_is_late_leaves_nothing_and_is_tried_again),
         STORE_TEST(one_connection_leads_a_task_until_it_is_closed),
         STORE_TEST(a_row_that_copy_refuses_fails_the_batch),
         STORE_TEST(a_transaction_that_has_failed_cannot_be_committed),
