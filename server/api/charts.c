@@ -93,13 +93,16 @@ static void write_bins(struct json_writer *w, const struct rollup *rollup)
     json_end(w);
 }
 
-/* NAN when the model has none for the spec. */
+/* Of now; NAN when the model has none for the spec. */
 static enum err_code threshold_of(struct request *req, struct db *db,
                                   const struct rollup_filter *filter, double *ret, struct err *err)
 {
+    int64_t today_ms = clock_now_ms() / DAY_MS * DAY_MS;
     const struct model_spec_row *spec;
     struct model_row model;
+    struct window window;
     enum err_code code;
+    bool by_window;
 
     *ret = NAN;
     if (filter->model == NULL || filter->spec == NULL)
@@ -109,9 +112,9 @@ static enum err_code threshold_of(struct request *req, struct db *db,
         return ERR_NONE;
     TRY(code);
     spec = model_row_spec(&model, filter->spec);
-    if (spec != NULL)
-        *ret = spec->threshold;
-    return ERR_NONE;
+    return spec == NULL ? ERR_NONE
+                        : model_row_threshold(db, req->arena, &model, spec, today_ms, &window, ret,
+                                              &by_window, err);
 }
 
 static enum err_code read_histogram(struct request *req, struct db **ret_db,

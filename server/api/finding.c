@@ -1,10 +1,12 @@
 /* One finding: why it is one, what happened to it, when its pair was seen. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/app.h"
 #include "api/finding_view.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "gen/routes.h"
 #include "store/change.h"
 #include "store/finding.h"
@@ -31,6 +33,20 @@ enum err_code finding_of_path(struct request *req, struct finding *ret, struct e
     return finding_get(db, req->arena, id, ret, err);
 }
 
+/* What the explanation says of it, or the model's own. */
+static double held_against(const struct finding_why *why)
+{
+    AUTO(json_doc_freep) struct json_doc *doc = NULL;
+    double threshold = why->threshold;
+    struct err err = {0};
+
+    if (why->explanation == NULL ||
+        json_parse(why->explanation, strlen(why->explanation), &doc, &err) != ERR_NONE)
+        return threshold;
+    (void)json_number_of(json_path(json_root(doc), "judged_by.threshold"), &threshold);
+    return threshold;
+}
+
 enum err_code finding_write(struct request *req, struct reply *reply, const struct finding *finding,
                             struct err *err)
 {
@@ -42,7 +58,7 @@ enum err_code finding_write(struct request *req, struct reply *reply, const stru
     reply_etag(reply, "%s", etag);
     json_object(&reply->json, NULL);
     json_row(&reply->json, "finding", FINDING_FIELDS, finding);
-    json_real(&reply->json, "threshold", why.threshold);
+    json_real(&reply->json, "threshold", held_against(&why));
     json_text(&reply->json, "detector", why.detector);
     json_raw(&reply->json, "explanation", why.explanation);
     json_end(&reply->json);

@@ -3,6 +3,7 @@
 #include "api/score_body.h"
 #include "base/clock.h"
 #include "gen/routes.h"
+#include "store/model_row.h"
 #include "store/pair.h"
 
 enum { LOOKUP_MS_MAX = 3000 }; /* below the deadline of any query: then the answer is partial */
@@ -26,6 +27,42 @@ static void write_total(struct json_writer *w, const struct pair_lookup *found)
         json_null(w, "first");
         json_null(w, "last");
     }
+}
+
+static void write_window(struct json_writer *w, const struct window *window)
+{
+    if (window == NULL) {
+        json_null(w, "window");
+        return;
+    }
+    json_object(w, "window");
+    json_time(w, "first_day", window->first_day_ms);
+    json_time(w, "last_day", window->last_day_ms);
+    json_int(w, "days", window->days);
+    json_int(w, "sample_size", (int64_t)window->sample_size);
+    json_end(w);
+}
+
+/* The threshold of now in place of the model's own. */
+static enum err_code write_spec(struct db *db, struct arena *arena, struct pair_seen *seen,
+                                struct json_writer *w, struct err *err)
+{
+    int64_t today_ms = clock_now_ms() / DAY_MS * DAY_MS;
+    const struct model_spec_row *spec;
+    struct model_row model;
+    struct window window;
+    bool by_window = false;
+
+    TRY(model_row_get(db, arena, seen->model, &model, err));
+    spec = model_row_spec(&model, seen->spec);
+    if (spec != NULL)
+        TRY(model_row_threshold(db, arena, &model, spec, today_ms, &window, &seen->threshold,
+                                &by_window, err));
+    json_object(w, NULL);
+    json_fields(w, PAIR_SEEN_FIELDS, seen);
+    write_window(w, by_window ? &window : NULL);
+    json_end(w);
+    return ERR_NONE;
 }
 
 enum err_code lookup_pair(struct request *req, struct reply *reply, struct err *err)
@@ -55,7 +92,7 @@ enum err_code lookup_pair(struct request *req, struct reply *reply, struct err *
     write_total(w, &found);
     json_array(w, "specs");
     for (size_t i = 0; i < found.count; i++)
-        json_row(w, NULL, PAIR_SEEN_FIELDS, &found.items[i]);
+        TRY(write_spec(db, req->arena, &found.items[i], w, err));
     json_end(w);
     json_bool(w, "partial", found.partial);
     if (found.partial_from != FIELD_NULL_INT)

@@ -1,16 +1,19 @@
 /* GET /api/v1/models and /api/v1/models/{id} */
 #include <math.h>
+#include <string.h>
 
 #include "api/app.h"
+#include "api/model_view.h"
 #include "base/clock.h"
 #include "gen/routes.h"
 #include "store/drift.h"
+#include "store/model_day.h"
 #include "store/model_life.h"
 #include "store/model_row.h"
 #include "store/rollup.h"
 #include "store/window.h"
 
-enum { MODEL_DIFFERENCES = 100, MODEL_DRIFT_MS = 7 * DAY_MS };
+enum { MODEL_DIFFERENCES = 100, MODEL_DRIFT_DAYS = 7, MODEL_DAYS = 14 };
 
 static void write_thresholds(struct json_writer *w, const struct model_row *model)
 {
@@ -20,12 +23,24 @@ static void write_thresholds(struct json_writer *w, const struct model_row *mode
         json_text(w, "spec", model->specs[i].spec);
         json_real(w, "threshold", model->specs[i].threshold);
         json_int(w, "sample_size", model->specs[i].sample_size);
+        json_text(w, "rule", WINDOW_RULE_WORDS[model->specs[i].rule.kind]);
+        json_real(w, "rule_value",
+                  model->specs[i].rule.kind == WINDOW_RULE_NONE ? NAN : model->specs[i].rule.value);
         json_end(w);
     }
     json_end(w);
 }
 
-static void write_model(struct json_writer *w, const char *key, const struct model_row *model)
+static const char *scored_by(const struct model_row *model)
+{
+    static const char ENDPOINT[] = "sagemaker:"; /* how a path begins that is an endpoint's name */
+
+    if (model->path == NULL)
+        return "outside";
+    return strncmp(model->path, ENDPOINT, sizeof ENDPOINT - 1) == 0 ? "endpoint" : "file";
+}
+
+void model_view_write(struct json_writer *w, const char *key, const struct model_row *model)
 {
     json_object(w, key);
     json_text(w, "id", model->id);
@@ -34,6 +49,7 @@ static void write_model(struct json_writer *w, const char *key, const struct mod
     json_time(w, "last_used", model->last_used);
     json_text(w, "state", MODEL_STATE_WORDS[model->state]);
     json_time(w, "activated", model->activated);
+    json_text(w, "scored_by", scored_by(model));
     write_thresholds(w, model);
     json_raw(w, "info", model->info);
     json_end(w);
@@ -50,7 +66,7 @@ enum err_code list_models(struct request *req, struct reply *reply, struct err *
     json_object(&reply->json, NULL);
     json_array(&reply->json, "models");
     for (size_t i = 0; i < models.count; i++)
-        write_model(&reply->json, NULL, &models.items[i]);
+        model_view_write(&reply->json, NULL, &models.items[i]);
     json_end(&reply->json);
     json_end(&reply->json);
     return ERR_NONE;
@@ -90,8 +106,11 @@ static void write_differences(struct json_writer *w, const struct difference_lis
         json_text(w, "entity", row->entity);
         json_text(w, "ip", ip);
         json_time(w, "time", row->time);
+        json_text(w, "active", row->active);
         json_real(w, "active_score", row->active_score);
+        json_real(w, "active_threshold", row->active_threshold);
         json_real(w, "shadow_score", row->shadow_score);
+        json_real(w, "shadow_threshold", row->shadow_threshold);
         json_text(w, "flagged_by",
                   MODEL_STATE_WORDS[row->shadow_flagged ? MODEL_SHADOW : MODEL_ACTIVE]);
         json_end(w);
@@ -121,18 +140,42 @@ static void write_drift(struct json_writer *w, const struct drift_list *list, in
     json_end(w);
 }
 
+static void write_days(struct json_writer *w, const struct model_day_list *list)
+{
+    json_array(w, "days");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct model_day *day = &list->items[i];
+
+        json_object(w, NULL);
+        json_text(w, "spec", day->spec->spec);
+        json_time(w, "day", day->day_ms);
+        json_int(w, "observations", day->observations);
+        json_int(w, "flagged", day->flagged);
+        json_int(w, "findings", day->findings);
+        json_real(w, "psi", day->drift.psi);
+        json_real(w, "unknown_entities", day->drift.unknown_share);
+        json_real(w, "unseen_networks", day->drift.unseen_share);
+        json_end(w);
+    }
+    json_end(w);
+}
+
 /* The last days of data, not of the clock: a lake that is read late has not drifted for that. */
 static enum err_code read_drift(struct db *db, struct arena *arena, const struct model_row *model,
                                 struct json_writer *w, struct err *err)
 {
+    struct model_day_list days;
     struct drift_list drift;
-    int64_t first_ms, last_ms, until_ms, since_ms;
+    int64_t first_ms, last_ms, until_ms, since_ms, tonight_ms;
 
     TRY(rollup_range(db, &first_ms, &last_ms, err));
     until_ms = last_ms != FIELD_NULL_INT ? last_ms + HOUR_MS : clock_now_ms();
-    since_ms = until_ms > MODEL_DRIFT_MS ? until_ms - MODEL_DRIFT_MS : 0;
+    since_ms = until_ms > MODEL_DRIFT_DAYS * DAY_MS ? until_ms - MODEL_DRIFT_DAYS * DAY_MS : 0;
     TRY(drift_list(db, arena, model, since_ms, until_ms, &drift, err));
     write_drift(w, &drift, since_ms, until_ms);
+    tonight_ms = (until_ms + DAY_MS - 1) / DAY_MS * DAY_MS;
+    TRY(model_day_list(db, arena, model, tonight_ms - MODEL_DAYS * DAY_MS, tonight_ms, &days, err));
+    write_days(w, &days);
     return ERR_NONE;
 }
 
@@ -141,11 +184,18 @@ static enum err_code write_windows(struct db *db, struct arena *arena,
                                    const struct model_row *model, struct json_writer *w,
                                    struct err *err)
 {
+    int64_t today_ms = clock_now_ms() / DAY_MS * DAY_MS;
+
     json_array(w, "windows");
     for (size_t i = 0; i < model->spec_count; i++) {
         struct window window;
+        double threshold;
+        bool by_window;
 
-        TRY(window_read(db, arena, model->id, model->specs[i].spec, INT64_MAX, &window, err));
+        TRY(model_row_threshold(db, arena, model, &model->specs[i], today_ms, &window, &threshold,
+                                &by_window, err));
+        if (window.days == 0) /* today's is on its way to be one */
+            TRY(window_read(db, arena, model->id, model->specs[i].spec, INT64_MAX, &window, err));
         if (window.days == 0)
             continue;
         json_object(w, NULL);
@@ -156,6 +206,7 @@ static enum err_code write_windows(struct db *db, struct arena *arena,
         json_int(w, "pairs", (int64_t)window.pairs);
         json_int(w, "sample_size", (int64_t)window.sample_size);
         json_real(w, "finest_percentile", window_percentile(&window, INFINITY));
+        json_real(w, "threshold", by_window ? threshold : NAN);
         json_end(w);
     }
     json_end(w);
@@ -168,15 +219,20 @@ enum err_code get_model(struct request *req, struct reply *reply, struct err *er
     struct comparison_list comparisons;
     struct difference_list differences;
     struct model_row model;
+    char tag[MODEL_TAG_BYTES];
+    int64_t since_ms = 0;
     struct db *db;
 
+    query_time(req, "since", &since_ms);
     TRY(query_check(req, err));
     TRY(app_db(req, &db, err));
     TRY(model_row_get(db, req->arena, id, &model, err));
-    TRY(comparison_list(db, req->arena, id, 0, &comparisons, err));
+    TRY(model_tag(db, id, tag, err));
+    TRY(comparison_list(db, req->arena, id, since_ms, &comparisons, err));
     TRY(difference_list(db, req->arena, id, MODEL_DIFFERENCES, &differences, err));
+    reply_etag(reply, "%s", tag);
     json_object(&reply->json, NULL);
-    write_model(&reply->json, "model", &model);
+    model_view_write(&reply->json, "model", &model);
     write_comparisons(&reply->json, &comparisons);
     write_differences(&reply->json, &differences);
     TRY(read_drift(db, req->arena, &model, &reply->json, err));

@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/str.h"
 #include "model/model.h"
+#include "store/window.h"
 
 enum {
     ITEMS_MAX = 64,
@@ -19,7 +20,7 @@ enum {
 
 struct members {
     int64_t opinion, known_bits, bearers, neighbours;
-    const struct json *nearest, *opinions, *levels, *networks, *bearer_names, *system;
+    const struct json *nearest, *opinions, *levels, *networks, *bearer_names, *system, *judged_by;
 };
 #define MEMBER(name, type, ...)                                                                    \
     RULE(struct members, name, #name, type, .flags = JSON_REQUIRED, __VA_ARGS__)
@@ -34,6 +35,7 @@ static const struct json_rule RULES[] = {
     MEMBER(networks, FIELD_JSON, .min = 0),
     RULE(struct members, bearer_names, "bearer_names", FIELD_JSON, .flags = 0),
     RULE(struct members, system, "system", FIELD_JSON, .flags = 0),
+    RULE(struct members, judged_by, "judged_by", FIELD_JSON, .flags = 0),
     RULE_END,
 };
 
@@ -80,6 +82,19 @@ static const struct json_rule SYSTEM_RULES[] = {
     ITEM(a, "share", FIELD_REAL, .flags = JSON_REQUIRED, .min = 0, .max = 1),
     ITEM(time, "entities", FIELD_INT, .flags = JSON_REQUIRED, .min = 0, .max = COUNT_MAX),
     ITEM(b, "evidence", FIELD_REAL, .flags = JSON_REQUIRED),
+    RULE_END,
+};
+
+static const struct json_rule JUDGED_RULES[] = {
+    ITEM(a, "threshold", FIELD_REAL, .flags = JSON_REQUIRED),
+    ITEM(name, "window", FIELD_JSON, .flags = JSON_REQUIRED),
+    RULE_END,
+};
+static const struct json_rule WINDOW_RULES[] = {
+    ITEM(time, "first_day", FIELD_TIME, .flags = JSON_REQUIRED),
+    ITEM(time, "last_day", FIELD_TIME, .flags = JSON_REQUIRED),
+    ITEM(count, "days", FIELD_INT, .flags = JSON_REQUIRED, .min = 1, .max = WINDOW_DAYS),
+    ITEM(count, "sample_size", FIELD_INT, .flags = JSON_REQUIRED, .min = 1, .max = COUNT_MAX),
     RULE_END,
 };
 
@@ -142,6 +157,19 @@ static void check_system(const struct json *node, struct arena *scratch, const c
         json_fault(faults, arena_printf(scratch, "%s/name", at), "is no name");
 }
 
+static void check_judged(const struct json *node, struct arena *scratch, const char *pointer,
+                         struct json_faults *faults)
+{
+    const char *at = arena_printf(scratch, "%s/judged_by", pointer);
+    const struct json *window = json_member(node, "window");
+
+    if (node == NULL)
+        return;
+    check_item(node, JUDGED_RULES, scratch, at, faults);
+    if (window != NULL && json_type(window) != JSON_NULL)
+        check_item(window, WINDOW_RULES, scratch, arena_printf(scratch, "%s/window", at), faults);
+}
+
 static void check_all(const struct json *node, struct arena *scratch, const char *pointer,
                       struct json_faults *faults)
 {
@@ -159,6 +187,7 @@ static void check_all(const struct json *node, struct arena *scratch, const char
     check_items(members.networks, "networks", NETWORK_RULES, scratch, pointer, faults);
     check_names(members.bearer_names, scratch, pointer, faults);
     check_system(members.system, scratch, pointer, faults);
+    check_judged(members.judged_by, scratch, pointer, faults);
 }
 
 const char *score_explanation_read(const struct json *node, struct arena *arena,

@@ -34,7 +34,7 @@ static void write_line(const struct model *model, const struct pairs_row *row, c
     json_real(&w, "score", score.score);
     json_real(&w, "percentile", score.percentile);
     json_bool(&w, "entity_known", score.entity_known);
-    json_raw(&w, "explanation", explain_pair(model, &pair, arena));
+    json_raw(&w, "explanation", explain_pair(model, &pair, NULL, arena));
     json_end(&w);
     str_add_char(line, '\n');
 }

@@ -64,8 +64,9 @@ struct model_score {
     /* 0..100 among the calibration sample of the pair's spec, NAN without one. A sample of n tells
      * nothing finer than 10/n: 100 - 1000/n is the most. */
     double percentile;
+    double threshold;     /* of the spec; NAN when the model does not know it */
     bool entity_known;    /* the entity was in the training data */
-    bool flagged;         /* score > the spec's threshold */
+    bool flagged;         /* score > threshold */
     int known_bits;       /* longest prefix of ip among this entity's addresses, 0 = none */
     uint64_t bearers;     /* other entities that used the address in training (IPv6: its /64) */
     enum opinion opinion; /* the one that decides */

@@ -140,7 +140,8 @@ void opinion_judge(const struct prefix_score *prefix, double dot_product, bool e
     } else {
         ret->score = opinion_over(scores, entity_known, samples, &ret->opinion);
     }
-    ret->flagged = spec != NULL && ret->score > spec->all.threshold;
+    ret->threshold = spec != NULL ? spec->all.threshold : NAN;
+    ret->flagged = ret->score > ret->threshold;
     ret->percentile = spec == NULL ? NAN
                       : ret->opinion == OPINION_NEWCOMER
                           ? ret->opinions[OPINION_NEWCOMER].percentile

@@ -19,6 +19,7 @@ struct scored_pair {
     uint64_t count;
     double score;      /* finite */
     double percentile; /* NAN = unknown */
+    double threshold;  /* what it was held against; NAN = unknown. For comparisons; not stored */
     bool flagged;
     bool entity_known;
     int known_bits; /* longest prefix shared with what the entity used; -1 = unknown */

@@ -1,10 +1,13 @@
 #include "store/model_life.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/field.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "store/change.h"
@@ -39,8 +42,11 @@ static const struct field DIFFERENCE_FIELDS[] = {
     FIELD(struct difference_row, entity, FIELD_TEXT, .flags = 0),
     FIELD(struct difference_row, ip, FIELD_IP, .flags = 0),
     FIELD(struct difference_row, time, FIELD_TIME, .flags = 0),
+    FIELD(struct difference_row, active, FIELD_TEXT, .flags = 0),
     FIELD(struct difference_row, active_score, FIELD_REAL, .flags = 0),
     FIELD(struct difference_row, shadow_score, FIELD_REAL, .flags = 0),
+    FIELD(struct difference_row, active_threshold, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD(struct difference_row, shadow_threshold, FIELD_REAL, .flags = FIELD_NULLABLE),
     FIELD(struct difference_row, shadow_flagged, FIELD_INT, .flags = 0),
     FIELD_END,
 };
@@ -120,6 +126,51 @@ static enum err_code move(struct db *db, const struct model_move_job *job,
     return tell(db, job->actor, seat->id, seat->state, job->state, err);
 }
 
+static enum err_code add_seat(struct db *db, struct arena *arena, enum model_state state,
+                              uint64_t *hash, struct err *err)
+{
+    struct model_seat seat;
+    enum err_code code = model_seat(db, arena, state, &seat, err);
+
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    *hash = hash_bytes(seat.id, strlen(seat.id), *hash + (uint64_t)state);
+    return ERR_NONE;
+}
+
+enum err_code model_tag(struct db *db, const char *id, char ret[static MODEL_TAG_BYTES],
+                        struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    struct model_seat seat;
+    uint64_t hash;
+    enum err_code code;
+
+    arena_init(&arena, MOVE_ARENA_BYTES);
+    code = db_row(db, SQL_MODEL_STATE, PARAMS(P_TEXT(id)), SEAT_FIELDS, &arena, &seat, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, code, "the model %.64s is not registered", id);
+    TRY(code);
+    hash = hash_bytes(seat.id, strlen(seat.id), (uint64_t)seat.state);
+    TRY(add_seat(db, &arena, MODEL_ACTIVE, &hash, err));
+    TRY(add_seat(db, &arena, MODEL_SHADOW, &hash, err));
+    (void)snprintf(ret, MODEL_TAG_BYTES, "%016" PRIx64, hash);
+    return ERR_NONE;
+}
+
+static enum err_code check_tag(struct db *db, const struct model_move_job *job, struct err *err)
+{
+    char tag[MODEL_TAG_BYTES];
+
+    if (job->tag == NULL)
+        return ERR_NONE;
+    TRY(model_tag(db, job->id, tag, err));
+    return strcmp(tag, job->tag) == 0
+               ? ERR_NONE
+               : err_set(err, ERR_PRECONDITION, "models were moved meanwhile");
+}
+
 enum err_code model_move_job_run(struct db *db, void *job_, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
@@ -132,6 +183,7 @@ enum err_code model_move_job_run(struct db *db, void *job_, struct err *err)
     if (code == ERR_NOT_FOUND)
         return err_set(err, code, "the model %.64s is not registered", job->id);
     TRY(code);
+    TRY(check_tag(db, job, err));
     return move(db, job, &seat, err);
 }
 
@@ -165,7 +217,9 @@ static enum err_code add_difference(struct db *db, int64_t active_id, int64_t sh
     return db_exec(db, SQL_DIFFERENCE_ADD,
                    PARAMS(P_INT(shadow_id), P_INT(active_id), P_INT(spec_id), P_INT(entity_id),
                           P_IP(&row->ip), P_INT(row->time), P_REAL(row->active_score),
-                          P_REAL(row->shadow_score), P_INT(row->shadow_flagged)),
+                          P_REAL(row->shadow_score), P_INT(row->shadow_flagged),
+                          P_REAL_OR_NULL(row->active_threshold),
+                          P_REAL_OR_NULL(row->shadow_threshold)),
                    NULL, err);
 }
 

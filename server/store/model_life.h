@@ -35,12 +35,19 @@ NODISCARD enum err_code model_of_path(struct db *db, struct arena *arena, const 
 NODISCARD enum err_code model_seats(struct db *db, struct arena *arena, struct model_seat_list *ret,
                                     struct err *err);
 
+enum { MODEL_TAG_BYTES = 17 };
+/* Another one whenever the model's state, the active one or the shadow is another: what a person
+ * who moves a model has seen. ERR_NOT_FOUND: not registered. */
+NODISCARD enum err_code model_tag(struct db *db, const char *id, char ret[static MODEL_TAG_BYTES],
+                                  struct err *err);
+
 /* A writer_job: model_move_job_run. Active: the active one so far is retired. Shadow: the shadow so
  * far is a candidate again. ERR_NOT_FOUND: not registered. ERR_INVALID: it has no file to score by.
  */
 struct model_move_job {
     const char *actor, *id;
     const char *path; /* its file from now on; NULL = as it is */
+    const char *tag;  /* of model_tag: ERR_PRECONDITION when it is another; NULL = whatever it is */
     enum model_state state;
     int64_t now_ms;
 };
@@ -65,8 +72,10 @@ struct difference_row {
     const char *spec, *entity;
     struct ip ip;
     int64_t time;
+    const char *active; /* filled in by difference_list: the model that was */
     double active_score, shadow_score;
-    int64_t shadow_flagged; /* or the active one */
+    double active_threshold, shadow_threshold; /* held against these; NAN = not known */
+    int64_t shadow_flagged;                    /* or the active one */
 };
 struct comparison {
     const char *shadow_id;

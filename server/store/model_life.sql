@@ -15,7 +15,6 @@ SELECT uid AS id, path, state, activated_ms AS activated FROM model
  WHERE state = $1 AND activated_ms IS NOT NULL ORDER BY activated_ms DESC, model.id DESC LIMIT 1;
 
 -- name: MODEL_STATE
--- mode: write
 SELECT uid AS id, path, state, activated_ms AS activated FROM model WHERE uid = $1;
 
 -- name: MODEL_EMPTY_SEAT
@@ -44,8 +43,8 @@ SELECT COUNT(*) FROM difference WHERE shadow_id = $1 AND active_id = $2;
 -- name: DIFFERENCE_ADD
 -- mode: write
 INSERT INTO difference (shadow_id, active_id, spec_id, entity_id, ip, time_ms, active_score,
-       shadow_score, shadow_flagged)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       shadow_score, shadow_flagged, active_threshold, shadow_threshold)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (shadow_id, active_id, spec_id, entity_id, ip) DO NOTHING;
 
 -- name: COMPARISON_LIST
@@ -60,8 +59,9 @@ SELECT s.name AS spec, a.uid AS active, h.uid AS shadow, MIN(c.day_ms) AS first_
  GROUP BY s.name, a.uid, h.uid ORDER BY s.name, MAX(c.day_ms) DESC LIMIT $3;
 
 -- name: DIFFERENCE_LIST
-SELECT s.name AS spec, e.uid AS entity, d.ip, d.time_ms AS time, d.active_score, d.shadow_score,
-       d.shadow_flagged
+SELECT s.name AS spec, e.uid AS entity, d.ip, d.time_ms AS time, a.uid AS active, d.active_score, d.shadow_score,
+       d.active_threshold, d.shadow_threshold, d.shadow_flagged
   FROM difference d JOIN spec s ON s.id = d.spec_id JOIN entity e ON e.id = d.entity_id
+  JOIN model a ON a.id = d.active_id
  WHERE d.shadow_id = (SELECT id FROM model WHERE uid = $1)
  ORDER BY ABS(d.active_score - d.shadow_score) DESC, d.id LIMIT $2;

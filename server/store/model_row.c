@@ -15,13 +15,14 @@ enum { MODEL_QUANTILE_BYTES = MODEL_ROW_QUANTILES * 4 };
 enum { MODEL_BODY_BYTES_MAX = 1024 };
 
 struct head {
-    const char *id, *detector, *info;
+    const char *id, *detector, *info, *path;
     int64_t registered, last_used, state, activated;
 };
 static const struct field HEAD_FIELDS[] = {
     FIELD(struct head, id, FIELD_TEXT, .flags = 0),
     FIELD(struct head, detector, FIELD_TEXT, .flags = 0),
     FIELD(struct head, info, FIELD_JSON, .flags = 0),
+    FIELD(struct head, path, FIELD_TEXT, .flags = FIELD_NULLABLE),
     FIELD(struct head, registered, FIELD_TIME, .flags = 0),
     FIELD(struct head, last_used, FIELD_TIME, .flags = FIELD_NULLABLE),
     FIELD(struct head, state, FIELD_ENUM, .flags = 0, .words = MODEL_STATE_WORDS),
@@ -34,6 +35,8 @@ struct spec_row {
     int64_t sample_size;
     struct blob quantiles, usual_quantiles;
     double unknown_share, unseen_share;
+    int64_t rule;
+    double rule_value, rule_least;
 };
 static const struct field SPEC_FIELDS[] = {
     FIELD(struct spec_row, spec, FIELD_TEXT, .flags = 0),
@@ -43,6 +46,9 @@ static const struct field SPEC_FIELDS[] = {
     FIELD(struct spec_row, usual_quantiles, FIELD_BLOB, .flags = FIELD_NULLABLE),
     FIELD(struct spec_row, unknown_share, FIELD_REAL, .flags = FIELD_NULLABLE),
     FIELD(struct spec_row, unseen_share, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD(struct spec_row, rule, FIELD_INT, .flags = 0),
+    FIELD(struct spec_row, rule_value, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD(struct spec_row, rule_least, FIELD_REAL, .flags = FIELD_NULLABLE),
     FIELD_END,
 };
 
@@ -75,6 +81,17 @@ static const float *decode_quantiles(struct arena *arena, struct blob blob)
     return quantiles;
 }
 
+static struct window_rule rule_of(const struct spec_row *row)
+{
+    bool known = row->rule > WINDOW_RULE_NONE && row->rule < WINDOW_RULE__MAX;
+
+    return (struct window_rule){
+        .kind = known && !isnan(row->rule_value) ? row->rule : WINDOW_RULE_NONE,
+        .value = row->rule_value,
+        .least = row->rule_least,
+    };
+}
+
 static enum err_code read_specs(struct db *db, struct arena *arena, struct model_row *model,
                                 struct err *err)
 {
@@ -91,7 +108,8 @@ static enum err_code read_specs(struct db *db, struct arena *arena, struct model
                                     .quantiles = decode_quantiles(arena, row.quantiles),
                                     .usual_quantiles = decode_quantiles(arena, row.usual_quantiles),
                                     .unknown_share = row.unknown_share,
-                                    .unseen_share = row.unseen_share};
+                                    .unseen_share = row.unseen_share,
+                                    .rule = rule_of(&row)};
     model->specs = specs;
     return query_end(&q, err);
 }
@@ -102,6 +120,7 @@ static struct model_row of_head(const struct head *head)
         .id = head->id,
         .detector = head->detector,
         .info = head->info,
+        .path = head->path,
         .registered = head->registered,
         .last_used = head->last_used,
         .state = head->state,
@@ -171,6 +190,20 @@ const struct model_spec_row *model_row_spec(const struct model_row *model, const
     return NULL;
 }
 
+enum err_code model_row_threshold(struct db *db, struct arena *arena, const struct model_row *model,
+                                  const struct model_spec_row *spec, int64_t day_ms,
+                                  struct window *ret_window, double *ret, bool *ret_by_window,
+                                  struct err *err)
+{
+    double threshold;
+
+    TRY(window_read(db, arena, model->id, spec->spec, day_ms, ret_window, err));
+    threshold = window_rule_threshold(ret_window, &spec->rule);
+    *ret_by_window = !isnan(threshold);
+    *ret = *ret_by_window ? threshold : spec->threshold;
+    return ERR_NONE;
+}
+
 static enum err_code insert_model(struct db *db, const struct model_register_job *job, int64_t *ret,
                                   struct err *err)
 {
@@ -196,7 +229,8 @@ static enum err_code insert_spec(struct db *db, int64_t model_id, const struct m
                                  struct err *err)
 {
     uint8_t quantiles[MODEL_QUANTILE_BYTES], usual[MODEL_QUANTILE_BYTES];
-    bool known = row->usual_quantiles != NULL;
+    bool known = row->usual_quantiles != NULL, ruled = row->rule.kind != WINDOW_RULE_NONE;
+    double least = ruled && isfinite(row->rule.least) ? row->rule.least : NAN;
     int64_t spec_id;
 
     if (row->quantiles != NULL)
@@ -210,7 +244,9 @@ static enum err_code insert_spec(struct db *db, int64_t model_id, const struct m
                           row->quantiles != NULL ? P_BLOB(quantiles, sizeof quantiles) : P_NULL,
                           known ? P_BLOB(usual, sizeof usual) : P_NULL,
                           known ? P_REAL_OR_NULL(row->unknown_share) : P_NULL,
-                          known ? P_REAL_OR_NULL(row->unseen_share) : P_NULL),
+                          known ? P_REAL_OR_NULL(row->unseen_share) : P_NULL,
+                          ruled ? P_INT(row->rule.kind) : P_NULL,
+                          ruled ? P_REAL(row->rule.value) : P_NULL, P_REAL_OR_NULL(least)),
                    NULL, err);
 }
 

@@ -16,6 +16,10 @@ enum { ENTRY_BYTES = 12, BODY_BYTES_MAX = WINDOW_DAY_PAIRS * ENTRY_BYTES };
 enum { TELLING_MIN = 10 }; /* pairs above a threshold that rests on them */
 #define WINDOW_ARENA_BYTES_MAX ((size_t)1 << 20)
 #define HASHES                 18446744073709551616.0 /* 2^64 */
+/* As in calibration: an alert budget buys no more than one pair in a hundred. */
+#define BUDGET_SHARE_MAX 0.01
+
+const char *const WINDOW_RULE_WORDS[WINDOW_RULE__MAX] = {NULL, "budget", "percentile", "score"};
 
 struct day_row {
     int64_t day;
@@ -271,4 +275,23 @@ double window_threshold(const struct window *window, double wanted)
     if (!(above >= TELLING_MIN) || above >= (double)window->sample_size)
         return NAN;
     return (double)window->scores[window->sample_size - 1 - (size_t)above];
+}
+
+/* How many of the window's pairs the rule lets pass. */
+static double wanted_of(const struct window_rule *rule, const struct window *window)
+{
+    if (rule->kind == WINDOW_RULE_BUDGET)
+        return fmin(rule->value * (double)window->days, window->pairs * BUDGET_SHARE_MAX);
+    return rule->kind == WINDOW_RULE_PERCENTILE ? window->pairs * (1 - rule->value / 100) : 0;
+}
+
+double window_rule_threshold(const struct window *window, const struct window_rule *rule)
+{
+    double threshold;
+
+    if (window->sample_size < WINDOW_SAMPLE_MIN || rule->kind == WINDOW_RULE_SCORE ||
+        rule->kind == WINDOW_RULE_NONE)
+        return NAN;
+    threshold = window_threshold(window, wanted_of(rule, window));
+    return isnan(threshold) ? NAN : fmax(threshold, rule->least);
 }

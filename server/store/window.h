@@ -19,6 +19,7 @@ struct arena;
 struct db;
 
 enum { WINDOW_DAYS = 7, WINDOW_DAY_PAIRS = 4096 };
+enum { WINDOW_SAMPLE_MIN = 1000 }; /* pairs, below which it says nothing of percentiles */
 
 struct window_entry {
     uint64_t hash; /* of the pair: window_hash */
@@ -48,3 +49,21 @@ double window_percentile(const struct window *window, double score);
 /* The score that so many of the window's pairs are above; NAN when fewer than ten of the sample
  * would be, which tell nothing. */
 double window_threshold(const struct window *window, double wanted);
+
+/* How a threshold was set. The values are stored. */
+enum window_rule_kind {
+    WINDOW_RULE_NONE, /* not told: of an outside detector, say */
+    WINDOW_RULE_BUDGET,
+    WINDOW_RULE_PERCENTILE,
+    WINDOW_RULE_SCORE,
+    WINDOW_RULE__MAX
+};
+extern const char *const WINDOW_RULE_WORDS[WINDOW_RULE__MAX]; /* NULL for none */
+struct window_rule {
+    int64_t kind;
+    double value; /* pairs a day (at most one in a hundred), a percentile, or a score */
+    double least; /* the window's threshold goes no lower; NAN = no limit */
+};
+/* The threshold that the window gives by the rule; NAN: it tells too little, or the rule is a
+ * score, and the model's own threshold holds. */
+double window_rule_threshold(const struct window *window, const struct window_rule *rule);

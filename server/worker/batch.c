@@ -113,12 +113,39 @@ static struct scored_pair scored_of(const struct lake_pair *pair, const struct m
         .count = pair->count,
         .score = score->score,
         .percentile = score->percentile,
+        .threshold = score->threshold,
         .flagged = score->flagged,
         .entity_known = score->entity_known,
         .known_bits = score->known_bits,
         .account = pair->account,
         .region = pair->region,
     };
+}
+
+/* By the window of the pair's spec, where it tells something. Returns it when it gave the
+ * threshold.
+ */
+static const struct window *judge(const struct windows *windows, struct scored_pair *pair)
+{
+    struct windows_verdict verdict = {pair->percentile, pair->threshold, pair->flagged};
+    const struct window *window;
+
+    if (!pair->entity_known)
+        return NULL;
+    window = windows_judge(windows, pair->spec, pair->score, &verdict);
+    pair->percentile = verdict.percentile;
+    pair->threshold = verdict.threshold;
+    pair->flagged = verdict.flagged;
+    return window;
+}
+
+static const char *explain(const struct batch_context *context, const struct model_pair *pair,
+                           struct scored_pair *scored, struct arena *arena)
+{
+    const struct window *window = judge(context->windows, scored);
+
+    return explain_pair(context->set->model, pair,
+                        &(struct explain_judged){scored->threshold, window}, arena);
 }
 
 /* Of a model that flags everything the explanations would be ten times the pairs. */
@@ -129,7 +156,8 @@ static void explain_pairs(const struct batch_context *context, const struct mode
 
     for (size_t i = 0; i < batch->count; i++)
         if (batch->scored[i].flagged && arena->used_bytes - before < context->explanation_bytes_max)
-            batch->scored[i].explanation_json = explain_pair(context->set->model, &pairs[i], arena);
+            batch->scored[i].explanation_json =
+                explain(context, &pairs[i], &batch->scored[i], arena);
 }
 
 /* The pairs that got a score; pairs[] is left to those. */
@@ -146,11 +174,7 @@ static void keep_scored(const struct windows *windows, const struct lake_result 
             continue;
         pairs[batch->count] = pairs[i];
         batch->scored[batch->count] = scored_of(pair, &scores[i]);
-        if (scores[i].entity_known)
-            windows_judge(windows, pair->spec, scores[i].score,
-                          &batch->scored[batch->count].percentile,
-                          &batch->scored[batch->count].flagged);
-        batch->count++;
+        (void)judge(windows, &batch->scored[batch->count++]);
     }
 }
 

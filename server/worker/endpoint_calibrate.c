@@ -17,6 +17,7 @@
 #include "store/writer.h"
 #include "worker/endpoint_file.h"
 #include "worker/endpoint_model.h"
+#include "worker/register.h"
 #include "worker/remote.h"
 
 enum { INFO_BYTES_MAX = 4096, STEP_PAIRS = 40 * 1000 };
@@ -274,7 +275,8 @@ static enum err_code store(const struct calibrate_options *options, struct calib
                                            .sample_size = (int64_t)spec->sample.size,
                                            .quantiles = spec->sample.quantiles,
                                            .unknown_share = NAN,
-                                           .unseen_share = NAN};
+                                           .unseen_share = NAN,
+                                           .rule = register_rule(&options->rule, NAN)};
     }
     job.model = (struct model_row){.id = calibrated->id,
                                    .detector = ENDPOINT_DETECTOR,

@@ -95,6 +95,7 @@ struct model_score endpoint_model_judge(const struct model_spec_row *spec, doubl
         .score = -dot_product,
         .percentile = model_row_percentile(spec, -dot_product),
         .entity_known = true, /* the endpoint does not say, so nothing is claimed */
+        .threshold = spec->threshold,
         .flagged = -dot_product > spec->threshold,
         .known_bits = -1,
         .opinion = OPINION_IP_INSIGHTS,

@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "store/window.h"
 
 enum {
     EXPLANATION_BYTES_MAX = 32 * 1024, /* of IPv6 with all networks: about 4,500 without names */
@@ -115,8 +116,27 @@ static void write_networks(struct json_writer *json, const struct model *model,
     json_end(json);
 }
 
+static void write_judged(struct json_writer *json, const struct explain_judged *judged)
+{
+    const struct window *window = judged->window;
+
+    json_object(json, "judged_by");
+    json_real(json, "threshold", judged->threshold);
+    if (window == NULL) {
+        json_null(json, "window");
+    } else {
+        json_object(json, "window");
+        json_time(json, "first_day", window->first_day_ms);
+        json_time(json, "last_day", window->last_day_ms);
+        json_int(json, "days", window->days);
+        json_int(json, "sample_size", (int64_t)window->sample_size);
+        json_end(json);
+    }
+    json_end(json);
+}
+
 const char *explain_pair(const struct model *model, const struct model_pair *pair,
-                         struct arena *arena)
+                         const struct explain_judged *judged, struct arena *arena)
 {
     AUTO(str_done) struct str text = {0};
     struct json_writer json;
@@ -136,6 +156,8 @@ const char *explain_pair(const struct model *model, const struct model_pair *pai
     write_opinions(&json, &explanation.score);
     write_levels(&json, &explanation);
     write_networks(&json, model, pair);
+    if (judged != NULL && !isnan(judged->threshold))
+        write_judged(&json, judged);
     json_end(&json);
     return arena_strndup(arena, text.text, text.length);
 }

@@ -4,7 +4,12 @@
 #include "model/model.h"
 
 struct arena;
+struct window;
 
-/* The text lives in arena. pair's spec is the model's own name of it. */
+struct explain_judged { /* what the score was held against */
+    double threshold;
+    const struct window *window; /* that gave it; NULL = the model's own */
+};
+/* The text lives in arena. pair's spec is the model's own name of it. judged NULL: nothing was. */
 const char *explain_pair(const struct model *model, const struct model_pair *pair,
-                         struct arena *arena);
+                         const struct explain_judged *judged, struct arena *arena);

@@ -13,6 +13,10 @@
 
 _Static_assert((int)MODEL_QUANTILES == (int)MODEL_ROW_QUANTILES,
                "the store keeps the model's quantiles");
+_Static_assert(WINDOW_RULE_BUDGET == (int)THRESHOLD_BUDGET + 1 &&
+                   WINDOW_RULE_PERCENTILE == (int)THRESHOLD_PERCENTILE + 1 &&
+                   WINDOW_RULE_SCORE == (int)THRESHOLD_SCORE + 1,
+               "the store knows the model's rules");
 enum { INFO_BYTES_MAX = 65536 };
 
 static enum err_code info_json(const struct model_info *info, struct str *text, struct err *err)
@@ -31,11 +35,19 @@ static enum err_code info_json(const struct model_info *info, struct str *text, 
     return str_check(text, "what the model says of itself", err);
 }
 
+struct window_rule register_rule(const struct threshold_rule *rule, double least)
+{
+    return (struct window_rule){
+        .kind = (int64_t)rule->kind + 1, .value = rule->value, .least = least};
+}
+
 static size_t list_specs(const struct model *model, const char *const *names,
                          struct model_spec_row ret[static MODEL_SPECS_MAX])
 {
+    struct model_info info;
     size_t count = 0;
 
+    model_info(model, &info);
     for (; *names != NULL && count < MODEL_SPECS_MAX; names++) {
         const char *model_spec = batch_model_spec(model, *names);
         struct model_calibration calibration;
@@ -48,7 +60,8 @@ static size_t list_specs(const struct model *model, const char *const *names,
                 .quantiles = calibration.sample_size > 0 ? calibration.quantiles : NULL,
                 .usual_quantiles = calibration.usual_quantiles,
                 .unknown_share = calibration.unknown_share,
-                .unseen_share = calibration.unseen_share};
+                .unseen_share = calibration.unseen_share,
+                .rule = register_rule(&info.threshold, calibration.threshold_least)};
     }
     return count;
 }

@@ -50,6 +50,8 @@ static void add(struct comparing *comparing, const struct scored_pair *pair,
                                 .time = pair->first_ms,
                                 .active_score = pair->score,
                                 .shadow_score = score->score,
+                                .active_threshold = pair->threshold,
+                                .shadow_threshold = score->threshold,
                                 .shadow_flagged = score->flagged};
 }
 

@@ -12,10 +12,9 @@
 #include "store/window.h"
 #include "worker/batch.h"
 #include "worker/models.h"
+#include "worker/register.h"
 
 #define WINDOWS_ARENA_BYTES_MAX ((size_t)64 << 20)
-/* As in calibration: an alert budget buys no more than one pair in a hundred. */
-#define BUDGET_SHARE_MAX 0.01
 
 struct spec_window {
     const char *spec;
@@ -45,26 +44,17 @@ void windows_freep(struct windows **windows)
     own_freep(windows);
 }
 
-/* How many of the window's pairs the rule lets pass. */
-static double wanted_of(const struct threshold_rule *rule, const struct window *window)
-{
-    if (rule->kind == THRESHOLD_BUDGET)
-        return fmin(rule->value * (double)window->days, window->pairs * BUDGET_SHARE_MAX);
-    return rule->kind == THRESHOLD_PERCENTILE ? window->pairs * (1 - rule->value / 100) : 0;
-}
-
 static double threshold_of(const struct model *model, const char *spec, const struct window *window)
 {
     struct model_calibration calibration;
+    struct window_rule rule;
     struct model_info info;
-    double threshold;
 
     model_info(model, &info);
-    if (window->sample_size < WINDOWS_SAMPLE_MIN || info.threshold.kind == THRESHOLD_SCORE ||
-        !model_calibration(model, spec, &calibration))
+    if (!model_calibration(model, spec, &calibration))
         return NAN;
-    threshold = window_threshold(window, wanted_of(&info.threshold, window));
-    return isnan(threshold) ? NAN : fmax(threshold, calibration.threshold_least);
+    rule = register_rule(&info.threshold, calibration.threshold_least);
+    return window_rule_threshold(window, &rule);
 }
 
 static enum err_code read_all(struct windows *windows, struct db *db, const struct model_set *set,
@@ -105,16 +95,20 @@ enum err_code windows_read(struct windows *windows, struct db *db, const struct 
     return ERR_NONE;
 }
 
-void windows_judge(const struct windows *windows, const char *spec, double score,
-                   double *percentile, bool *flagged)
+const struct window *windows_judge(const struct windows *windows, const char *spec, double score,
+                                   struct windows_verdict *verdict)
 {
     for (size_t i = 0; windows != NULL && i < windows->count; i++) {
         const struct spec_window *item = &windows->items[i];
 
-        if (strcmp(item->spec, spec) != 0 || item->window.sample_size < WINDOWS_SAMPLE_MIN)
+        if (strcmp(item->spec, spec) != 0 || item->window.sample_size < WINDOW_SAMPLE_MIN)
             continue;
-        *percentile = window_percentile(&item->window, score);
-        if (!isnan(item->threshold))
-            *flagged = score > item->threshold;
+        verdict->percentile = window_percentile(&item->window, score);
+        if (isnan(item->threshold))
+            return NULL;
+        verdict->threshold = item->threshold;
+        verdict->flagged = score > item->threshold;
+        return &item->window;
     }
+    return NULL;
 }

@@ -60,6 +60,7 @@ class Model(unittest.TestCase):
                                      for n in range(200)]).status, 200)
         (window,) = self.read.get(f"/api/v1/models/{self.model['id']}").value["windows"]
         self.assertEqual((window["spec"], window["days"]), ("vpc-egress", 1))
+        self.assertIsNone(window["threshold"], "what is of today judges nothing yet")
         self.assertGreaterEqual(window["sample_size"], 200)
         self.assertEqual(window["pairs"], window["sample_size"])
         self.assertAlmostEqual(window["finest_percentile"], 100 - 1000 / window["sample_size"])

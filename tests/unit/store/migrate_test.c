@@ -33,7 +33,7 @@ TEST(a_fresh_one_is_made_and_stays_as_it_is)
     CHECK(sql_int("SELECT COUNT(*) FROM schema_migration WHERE length(checksum) = 64"
                   " AND name = '0001_initial.sql' AND applied_ms > 0") == 1);
     CHECK(sql_int("SELECT COUNT(*) FROM schema_migration") ==
-          sql_int("SELECT COUNT(*) FROM schema_migration WHERE name LIKE '000_!_%' ESCAPE '!'"));
+          sql_int("SELECT COUNT(*) FROM schema_migration WHERE name LIKE '0___!_%' ESCAPE '!'"));
     CHECK_OK(start());
 }
 

@@ -1,6 +1,7 @@
 /* Candidates, shadows, the active model, and what a shadow makes of the same pairs. */
 #include "fixture.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "store/model_life.h"
@@ -75,6 +76,29 @@ TEST(what_cannot_score_here_is_not_seated)
     CHECK_STR(seated(MODEL_ACTIVE), "nobody");
 }
 
+TEST(what_was_seen_guards_a_move)
+{
+    struct model_move_job job = {
+        .actor = "user:ana", .id = "m2", .path = "/models/2", .state = MODEL_ACTIVE, .now_ms = T0};
+    char before[MODEL_TAG_BYTES], again[MODEL_TAG_BYTES];
+
+    given_model("m1");
+    given_model("m2");
+    CHECK_ERR(ERR_NOT_FOUND, model_tag(store.reader, "m9", before, &err));
+    CHECK_OK(model_tag(store.reader, "m2", before, &err));
+    CHECK_OK(model_tag(store.reader, "m2", again, &err));
+    CHECK_STR(before, again);
+    CHECK_OK(move("m1", MODEL_ACTIVE, "/models/1")); /* by somebody else */
+    job.tag = before;
+    CHECK_ERR(ERR_PRECONDITION, run_job(model_move_job_run, &job));
+    CHECK_STR(seated(MODEL_ACTIVE), "m1");
+    CHECK_OK(model_tag(store.reader, "m2", again, &err));
+    CHECK(strcmp(before, again) != 0);
+    job.tag = again;
+    CHECK_OK(run_job(model_move_job_run, &job));
+    CHECK_STR(seated(MODEL_ACTIVE), "m2");
+}
+
 static void ingest_compared(int64_t pairs, const struct difference_row *differences, size_t count)
 {
     struct comparison_row row = {
@@ -101,6 +125,8 @@ TEST(comparisons_add_up_and_the_furthest_apart_come_first)
          .time = T0,
          .active_score = -1,
          .shadow_score = 1,
+         .active_threshold = 0.5,
+         .shadow_threshold = NAN,
          .shadow_flagged = 1},
         {.spec = "vpc-egress",
          .entity = "i-far",
@@ -126,6 +152,9 @@ TEST(comparisons_add_up_and_the_furthest_apart_come_first)
     CHECK_OK(difference_list(store.reader, &store.arena, "m2", 10, &differences, &err));
     CHECK(differences.count == 2);
     CHECK_STR(differences.items[0].entity, "i-far");
+    CHECK_STR(differences.items[0].active, "m1");
+    CHECK(differences.items[1].active_threshold == 0.5);
+    CHECK(isnan(differences.items[1].shadow_threshold));
     CHECK(differences.items[0].shadow_flagged == 0 && differences.items[1].shadow_flagged == 1);
     CHECK_OK(difference_list(store.reader, &store.arena, "m2", 1, &differences, &err));
     CHECK(differences.count == 1);
@@ -137,6 +166,7 @@ int main(void)
         STORE_TEST(one_is_active_and_one_a_shadow),
         STORE_TEST(rolling_back_takes_the_one_before),
         STORE_TEST(what_cannot_score_here_is_not_seated),
+        STORE_TEST(what_was_seen_guards_a_move),
         STORE_TEST(comparisons_add_up_and_the_furthest_apart_come_first),
     };
 

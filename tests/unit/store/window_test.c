@@ -116,6 +116,30 @@ TEST(nothing_finer_than_the_sample_is_claimed)
     CHECK(isnan(window_threshold(&window, 2000)));
 }
 
+static double by_rule(const struct window *window, int64_t kind, double value, double least)
+{
+    return window_rule_threshold(window, &(struct window_rule){kind, value, least});
+}
+
+TEST(a_rule_gives_a_threshold_where_the_window_tells_enough)
+{
+    struct window window;
+
+    given_names();
+    add(0, 0, 900);
+    window = window_now();
+    CHECK(isnan(by_rule(&window, WINDOW_RULE_BUDGET, 40, NAN))); /* too few pairs */
+    add(0, 0, 2000);
+    window = window_now();
+    CHECK(by_rule(&window, WINDOW_RULE_BUDGET, 15, NAN) == 1984);
+    CHECK(by_rule(&window, WINDOW_RULE_BUDGET, 1e6, NAN) == 1979); /* one in a hundred at most */
+    CHECK(by_rule(&window, WINDOW_RULE_BUDGET, 15, 1990) == 1990);
+    CHECK(by_rule(&window, WINDOW_RULE_PERCENTILE, 99, NAN) == 1979);
+    CHECK(isnan(by_rule(&window, WINDOW_RULE_PERCENTILE, 99.9, NAN))); /* finer than it tells */
+    CHECK(isnan(by_rule(&window, WINDOW_RULE_SCORE, 3, NAN)));
+    CHECK(isnan(by_rule(&window, WINDOW_RULE_NONE, 3, NAN)));
+}
+
 TEST(what_is_ingested_is_in_it)
 {
     struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), usual("i-1", "10.1.2.4"),
@@ -145,9 +169,13 @@ TEST(a_damaged_one_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(a_pair_counts_once),        STORE_TEST(a_sample_is_bounded_and_stands_for_all),
-        STORE_TEST(old_days_leave_it),         STORE_TEST(nothing_finer_than_the_sample_is_claimed),
-        STORE_TEST(what_is_ingested_is_in_it), STORE_TEST(a_damaged_one_is_told),
+        STORE_TEST(a_pair_counts_once),
+        STORE_TEST(a_sample_is_bounded_and_stands_for_all),
+        STORE_TEST(old_days_leave_it),
+        STORE_TEST(nothing_finer_than_the_sample_is_claimed),
+        STORE_TEST(a_rule_gives_a_threshold_where_the_window_tells_enough),
+        STORE_TEST(what_is_ingested_is_in_it),
+        STORE_TEST(a_damaged_one_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

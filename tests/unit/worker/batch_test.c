@@ -172,11 +172,14 @@ static void bench_rule(enum threshold_kind kind, double value)
 
 static bool window_flags(const struct windows *windows, double score, double *ret_percentile)
 {
-    bool flagged = true; /* as the model does: what it was trained on scores far lower */
+    /* flagged as the model does: what it was trained on scores far lower */
+    struct windows_verdict verdict = {.percentile = -1, .threshold = 0, .flagged = true};
+    const struct window *window = windows_judge(windows, "vpc-egress", score, &verdict);
 
-    *ret_percentile = -1;
-    windows_judge(windows, "vpc-egress", score, ret_percentile, &flagged);
-    return flagged;
+    *ret_percentile = verdict.percentile;
+    CHECK((window == NULL) == (verdict.threshold == 0));
+    CHECK(verdict.flagged == (score > verdict.threshold));
+    return verdict.flagged;
 }
 
 /* What was stored until now is of days before. */
@@ -205,8 +208,8 @@ TEST(thresholds_follow_what_is_scored_of_late)
     CHECK(window_flags(windows, 3970, &percentile) && percentile < 100);
     CHECK(window_flags(windows, 1e6, &percentile) &&
           fabs(percentile - (100 - 1000 / 3000.0)) < 1e-9);
-    windows_judge(windows, "vpc-ingress", 1500, &percentile, &(bool){false}); /* none of it */
-    windows_judge(NULL, "vpc-egress", 1500, &percentile, &(bool){false});
+    CHECK(windows_judge(windows, "vpc-ingress", 1500, &(struct windows_verdict){0}) == NULL);
+    CHECK(windows_judge(NULL, "vpc-egress", 1500, &(struct windows_verdict){0}) == NULL);
 }
 
 TEST(a_threshold_that_was_given_stays)

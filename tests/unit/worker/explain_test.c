@@ -6,6 +6,7 @@
 #include "store/db.h"
 #include "store/migrate.h"
 #include "store/model_row.h"
+#include "store/window.h"
 #include "store/writer.h"
 #include "worker/batch.h"
 #include "worker/explain.h"
@@ -22,8 +23,9 @@ static struct kit *spec_kit(const char *first, const char *second)
     return kit;
 }
 
-static const struct json *explained(const struct model *model, const char *spec, const char *entity,
-                                    const char *ip, struct json_doc **doc)
+static const struct json *judged(const struct model *model, const char *spec, const char *entity,
+                                 const char *ip, const struct explain_judged *judged,
+                                 struct json_doc **doc)
 {
     AUTO(arena_done) struct arena arena = {0};
     struct model_pair pair = {.spec = spec, .entity = entity};
@@ -32,7 +34,7 @@ static const struct json *explained(const struct model *model, const char *spec,
 
     CHECK(ip_parse(ip, &pair.ip));
     arena_init(&arena, 1 << 20);
-    text = explain_pair(model, &pair, &arena);
+    text = explain_pair(model, &pair, judged, &arena);
     CHECK_OK(json_parse(text, strlen(text), doc, &err));
     return json_root(*doc);
 }
@@ -43,6 +45,35 @@ static int64_t int_at(const struct json *root, const char *path)
 
     CHECK(json_int_of(json_path(root, path), &value));
     return value;
+}
+
+static const struct json *explained(const struct model *model, const char *spec, const char *entity,
+                                    const char *ip, struct json_doc **doc)
+{
+    return judged(model, spec, entity, ip, NULL, doc);
+}
+
+TEST(what_the_score_was_held_against_is_kept)
+{
+    AUTO(kit_freep) struct kit *kit = spec_kit("", "");
+    AUTO(model_freep) struct model *model = kit_model(kit);
+    AUTO(json_doc_freep) struct json_doc *doc = NULL, *own = NULL, *none = NULL;
+    const struct window window = {.first_day_ms = 1700000000000,
+                                  .last_day_ms = 1700000000000,
+                                  .days = 1,
+                                  .sample_size = 4096};
+    const struct json *root =
+        judged(model, "", "host-4", "203.0.113.9", &(struct explain_judged){12.5, &window}, &doc);
+    double threshold = 0;
+
+    CHECK(json_number_of(json_path(root, "judged_by.threshold"), &threshold) && threshold == 12.5);
+    CHECK(int_at(root, "judged_by.window.sample_size") == 4096);
+    CHECK_STR(json_text_of(json_path(root, "judged_by.window.first_day")),
+              "2023-11-14T22:13:20.000Z");
+    root = judged(model, "", "host-4", "203.0.113.9", &(struct explain_judged){-3, NULL}, &own);
+    CHECK(json_type(json_path(root, "judged_by.window")) == JSON_NULL);
+    root = explained(model, "", "host-4", "203.0.113.9", &none);
+    CHECK(json_member(root, "judged_by") == NULL);
 }
 
 TEST(a_strangers_explanation_has_every_opinion_and_level)
@@ -128,6 +159,9 @@ static void check_registered(const struct model *model, const char *const *names
     CHECK_OK(model_row_list(db, &arena, &list, &err));
     CHECK(list.count == 1 && list.items[0].spec_count == count);
     CHECK_STR(list.items[0].detector, "prefix");
+    CHECK(list.items[0].path == NULL && count > 0);
+    CHECK(list.items[0].specs[0].rule.kind == WINDOW_RULE_PERCENTILE);
+    CHECK(list.items[0].specs[0].rule.value == 99);
     CHECK_HAS(list.items[0].info, "\"trained_until\":\"2023-11-14T");
     for (size_t i = 0; i < count; i++)
         CHECK(list.items[0].specs[i].quantiles != NULL && list.items[0].specs[i].sample_size > 50);
@@ -151,6 +185,7 @@ TEST(a_model_is_registered_with_the_specs_it_scores)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_score_was_held_against_is_kept),
         cmocka_unit_test(a_strangers_explanation_has_every_opinion_and_level),
         cmocka_unit_test(whose_address_it_is_is_named),
         cmocka_unit_test(a_newcomers_explanation_has_no_habits),
