@@ -85,6 +85,7 @@ struct held_pair {
     bool known;
     bool unseen; /* known, and in a network that it has not used */
     struct prefix_score prefix;
+    double returns; /* entity_returns */
     double dot_product;
     double scores[OPINION__MAX];
 };
@@ -196,25 +197,25 @@ static size_t distinct_pairs(struct held_pair *pairs, size_t count)
     return used;
 }
 
-static double decided(const struct held_pair *pair, enum detector detector,
+static double decided(const struct held_pair *pair, const struct model_parts *parts,
                       const struct spec_part *spec)
 {
     enum opinion unused;
 
-    return detector == DETECTOR_IP_INSIGHTS
+    return parts->detector == DETECTOR_IP_INSIGHTS
                ? pair->scores[OPINION_IP_INSIGHTS]
-               : opinion_over(pair->scores, pair->known, spec->opinions, &unused);
+               : opinion_over(parts->form, pair->scores, pair->known, spec->opinions, &unused);
 }
 
 /* values: room for count. */
-static void take_usual(struct spec_part *spec, enum detector detector,
+static void take_usual(struct spec_part *spec, const struct model_parts *parts,
                        const struct held_pair *pairs, size_t count, double *values)
 {
     struct usual_part *usual = &spec->usual;
 
     usual->sample_size = count;
     for (size_t i = 0; i < count; i++) {
-        values[i] = decided(&pairs[i], detector, spec);
+        values[i] = decided(&pairs[i], parts, spec);
         usual->unknown_share += !pairs[i].known / (double)count;
         usual->unseen_share += pairs[i].unseen / (double)count;
     }
@@ -233,9 +234,9 @@ static size_t select_known(const struct held_pair *pairs, size_t count, struct h
     return used;
 }
 
-static void score_held(struct held_pair *held, double shared)
+static void score_held(enum model_form form, struct held_pair *held, double shared)
 {
-    opinion_scores(&held->prefix, shared, held->dot_product, held->scores);
+    opinion_scores(form, &held->prefix, shared, held->returns, held->dot_product, held->scores);
     for (int o = 0; o < OPINION__MAX; o++)
         held->scores[o] = fmax(held->scores[o], SCORE_LEAST);
 }
@@ -253,8 +254,9 @@ static double shared_of(const struct held_pair *pairs, size_t count)
     return opinion_shared(below, used);
 }
 
-static void calibrate_spec(struct spec_part *spec, enum detector detector, struct held_pair *all,
-                           size_t all_count, int64_t span_ms, const struct threshold_rule *rule)
+static void calibrate_spec(struct spec_part *spec, const struct model_parts *parts,
+                           struct held_pair *all, size_t all_count, int64_t span_ms,
+                           const struct threshold_rule *rule)
 {
     AUTO(own_freep) double *values = own_array(all_count + 1, sizeof *values);
     AUTO(own_freep) struct held_pair *pairs = own_array(all_count + 1, sizeof *pairs);
@@ -263,7 +265,7 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
 
     spec->shared = shared_of(all, all_count);
     for (size_t i = 0; i < all_count; i++)
-        score_held(&all[i], spec->shared);
+        score_held(parts->form, &all[i], spec->shared);
     count = distinct_pairs(pairs, select_known(all, all_count, pairs));
     if (count > 0) {
         size_t wanted = calibrate_wanted(rule, count, span_ms);
@@ -280,13 +282,13 @@ static void calibrate_spec(struct spec_part *spec, enum detector detector, struc
         take_sample(&opinions[o], values, count);
     }
     spec->all = opinions[OPINION_IP_INSIGHTS];
-    if (detector == DETECTOR_PREFIX) {
+    if (parts->detector == DETECTOR_PREFIX) {
         spec->all = (struct sample_part){.threshold = 0};
         for (size_t i = 0; i < count; i++)
-            values[i] = decided(&pairs[i], detector, spec);
+            values[i] = decided(&pairs[i], parts, spec);
         take_sample(&spec->all, values, count);
     }
-    take_usual(spec, detector, all, all_count, values);
+    take_usual(spec, parts, all, all_count, values);
 }
 
 /* But for its scores, which need to know what is shared. */
@@ -300,6 +302,7 @@ static struct held_pair held_pair(const struct model *model, const struct train_
     uint64_t index = entity_remembered(parts, held.entity);
 
     prefix_score(&parts->tree, index, ip, &held.prefix, NULL);
+    held.returns = entity_returns(parts, index);
     model_dot_products(model, &asked, 1, &held.dot_product);
     held.known = index < parts->entity_count;
     held.unseen = held.known && held.prefix.known_bits < (held.prefix.length == PREFIX_BITS_V4
@@ -339,8 +342,7 @@ static void calibrate_specs(const struct model *model, const struct train_pair *
         size_t used = hold_spec(model, ret->specs[i].name, held_out, count, pairs, &span_ms,
                                 &ret->unknown_entities);
 
-        calibrate_spec(&ret->specs[i], options->detector, pairs, used, span_ms,
-                       &options->threshold);
+        calibrate_spec(&ret->specs[i], &model->parts, pairs, used, span_ms, &options->threshold);
     }
 }
 
@@ -355,7 +357,7 @@ static void recalibrate_spec(struct spec_part *spec, const struct model *base,
     size_t used = hold_spec(base, spec->name, order, count, pairs, &span_ms, ret_unknown);
 
     memcpy(fresh.name, spec->name, sizeof fresh.name);
-    calibrate_spec(&fresh, base->parts.detector, pairs, used, span_ms, &options->threshold);
+    calibrate_spec(&fresh, &base->parts, pairs, used, span_ms, &options->threshold);
     if (fresh.all.sample_size >= TRAIN_UPDATE_SAMPLE_MIN)
         *spec = fresh;
 }
@@ -390,7 +392,8 @@ static double main_score(const struct model *model, const struct calibration *ca
 {
     struct held_pair held = held_pair(model, pair, ip);
 
-    score_held(&held, calibration->specs[spec_index(calibration, pair->spec)].shared);
+    score_held(model->parts.form, &held,
+               calibration->specs[spec_index(calibration, pair->spec)].shared);
     return held.scores[model->parts.detector == DETECTOR_IP_INSIGHTS ? OPINION_IP_INSIGHTS
                                                                      : OPINION_STRANGER];
 }

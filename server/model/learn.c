@@ -247,6 +247,7 @@ enum err_code learn(const struct train_pair *const *pairs, size_t count,
     parts->dim = (uint32_t)options->hyper.vector_dim;
     parts->layers = (uint32_t)options->hyper.num_ip_encoder_layers;
     parts->stride = (uint32_t)vector_stride(parts->dim);
+    parts->form = FORM__END - 1;
     parts->detector = options->detector;
     parts->threshold = options->threshold;
     parts->scoped = options->scoped;

@@ -40,10 +40,10 @@ static enum err_code check_header(const struct model *model, struct err *err)
 
     if (memcmp(header->magic, MODEL_MAGIC, sizeof header->magic) != 0)
         return err_set(err, ERR_CORRUPT, "it is not a pairwatch model");
-    if (header->version != MODEL_FILE_VERSION)
+    if (header->version < FORM_FIRST || header->version >= FORM__END)
         return err_set(err, ERR_CORRUPT,
-                       "it is of format version %" PRIu32 ", and this program reads version %d",
-                       header->version, MODEL_FILE_VERSION);
+                       "it is of format version %" PRIu32 ", and this program reads %d to %d",
+                       header->version, FORM_FIRST, FORM__END - 1);
     if (header->section_count != SECTION__MAX)
         return err_set(err, ERR_CORRUPT, "it has %" PRIu32 " sections, not %d",
                        header->section_count, SECTION__MAX);
@@ -120,6 +120,7 @@ static enum err_code read_meta(struct model *model, struct err *err)
     parts->scoped = meta->scoped == 1;
     parts->threshold =
         (struct threshold_rule){(enum threshold_kind)meta->threshold_kind, meta->threshold_value};
+    parts->form = (enum model_form)((const struct file_header *)model->map)->version;
     parts->detector = (enum detector)meta->detector;
     parts->trained_until_ms = meta->trained_until_ms;
     parts->training_pairs = meta->training_pairs;

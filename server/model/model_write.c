@@ -105,9 +105,10 @@ static void pieces_of(const struct model_parts *parts, const struct file_meta *m
     tree_pieces(&parts->tree, ret + SECTION_PREFIX_TREE);
 }
 
-static struct file_header header_of(const struct piece pieces[static SECTION__MAX])
+static struct file_header header_of(enum model_form form,
+                                    const struct piece pieces[static SECTION__MAX])
 {
-    struct file_header header = {.version = MODEL_FILE_VERSION, .section_count = SECTION__MAX};
+    struct file_header header = {.version = (uint32_t)form, .section_count = SECTION__MAX};
     uint64_t offset = sizeof header;
 
     memcpy(header.magic, MODEL_MAGIC, sizeof header.magic);
@@ -138,7 +139,7 @@ static void put_model(struct output *output, const struct model_parts *parts,
 
     memcpy(meta.prefix_counts, parts->prefix_counts, sizeof meta.prefix_counts);
     pieces_of(parts, &meta, pieces);
-    header = header_of(pieces);
+    header = header_of(parts->form, pieces);
     put(output, &header, sizeof header);
     for (int i = 0; i < SECTION__MAX; i++) {
         put_padding(output);

@@ -6,44 +6,90 @@
 const char *const DETECTOR_WORDS[] = {"prefix", "ip_insights", NULL};
 const char *const OPINION_WORDS[] = {"stranger", "impostor", "newcomer", "ip_insights", NULL};
 
-/* Chosen by held-out training pairs against drawn ones, not by test rows: docs/detection.md. */
 /* Of attackers, where entities keep apart, those who use the address of another. */
 #define IMPOSTORS_SHARE 0.25
-#define SHARED_UNKNOWN  0.05
+/* What is shared where nothing tells: others' use then speaks neither for an address nor against
+ * it, for as many attackers would use it (s = (1 - 2s) / 4). */
+#define SHARED_UNKNOWN (1.0 / 6)
 enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
+/* An entity of which so much is at addresses it used before is one that comes back to them. */
+#define RETURNS_ENOUGH 0.5
+/* Next to a threshold, what an opinion of another unit adds. */
+#define NUDGE 0x1p-10
 
-/* An address the entity has used before is as usual as can be: how often or how long ago does not
- * make it more of a stranger. Without this, rare and frequent habits are ranked among each other,
- * which says nothing of intrusion (measured: README.md). Of a new address, its own habits say how
- * likely it goes so far from them; on from there, by the share known to be shared, it goes where
- * others do, and else where its autonomous systems are. */
-static double stranger(const struct prefix_score *prefix, double shared)
+/* Of a new address, the entity's own habits say how likely it goes so far from them; on from there,
+ * by the share known to be shared, it goes where others do, and else where its autonomous systems
+ * are. */
+static double evidence(const struct prefix_score *prefix, double shared)
 {
-    if (prefix->known_bits == prefix->length)
-        return -2.0 * prefix->length;
-    return -(prefix->entity +
-             log2((1 - shared) * exp2(prefix->asn) + shared * exp2(prefix->below)) +
-             prefix->known_bits);
+    return prefix->entity + log2((1 - shared) * exp2(prefix->asn) + shared * exp2(prefix->below));
 }
 
-/* As unusual as a stranger, and more so the likelier the address is for somebody else. That is no
- * reason where all use the same, nor in a network that is the entity's own. */
-static double impostor(const struct prefix_score *prefix, double shared)
+/* The bits for the pair, and once more those of the prefix known. An entity that comes back is
+ * known by one sighting, and an address it used before is as usual as can be: how often or how
+ * long ago does not make it more of a stranger. One that hardly ever does is known by two: that it
+ * was somewhere once may have been somebody else. */
+static double familiarity(const struct prefix_score *prefix, double shared, double returns)
+{
+    double one = fmin(1, returns / RETURNS_ENOUGH), most = 2.0 * prefix->length, bits;
+
+    bits = evidence(prefix, shared) + prefix->firm_bits +
+           one * (prefix->known_bits - prefix->firm_bits);
+    if (prefix->known_bits == prefix->length)
+        bits += one * (most - bits);
+    return bits;
+}
+
+/* How much likelier the address is for attackers, of whom some use somebody else's, than drawn by
+ * chance; 0 where nobody else goes, and in a network that is the entity's own. */
+static double temptation(const struct prefix_score *prefix, double share)
 {
     int own = prefix->length == PREFIX_BITS_V4 ? PREFIX_NETWORK_BITS_V4 : PREFIX_NETWORK_BITS_V6;
-    double share = IMPOSTORS_SHARE * (1 - 4 * shared);
 
     if (prefix->others <= 0 || prefix->known_bits >= own || share <= 0)
-        return -INFINITY;
-    return stranger(prefix, shared) + log2(1 - share + share * exp2(prefix->others));
+        return 0;
+    return log2(1 - share + share * exp2(prefix->others));
 }
 
-void opinion_scores(const struct prefix_score *prefix, double shared, double dot_product,
-                    double ret[static OPINION__MAX])
+/* A bit of an IPv6 network's 64 counts half: a /64 is as much as an IPv4 address, a /48 as a /24.
+ */
+static double scaled(const struct prefix_score *prefix, double bits)
 {
-    ret[OPINION_STRANGER] = stranger(prefix, shared);
-    ret[OPINION_IMPOSTOR] = impostor(prefix, shared);
+    return bits * PREFIX_BITS_V4 / prefix->length;
+}
+
+static void ratio_scores(const struct prefix_score *prefix, double shared, double returns,
+                         double ret[static OPINION__MAX])
+{
+    double familiar = familiarity(prefix, shared, returns);
+    double tempting = temptation(prefix, IMPOSTORS_SHARE * (1 - 2 * shared));
+
+    ret[OPINION_STRANGER] = -scaled(prefix, familiar);
+    ret[OPINION_IMPOSTOR] = tempting > 0 ? scaled(prefix, tempting - familiar) : -INFINITY;
+    ret[OPINION_NEWCOMER] = -scaled(prefix, prefix->others);
+}
+
+/* As models of version 1 are calibrated. */
+static void first_scores(const struct prefix_score *prefix, double shared,
+                         double ret[static OPINION__MAX])
+{
+    double tempting = temptation(prefix, IMPOSTORS_SHARE * (1 - 4 * shared));
+    double familiar = prefix->known_bits == prefix->length
+                          ? 2.0 * prefix->length
+                          : evidence(prefix, shared) + prefix->known_bits;
+
+    ret[OPINION_STRANGER] = 0.0 - familiar;
+    ret[OPINION_IMPOSTOR] = tempting != 0 ? tempting - familiar : -INFINITY;
     ret[OPINION_NEWCOMER] = 0.0 - prefix->others;
+}
+
+void opinion_scores(enum model_form form, const struct prefix_score *prefix, double shared,
+                    double returns, double dot_product, double ret[static OPINION__MAX])
+{
+    if (form == FORM_FIRST)
+        first_scores(prefix, shared, ret);
+    else
+        ratio_scores(prefix, shared, returns, ret);
     ret[OPINION_IP_INSIGHTS] = 0.0 - dot_product;
 }
 
@@ -64,17 +110,29 @@ double opinion_shared(const double *below, size_t count)
     return shared;
 }
 
-double opinion_over(const double scores[static OPINION__MAX], bool entity_known,
-                    const struct sample_part thresholds[static OPINION__MAX],
+/* Its own opinion says on which side of the threshold it is. How far is in the bits of strangers,
+ * so that all pairs rank together: an entity without history is one to whom every place is new. */
+static double newcomer_over(double as_stranger, double as_newcomer)
+{
+    double nudge = as_newcomer * NUDGE;
+
+    return as_newcomer > 0 ? fmax(as_stranger, nudge) : fmin(as_stranger, nudge);
+}
+
+double opinion_over(enum model_form form, const double scores[static OPINION__MAX],
+                    bool entity_known, const struct sample_part thresholds[static OPINION__MAX],
                     enum opinion *ret_opinion)
 {
     double as_stranger = scores[OPINION_STRANGER] - thresholds[OPINION_STRANGER].threshold;
     double as_impostor = scores[OPINION_IMPOSTOR] - thresholds[OPINION_IMPOSTOR].threshold;
+    double as_newcomer = scores[OPINION_NEWCOMER] - thresholds[OPINION_NEWCOMER].threshold;
 
     *ret_opinion = !entity_known               ? OPINION_NEWCOMER
                    : as_impostor > as_stranger ? OPINION_IMPOSTOR
                                                : OPINION_STRANGER;
-    return scores[*ret_opinion] - thresholds[*ret_opinion].threshold;
+    if (!entity_known)
+        return form == FORM_FIRST ? as_newcomer : newcomer_over(as_stranger, as_newcomer);
+    return fmax(as_stranger, as_impostor);
 }
 
 double sample_percentile(const struct sample_part *sample, double score)
@@ -122,23 +180,25 @@ static struct model_opinion opinion_of(double score, const struct sample_part *s
     return opinion;
 }
 
-void opinion_judge(const struct prefix_score *prefix, double dot_product, bool entity_known,
-                   enum detector detector, const struct spec_part *spec, struct model_score *ret)
+void opinion_judge(const struct prefix_score *prefix, double returns, double dot_product,
+                   bool entity_known, const struct model_parts *parts, const struct spec_part *spec,
+                   struct model_score *ret)
 {
     static const struct sample_part NONE[OPINION__MAX];
     const struct sample_part *samples = spec != NULL ? spec->opinions : NONE;
     double scores[OPINION__MAX];
 
-    opinion_scores(prefix, spec != NULL ? spec->shared : SHARED_UNKNOWN, dot_product, scores);
+    opinion_scores(parts->form, prefix, spec != NULL ? spec->shared : SHARED_UNKNOWN, returns,
+                   dot_product, scores);
     for (int i = 0; i < OPINION__MAX; i++)
         ret->opinions[i] = is_about((enum opinion)i, scores, entity_known)
                                ? opinion_of(scores[i], spec != NULL ? &samples[i] : NULL)
                                : (struct model_opinion){.score = NAN, .percentile = NAN};
-    if (detector == DETECTOR_IP_INSIGHTS) {
+    if (parts->detector == DETECTOR_IP_INSIGHTS) {
         ret->opinion = OPINION_IP_INSIGHTS;
         ret->score = scores[OPINION_IP_INSIGHTS];
     } else {
-        ret->score = opinion_over(scores, entity_known, samples, &ret->opinion);
+        ret->score = opinion_over(parts->form, scores, entity_known, samples, &ret->opinion);
     }
     ret->threshold = spec != NULL ? spec->all.threshold : NAN;
     ret->flagged = ret->score > ret->threshold;

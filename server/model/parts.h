@@ -7,6 +7,14 @@
 #include "model/model.h"
 #include "model/prefix_tree.h"
 
+/* Of what the prefix tree's opinions are made; a file's is its version. Thresholds and quantiles
+ * are of one form, so a model keeps that which it was calibrated with. */
+enum model_form {
+    FORM_FIRST = 1,
+    FORM_RATIO, /* how likely for this entity, against how likely for an attacker */
+    FORM__END
+};
+
 enum { SPEC_NAME_BYTES = 64, MODEL_DIM_MAX = 4096, MODEL_LAYERS_MAX = 100 };
 
 /* As in the file. */
@@ -40,6 +48,7 @@ struct network_part {
 };
 
 struct model_parts {
+    enum model_form form;
     uint32_t dim, stride, layers;
     enum detector detector;
     struct threshold_rule threshold;
@@ -99,6 +108,9 @@ uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
 /* The same, and entity_count as well for one of which the prefix tree has forgotten everything. */
 uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash);
+/* How much of what the entity does is at addresses it used before, 0..1: of one that was hardly
+ * observed more than of one that never came back. */
+double entity_returns(const struct model_parts *parts, uint64_t entity);
 /* Row of IP Insights' vector for it. */
 uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash);
 /* NULL when the model was not trained on the spec. */

@@ -181,7 +181,7 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
         own = (struct range){family->starts[entity], family->starts[entity + 1]};
     start = own.low;
     weight = weight_of(family, start, own);
-    ret->known_bits = 0;
+    ret->known_bits = ret->firm_bits = 0;
     ret->neighbours = 0;
     if (bits != NULL)
         *bits = (struct prefix_bits){.both = {0}};
@@ -196,6 +196,7 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
             deep.all = weight;
             deep.taken = weight = weight_of(family, start, own);
             ret->known_bits += own.low < own.high;
+            ret->firm_bits += own.high - own.low > 1;
         }
         if (bit == network - 1)
             ret->neighbours = all.high - all.low - (own.high - own.low);

@@ -57,6 +57,7 @@ struct prefix_score {
     double asn;       /* by the entity's use of autonomous systems, beyond known_bits */
     int length;       /* bits that count: 32 or 64 */
     int known_bits;   /* longest prefix shared with an address of the entity, up to length */
+    int firm_bits;    /* with two of them, at most known_bits */
     uint64_t bearers; /* other entities that used the address (IPv6: its /64) */
     uint64_t neighbours; /* addresses of other entities in its /24 (IPv6: /48) */
 };

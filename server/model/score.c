@@ -64,6 +64,22 @@ uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash)
     return prefix_knows(&parts->tree, index) ? index : parts->entity_count;
 }
 
+double entity_returns(const struct model_parts *parts, uint64_t entity)
+{
+    static const double LENT = 2; /* as if it had come back so often more */
+    double observed, addresses = 0;
+
+    if (entity >= parts->entity_count)
+        return 0;
+    for (int f = 0; f < PREFIX_FAMILIES; f++) {
+        const uint64_t *starts = parts->tree.families[f].starts;
+
+        addresses += (double)(starts[entity + 1] - starts[entity]);
+    }
+    observed = (double)parts->observations[entity];
+    return fmax(0, (observed - addresses + LENT) / (observed + LENT));
+}
+
 uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash)
 {
     uint64_t index = hash_find(parts->vector_hashes, parts->vector_count, hash);
@@ -168,8 +184,8 @@ static void judge(const struct model *model, const struct model_pair *pair, stru
     ret->entity_known = place.entity < parts->entity_count;
     ret->known_bits = prefix->known_bits;
     ret->bearers = prefix->bearers;
-    opinion_judge(prefix, ret->dot_product, ret->entity_known, parts->detector,
-                  calibration_of(parts, pair->spec), ret);
+    opinion_judge(prefix, entity_returns(parts, place.entity), ret->dot_product, ret->entity_known,
+                  parts, calibration_of(parts, pair->spec), ret);
 }
 
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "model/opinion.h"
+
 enum { DAY_MS = 24 * 3600 * 1000 };
 
 static struct kit *prefix_kit(void)
@@ -103,6 +105,81 @@ TEST(the_explanation_adds_up)
     }
 }
 
+/* A pair of which the numbers are these, entity_returns and what is shared included. */
+static double scored(enum opinion opinion, const struct prefix_score *prefix, double shared,
+                     double returns)
+{
+    double scores[OPINION__MAX];
+
+    opinion_scores(FORM_RATIO, prefix, shared, returns, 0, scores);
+    return scores[opinion];
+}
+
+TEST(one_sighting_tells_of_an_entity_that_comes_back)
+{
+    struct prefix_score used = {.length = 32, .known_bits = 32, .firm_bits = 8, .entity = 10};
+    struct prefix_score near = {.length = 32, .known_bits = 20, .firm_bits = 8, .entity = 10};
+
+    CHECK(scored(OPINION_STRANGER, &used, 0, 0.5) == -64);
+    CHECK(scored(OPINION_STRANGER, &used, 0, 0) == -18);
+    CHECK(scored(OPINION_STRANGER, &near, 0, 0.5) == -30);
+    CHECK(scored(OPINION_STRANGER, &near, 0, 0) == -18);
+    CHECK(scored(OPINION_STRANGER, &near, 0, 0.25) == -24);
+}
+
+TEST(what_others_do_speaks_for_an_address_and_against_it)
+{
+    struct prefix_score theirs = {.length = 32, .others = 10, .below = 10};
+    struct prefix_score nobodys = {.length = 32, .others = -3, .below = -3};
+
+    CHECK(scored(OPINION_IMPOSTOR, &theirs, 0, 1) == log2(0.75 + 0.25 * 1024));
+    CHECK(isinf(scored(OPINION_IMPOSTOR, &nobodys, 0, 1)));
+    CHECK(scored(OPINION_STRANGER, &theirs, 0.5, 1) == -log2(0.5 + 0.5 * 1024));
+    CHECK(isinf(scored(OPINION_IMPOSTOR, &theirs, 0.5, 1))); /* most new places are shared */
+    CHECK(fabs(scored(OPINION_IMPOSTOR, &theirs, 1.0 / 6, 1)) < 1e-9); /* as much for as against */
+    theirs.known_bits = 24;
+    CHECK(isinf(scored(OPINION_IMPOSTOR, &theirs, 0, 1))); /* a network of its own */
+}
+
+TEST(families_are_on_one_scale)
+{
+    struct prefix_score v4 = {.length = 32, .known_bits = 16, .entity = 12, .others = 4};
+    struct prefix_score v6 = {.length = 64, .known_bits = 32, .entity = 24, .others = 8};
+
+    v6.firm_bits = 32;
+    v4.firm_bits = 16;
+    CHECK(scored(OPINION_STRANGER, &v4, 0, 1) == scored(OPINION_STRANGER, &v6, 0, 1));
+    CHECK(scored(OPINION_NEWCOMER, &v4, 0, 0) == scored(OPINION_NEWCOMER, &v6, 0, 0));
+    v4.known_bits = 32;
+    v6.known_bits = 64;
+    CHECK(scored(OPINION_STRANGER, &v4, 0, 1) == scored(OPINION_STRANGER, &v6, 0, 1));
+}
+
+TEST(a_newcomer_is_flagged_by_its_own_threshold_and_ranks_among_all)
+{
+    static const double OTHERS[] = {-6, -1, 0, 3, 9};
+    struct sample_part *thresholds = own_array(OPINION__MAX, sizeof *thresholds);
+    double last = INFINITY;
+
+    for (int strangers = -20; strangers <= 20; strangers += 20) {
+        thresholds[OPINION_STRANGER].threshold = thresholds[OPINION_IMPOSTOR].threshold = strangers;
+        thresholds[OPINION_NEWCOMER].threshold = 0.5;
+        last = INFINITY;
+        for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++) {
+            struct prefix_score prefix = {.length = 32, .others = OTHERS[i], .below = OTHERS[i]};
+            double scores[OPINION__MAX], over;
+            enum opinion opinion;
+
+            opinion_scores(FORM_RATIO, &prefix, 0.3, 0, 0, scores);
+            over = opinion_over(FORM_RATIO, scores, false, thresholds, &opinion);
+            CHECK(opinion == OPINION_NEWCOMER && over < last);
+            CHECK((over > 0) == (scores[OPINION_NEWCOMER] > 0.5));
+            last = over;
+        }
+    }
+    own_freep(&thresholds);
+}
+
 static size_t count_flagged(const struct kit *kit, const struct model *model, size_t first)
 {
     size_t flagged = 0;
@@ -155,6 +232,10 @@ int main(void)
         cmocka_unit_test(somebody_elses_address_makes_an_impostor),
         cmocka_unit_test(an_entity_without_history_is_judged_by_everyones),
         cmocka_unit_test(the_explanation_adds_up),
+        cmocka_unit_test(one_sighting_tells_of_an_entity_that_comes_back),
+        cmocka_unit_test(what_others_do_speaks_for_an_address_and_against_it),
+        cmocka_unit_test(families_are_on_one_scale),
+        cmocka_unit_test(a_newcomer_is_flagged_by_its_own_threshold_and_ranks_among_all),
         cmocka_unit_test(thresholds_keep_their_rule),
     };
 

@@ -139,6 +139,16 @@ static double share(const struct kit_tree *kit, bool (*of)(uint32_t, uint32_t), 
                     : ((double)taken.count + used * base) / ((double)all.count + used);
 }
 
+/* The longest prefix with so many of the entity's addresses. */
+static int longest_own(const struct kit_tree *kit, uint32_t entity,
+                       const struct prefix_event *asked, int bits, double wanted)
+{
+    while (bits > 0 &&
+           count_under(kit, is_own, entity, asked->key, asked->family, bits).count < wanted)
+        bits--;
+    return bits;
+}
+
 static void check_like_counting(const struct kit_tree *kit, uint32_t entity, const struct ip *ip)
 {
     struct prefix_event asked = prefix_event(entity, ip, 0);
@@ -160,6 +170,8 @@ static void check_like_counting(const struct kit_tree *kit, uint32_t entity, con
     CHECK(fabs(score.entity - alone) < 1e-4);
     CHECK(fabs(score.others - others) < 1e-4);
     CHECK(fabs((double)sum - alone) < 1e-3);
+    CHECK(score.known_bits == longest_own(kit, entity, &asked, score.length, 1));
+    CHECK(score.firm_bits == longest_own(kit, entity, &asked, score.length, 2));
     CHECK(score.bearers ==
           count_under(kit, is_other, entity, asked.key, asked.family, score.length).count);
     CHECK(score.neighbours == count_under(kit, is_other, entity, asked.key, asked.family,
