@@ -6,6 +6,9 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "base/spool.h"
+#include "model/ip_encoder.h"
+#include "model/prefix_tree.h"
 #include "model/train.h"
 
 enum { KIT_ENTITIES = 20, KIT_PAIRS = 2000 };
@@ -16,6 +19,40 @@ struct kit {
     char folder[64], path[96];
     struct train_options options;
 };
+
+/* A spool of what an array holds. */
+static inline void kit_spool(struct spool_pool *pool, const void *records, size_t size,
+                             size_t count, struct spool *ret)
+{
+    struct err err = {0};
+
+    spool_init(ret, pool, size);
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(spool_add(ret, (const char *)records + i * size, &err));
+}
+
+/* The keys of addresses' prefixes. */
+static inline uint64_t *kit_prefixes(const struct ip *ips, size_t count, uint32_t counts[IP_LEVELS])
+{
+    struct spool keys[IP_FAMILIES];
+    struct spool_pool pool;
+    struct err err = {0};
+    uint64_t *ret = NULL;
+
+    spool_pool_init(&pool, UINT64_MAX, "/tmp");
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_init(&keys[f], &pool, sizeof(uint64_t));
+    for (size_t i = 0; i < count; i++) {
+        int length;
+        uint64_t key = prefix_key(&ips[i], &length);
+
+        CHECK_OK(spool_add(&keys[length != PREFIX_BITS_V4], &key, &err));
+    }
+    CHECK_OK(ip_prefixes_of(keys, &ret, counts, &err));
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_done(&keys[f]);
+    return ret;
+}
 
 /* Entity k talks to 10.k.0.0/16's lower half, odd ones to 2001:db8:k::/48 as well. */
 static inline struct ip kit_ip(struct rng *rng, unsigned entity, bool v6)

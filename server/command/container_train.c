@@ -21,6 +21,7 @@ enum {
     DEPTH_MAX = 32,     /* of its folders */
     SEED = 1,
 };
+static const char SCRATCH_FOLDER[] = "/tmp"; /* where SageMaker has the instance's volume */
 
 static enum err_code path_of(char ret[static PATH_BYTES_MAX], const char *dir, const char *name,
                              struct err *err)
@@ -109,16 +110,18 @@ static enum err_code read_channel(const char *dir, const char *channel, struct p
 static enum err_code validate(const char *dir, const char *host, const struct model *model,
                               struct err *err)
 {
-    AUTO(pairs_input_done) struct pairs_input input = {.bare = true};
+    AUTO(validation_done) struct validation validation = {.model = NULL};
+    AUTO(pairs_input_done)
+    struct pairs_input input = {.take = validation_take, .taker = &validation, .bare = true};
     struct stat status;
     char path[PATH_BYTES_MAX];
 
     TRY(path_of(path, dir, "input/data/validation", err));
     if (stat(path, &status) != 0 && errno == ENOENT)
         return ERR_NONE;
+    validation_init(&validation, model, TRAIN_MEMORY_BYTES_DEFAULT, SCRATCH_FOLDER);
     TRY(read_channel(dir, "validation", &input, err));
-    print_discriminator_auc(host, model, &input);
-    return ERR_NONE;
+    return validation_print(&validation, host, err);
 }
 
 /* ---- the job ---- */
@@ -151,7 +154,10 @@ static enum err_code choose_checkpoint(const char *dir, char path[static PATH_BY
 
 static enum err_code run(const char *dir, struct err *err)
 {
-    AUTO(pairs_input_done) struct pairs_input input = {.bare = true};
+    AUTO(train_set_freep)
+    struct train_set *set = train_set_new(TRAIN_MEMORY_BYTES_DEFAULT, SCRATCH_FOLDER);
+    AUTO(pairs_input_done)
+    struct pairs_input input = {.take = pairs_input_take, .taker = set, .bare = true};
     AUTO(trained_freep) struct trained *trained = NULL;
     struct container_config config;
     struct train_printer printer;
@@ -175,7 +181,7 @@ static enum err_code run(const char *dir, struct err *err)
     (void)printf("%zu pairs in %" PRIu64 " files of the channel train\n", input.count,
                  input.objects);
     (void)fflush(stdout);
-    TRY(train_run(input.pairs, input.count, &options, &trained, err));
+    TRY(train_set_run(set, &options, &trained, err));
     TRY(validate(dir, config.host, trained_model(trained), err));
     TRY(trained_write(trained, path, err));
     train_checkpoint_remove(options.checkpoint);

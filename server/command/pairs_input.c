@@ -32,6 +32,11 @@ void pairs_input_done(struct pairs_input *input)
     arena_done(&input->texts);
 }
 
+enum err_code pairs_input_take(void *set, const struct train_pair *pair, struct err *err)
+{
+    return train_set_add(set, pair, err);
+}
+
 static bool is_wanted(const struct pairs_input *input, int64_t time_ms)
 {
     return (input->since_ms == 0 || time_ms >= input->since_ms) &&
@@ -49,7 +54,6 @@ static const char *keep(struct pairs_input *input, const char **last, const char
 static enum err_code add_pair(struct pairs_input *input, const struct train_pair *pair,
                               struct err *err)
 {
-    const char *spec_before = input->spec;
     struct train_pair *kept;
 
     if (triage_filter_holds(&input->triage, pair)) {
@@ -58,6 +62,10 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     }
     if (input->count == TRAIN_PAIRS_MAX)
         return err_set(err, ERR_TOO_LARGE, "there are more than %d pairs", TRAIN_PAIRS_MAX);
+    if (input->take != NULL) {
+        input->count++;
+        return input->take(input->taker, pair, err);
+    }
     if (input->count == input->capacity) {
         input->capacity = input->capacity > 0 ? 2 * input->capacity : CAPACITY_MIN;
         input->pairs = own_resize(input->pairs, input->capacity, sizeof *input->pairs);
@@ -66,7 +74,6 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
     *kept = *pair;
     kept->spec = keep(input, &input->spec, pair->spec);
     kept->entity = keep(input, &input->entity, pair->entity);
-    input->scoped = input->scoped || (spec_before != NULL && spec_before != kept->spec);
     return ERR_NONE;
 }
 

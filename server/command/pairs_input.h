@@ -7,10 +7,12 @@
 #include "worker/triage_filter.h"
 
 struct pairs_input {
+    /* Where pairs go, one after the other; NULL: into the array, as long as memory lasts. */
+    enum err_code (*take)(void *taker, const struct train_pair *pair, struct err *err);
+    void *taker;
     struct train_pair *pairs; /* owned */
     size_t count, capacity;
     struct arena texts;
-    bool scoped;                        /* more than one spec was met */
     uint64_t objects, failed, rejected; /* objects read, unreadable; pairs of refused traffic */
     const char *const *spec_names;      /* NULL-terminated, or NULL for all */
     const char *spec_dir, *temp_dir;    /* or NULL */
@@ -25,8 +27,10 @@ struct pairs_input {
     const char *spec, *entity;   /* the last ones, which often come again */
 };
 
-/* Set the members from spec_names on beforehand. */
+/* Set take, taker and the members from spec_names on beforehand. */
 void pairs_input_init(struct pairs_input *input);
+/* Takes them into a train_set. */
+NODISCARD enum err_code pairs_input_take(void *set, const struct train_pair *pair, struct err *err);
 void pairs_input_done(struct pairs_input *input);
 /* Observations of the store, by a read connection of its own. */
 NODISCARD enum err_code pairs_input_add_store(struct pairs_input *input, const char *url,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "command/asn_file.h"
 #include "command/command.h"
@@ -24,6 +25,7 @@
 struct command_options {
     const char *out, *spec_dir, *temp_dir;
     struct conf_list specs;
+    int64_t memory;
     int64_t seed, since_ms, until_ms, object_bytes_max, threads;
     bool checkpoint;
     double alerts_per_day, threshold_percentile, threshold_score, half_life_days;
@@ -132,6 +134,8 @@ static const struct conf_setting SETTINGS[] = {
      "the external id that the role asks for"},
     {"object-bytes-max", CONF_BYTES, AT(object_bytes_max), 0, 1024, 64.0 * 1024 * 1024 * 1024,
      "BYTES", "larger objects are refused"},
+    {"memory", CONF_BYTES, AT(memory), CONF_FLAG_ONLY, TRAIN_MEMORY_BYTES_MIN, 1e15, "BYTES",
+     "for pairs and what is made of them: more of them go to --temp-dir, and the file is the same"},
     {"temp-dir", CONF_TEXT, AT(temp_dir), 0, 0, 0, "DIR", "for what does not fit in memory"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
@@ -145,6 +149,8 @@ const struct conf_command COMMAND_TRAIN = {
         "A PATH is a CSV file (entity,ip[,time[,label]]), lines of `pairwatch pairs`, an object "
         "(Parquet\nor OCSF JSON), a folder of objects, or - for CSV or lines from standard input. "
         "CSV rows labelled\n1 or -1 are left out, refused traffic too.\n"
+        "Pairs that --memory has no room for lie in --temp-dir, 40 bytes each, and what is made of "
+        "them\nin passing: a folder on a disk, not in memory as /tmp is on some machines.\n"
         "With --database a finding is learned only when a person judged it, and it alone, to be "
         "fine;\na true positive never, and it is forgotten where --base has learned it.\n",
 };
@@ -258,16 +264,33 @@ static enum err_code run_container(const struct command_options *options,
     return container_train(options->sagemaker_dir, err);
 }
 
-static enum err_code validate(const char *path, const struct model *model, struct err *err)
+static enum err_code validate(const struct command_options *options, const struct model *model,
+                              struct err *err)
 {
-    AUTO(pairs_input_done) struct pairs_input input = {0};
+    AUTO(validation_done) struct validation validation = {.model = NULL};
+    AUTO(pairs_input_done)
+    struct pairs_input input = {.take = validation_take, .taker = &validation};
 
+    validation_init(&validation, model, (uint64_t)options->memory, options->temp_dir);
     pairs_input_init(&input);
-    TRY(pairs_input_add(&input, path, err));
+    TRY(pairs_input_add(&input, options->validation, err));
     if (input.count == 0)
-        return err_set(err, ERR_INVALID, "\"%s\" has no pairs to validate with", path);
-    print_discriminator_auc("algo-1", model, &input);
-    return ERR_NONE;
+        return err_set(err, ERR_INVALID, "\"%s\" has no pairs to validate with",
+                       options->validation);
+    return validation_print(&validation, "algo-1", err);
+}
+
+/* Anew, or on from a base, which must outlive *ret. */
+static enum err_code learn(const struct model *base, struct train_set *set,
+                           const struct triage_filter *triage, struct train_options *train,
+                           struct trained **ret, struct err *err)
+{
+    train->scoped = train_set_specs(set) > 1;
+    if (train_set_spilled(set))
+        log_info("pairs are in a file", "pairs=%" PRIu64, train_set_count(set));
+    if (base == NULL)
+        return train_set_run(set, train, ret, err);
+    return train_set_update(base, set, triage->never, triage->never_count, train, ret, err);
 }
 
 static enum err_code run(const struct command_options *options, const struct conf_args *args,
@@ -277,10 +300,14 @@ static enum err_code run(const struct command_options *options, const struct con
     AUTO(trained_freep) struct trained *trained = NULL;
     AUTO(str_done) struct str checkpoint = {0};
     AUTO(asn_file_done) struct asn_file asn = {.numbers = NULL};
+    AUTO(train_set_freep)
+    struct train_set *set = train_set_new((uint64_t)options->memory, options->temp_dir);
     struct train_printer printer;
     const char *names[CONF_LIST_MAX + 1] = {NULL};
     AUTO(pairs_input_done)
-    struct pairs_input input = {.spec_names = options->specs.count > 0 ? names : NULL,
+    struct pairs_input input = {.take = options->on == NULL ? pairs_input_take : NULL,
+                                .taker = set,
+                                .spec_names = options->specs.count > 0 ? names : NULL,
                                 .spec_dir = options->spec_dir,
                                 .temp_dir = options->temp_dir,
                                 .since_ms = options->since_ms,
@@ -321,14 +348,9 @@ static enum err_code run(const struct command_options *options, const struct con
     TRY(gather(&input, options, args, err));
     if (options->on != NULL)
         return train_sagemaker(&options->job, &options->hyper, &input, options->out, err);
-    train.scoped = input.scoped;
-    if (base == NULL)
-        TRY(train_run(input.pairs, input.count, &train, &trained, err));
-    else
-        TRY(train_update(base, input.pairs, input.count, input.triage.never,
-                         input.triage.never_count, &train, &trained, err));
+    TRY(learn(base, set, &input.triage, &train, &trained, err));
     if (options->validation != NULL)
-        TRY(validate(options->validation, trained_model(trained), err));
+        TRY(validate(options, trained_model(trained), err));
     TRY(trained_write(trained, options->out, err));
     train_checkpoint_remove(train.checkpoint);
     print_summary(trained_model(trained), &input, options->out,
@@ -342,6 +364,7 @@ int cmd_train(int argc, char **argv)
         .seed = 1,
         .threads = 1,
         .temp_dir = "/tmp",
+        .memory = TRAIN_MEMORY_BYTES_DEFAULT,
         .object_bytes_max = INT64_C(1) << 30,
         .detector = "prefix",
         .max_bad = "0%",

@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/hash.h"
-#include "base/own.h"
 #include "model/draw.h"
 #include "model/metrics.h"
 
@@ -19,30 +17,44 @@ static const char *spec_of(const struct model *model, const char *spec)
     return model_calibration(model, spec, &unused) ? spec : info.specs[0];
 }
 
-double discriminator_auc(const struct model *model, const struct pairs_input *input)
+void validation_init(struct validation *validation, const struct model *model,
+                     uint64_t memory_bytes, const char *folder)
 {
-    AUTO(own_freep) struct sample *samples = own_array(2 * input->count + 1, sizeof *samples);
-    struct rng rng;
-
-    rng_init(&rng, NEGATIVE_SEED);
-    for (size_t i = 0; i < input->count; i++) {
-        const struct train_pair *seen = &input->pairs[i];
-        const char *spec = spec_of(model, seen->spec);
-        const struct model_pair pairs[2] = {
-            {spec, seen->entity, seen->ip},
-            {spec, seen->entity, draw_ip(&rng, !ip_is_v4(&seen->ip))}};
-        double dots[2];
-
-        model_dot_products(model, pairs, 2, dots);
-        samples[2 * i] = (struct sample){.score = dots[0], .positive = true};
-        samples[2 * i + 1] = (struct sample){.score = dots[1], .positive = false};
-    }
-    return metrics_auc(samples, 2 * input->count);
+    validation->model = model;
+    rng_init(&validation->rng, NEGATIVE_SEED);
+    spool_pool_init(&validation->pool, memory_bytes, folder);
+    spool_init(&validation->samples, &validation->pool, sizeof(struct sample));
 }
 
-void print_discriminator_auc(const char *host, const struct model *model,
-                             const struct pairs_input *input)
+void validation_done(struct validation *validation)
 {
+    spool_done(&validation->samples);
+}
+
+enum err_code validation_take(void *taker, const struct train_pair *pair, struct err *err)
+{
+    struct validation *validation = taker;
+    const char *spec = spec_of(validation->model, pair->spec);
+    const struct model_pair pairs[2] = {
+        {spec, pair->entity, pair->ip},
+        {spec, pair->entity, draw_ip(&validation->rng, !ip_is_v4(&pair->ip))}};
+    double dots[2];
+
+    model_dot_products(validation->model, pairs, 2, dots);
+    for (int i = 0; i < 2; i++) {
+        struct sample sample = {.score = dots[i], .positive = i == 0};
+
+        TRY(spool_add(&validation->samples, &sample, err));
+    }
+    return ERR_NONE;
+}
+
+enum err_code validation_print(struct validation *validation, const char *host, struct err *err)
+{
+    double auc;
+
+    TRY(metrics_auc_of(&validation->samples, &auc, err));
     (void)printf("#quality_metric: host=%s, validation discriminator_auc <score>=%.17g\n", host,
-                 discriminator_auc(model, input));
+                 auc);
+    return ERR_NONE;
 }

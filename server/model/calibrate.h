@@ -13,13 +13,12 @@ struct calibration {
     double auc_random, auc_shuffled; /* told from drawn negatives; NAN without a sample */
 };
 
-/* pairs in the trainer's order. ERR_INVALID: too many specs, or a name that is too long. */
-NODISCARD enum err_code calibrate(const struct train_pair *pairs, size_t count,
-                                  const struct train_options *options, struct calibration *ret,
-                                  struct err *err);
-/* By what base makes of pairs that it has not learned: as train_update says. */
-NODISCARD enum err_code calibrate_update(const struct model *base, const struct train_pair *pairs,
-                                         size_t count, const struct train_options *options,
+/* Of an ordered set that is not empty. Errors are learn's. */
+NODISCARD enum err_code calibrate(struct train_set *set, const struct train_options *options,
+                                  struct calibration *ret, struct err *err);
+/* By what base makes of pairs that it has not learned: as train_set_update says. */
+NODISCARD enum err_code calibrate_update(const struct model *base, struct train_set *set,
+                                         const struct train_options *options,
                                          struct calibration *ret, struct err *err);
 
 /* Sorts values, at least one. */

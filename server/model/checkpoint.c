@@ -10,7 +10,7 @@
 #include "base/crypto.h"
 #include "base/own.h"
 
-enum { PATH_BYTES_MAX = 4096, ARRAYS = 6 };
+enum { PATH_BYTES_MAX = 4096, ARRAYS = 6, SAMPLES_AT_ONCE = 1 << 16 };
 
 struct checkpoint {
     const char *path;
@@ -23,7 +23,7 @@ struct head {
     int64_t epochs;
     double mean_left, square_left, loss, accuracy;
 };
-static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '2'};
+static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '3'};
 
 struct array {
     float *floats;
@@ -42,22 +42,37 @@ static void arrays_of(const struct fit *fit, struct array ret[static ARRAYS])
     }
 }
 
-struct checkpoint *checkpoint_new(const struct fit_options *options, const struct fit_input *input,
-                                  const struct ip_encoder *encoder)
+static enum err_code add_samples(struct sha256 *sha, struct spool *samples, struct err *err)
+{
+    AUTO(own_freep) struct fit_sample *some = own_array(SAMPLES_AT_ONCE, sizeof *some);
+
+    for (uint64_t at = 0, count; at < samples->count; at += count) {
+        count = samples->count - at < SAMPLES_AT_ONCE ? samples->count - at : SAMPLES_AT_ONCE;
+        TRY(spool_read(samples, at, count, some, err));
+        sha256_add(sha, some, (size_t)count * sizeof *some);
+    }
+    return ERR_NONE;
+}
+
+enum err_code checkpoint_new(const struct fit_options *options, const struct fit_input *input,
+                             const struct ip_encoder *encoder, struct checkpoint **ret,
+                             struct err *err)
 {
     struct checkpoint *checkpoint = own_alloc(sizeof *checkpoint);
     struct sha256 *sha = sha256_new();
+    enum err_code code;
 
+    *ret = checkpoint;
     checkpoint->path = options->checkpoint;
     sha256_add(sha, options->hyper, sizeof *options->hyper);
     sha256_add(sha, &options->seed, sizeof options->seed);
     sha256_add(sha, &input->entity_rows, sizeof input->entity_rows);
-    sha256_add(sha, input->entities, input->count * sizeof *input->entities);
-    sha256_add(sha, input->ips, input->count * sizeof *input->ips);
-    sha256_add(sha, input->addresses, input->address_count * sizeof *input->addresses);
+    sha256_add(sha, &options->window_blocks, sizeof options->window_blocks);
     sha256_add(sha, encoder->starts, sizeof encoder->starts);
+    sha256_add(sha, encoder->keys, encoder->starts[IP_LEVELS] * sizeof *encoder->keys);
+    code = add_samples(sha, input->samples, err);
     sha256_end(sha, checkpoint->key);
-    return checkpoint;
+    return code;
 }
 
 void checkpoint_freep(struct checkpoint **checkpoint)

@@ -11,8 +11,11 @@ struct checkpoint_state {
     double mean_left, square_left;
 };
 
-struct checkpoint *checkpoint_new(const struct fit_options *options, const struct fit_input *input,
-                                  const struct ip_encoder *encoder);
+/* Reads the samples once; errors are of that. */
+NODISCARD enum err_code checkpoint_new(const struct fit_options *options,
+                                       const struct fit_input *input,
+                                       const struct ip_encoder *encoder, struct checkpoint **ret,
+                                       struct err *err);
 void checkpoint_freep(struct checkpoint **checkpoint);
 NODISCARD enum err_code checkpoint_write(const struct checkpoint *checkpoint,
                                          const struct checkpoint_state *state,

@@ -74,7 +74,7 @@ struct run {
     const struct fit_options *options;
     struct checkpoint *checkpoint;
     int64_t epoch;
-    size_t end;                    /* of the batches in this epoch's order */
+    size_t end;                    /* of the batches in the window's order */
     double mean_left, square_left; /* the decays to the power of the steps done */
     bool over;
     enum err_code code;
@@ -88,20 +88,20 @@ static void begin_epoch(struct run *run)
 
     fit_shuffle(&run->work, seed);
     memset(run->work.tallies, 0, sizeof run->work.tallies);
-    run->end = 0;
 }
 
 static bool tell(const struct run *run, bool epoch_ended)
 {
     const struct tally *tallies = run->work.tallies;
-    size_t samples = hyper_samples(run->options->hyper), count = run->work.count;
-    double done = (double)(run->end * samples);
+    size_t samples = hyper_samples(run->options->hyper);
+    uint64_t records = (run->work.window.first + run->end) * samples;
+    double done = (double)records;
     struct train_report report = {
         .epoch = run->epoch,
         .epochs = run->options->hyper->epochs,
         .epoch_ended = epoch_ended,
-        .records = run->end * samples,
-        .epoch_records = count * samples,
+        .records = records,
+        .epoch_records = run->work.window.all->count * samples,
         .loss = (tallies[0].loss + tallies[1].loss) / done,
         .accuracy = (double)(tallies[0].right + tallies[1].right) / done,
     };
@@ -136,7 +136,7 @@ static enum err_code end_batch(struct run *run)
                        "smaller learning_rate than %g or a smaller weight_decay than %g",
                        run->epoch + 1, run->options->hyper->learning_rate,
                        run->options->hyper->weight_decay);
-    if (run->end == work->count)
+    if (run->end == work->window.count && !fit_window_more(&work->window))
         return end_epoch(run);
     if (!tell(run, false))
         return err_set(run->err, ERR_CANCELLED, "training was stopped in epoch %" PRId64,
@@ -160,18 +160,32 @@ static void prepare_step(struct run *run, int part)
     };
 }
 
-/* The next two of an epoch; its last may be one. Between batches only one thread is at work. */
-static void next_batches(struct run *run)
+/* The end of what was begun, and where it was a window's, too, the next one. */
+static enum err_code end_batches(struct run *run)
 {
-    size_t count = run->work.count, most = (size_t)run->options->hyper->mini_batch_size;
+    struct fit_window *window = &run->work.window;
 
     if (run->end > 0)
-        run->code = end_batch(run);
+        TRY(end_batch(run));
+    if (run->epoch == run->options->hyper->epochs || run->end < window->count)
+        return ERR_NONE;
+    if (run->end == 0 || !fit_window_more(window))
+        begin_epoch(run);
+    TRY(fit_window_next(window, run->err));
+    run->end = 0;
+    return ERR_NONE;
+}
+
+/* The next two of a window; its last may be one. Between batches only one thread is at work. */
+static void next_batches(struct run *run)
+{
+    size_t count, most = (size_t)run->options->hyper->mini_batch_size;
+
+    run->code = end_batches(run);
     run->over = run->code != ERR_NONE || run->epoch == run->options->hyper->epochs;
     if (run->over)
         return;
-    if (run->end == 0 || run->end == count)
-        begin_epoch(run);
+    count = run->work.window.count;
     for (int part = 0; part < FIT_PARTS; part++) {
         size_t left = count - run->end;
 
@@ -247,14 +261,15 @@ enum err_code fit_run(const struct fit_input *input, const struct ip_encoder *en
 
     fit_init(ret, input->entity_rows, ip_encoder_rows(encoder), options->hyper, options->seed);
     if (options->checkpoint != NULL) {
-        checkpoint = checkpoint_new(options, input, encoder);
+        TRY(checkpoint_new(options, input, encoder, &checkpoint, err));
         TRY(checkpoint_read(checkpoint, &state, ret, err));
     }
     run.checkpoint = checkpoint;
     run.epoch = state.epochs;
     run.mean_left = state.mean_left;
     run.square_left = state.square_left;
-    fit_work_init(&run.work, input, encoder, options->hyper, options->kernel, ret);
+    fit_work_init(&run.work, input, encoder, options->hyper, options->kernel,
+                  options->window_blocks, ret);
     if (options->threads > 1)
         code = work_in_two(&run);
     else

@@ -2,18 +2,18 @@
 /* The optimisation: entity vectors, prefix rows and dense layers from samples, by logistic loss
  * against drawn negatives and Adam. The same samples, hyperparameters and seed give the same
  * numbers, on one thread or two and on every processor. */
+#include "base/hash.h"
+#include "base/spool.h"
 #include "model/hyper.h"
 #include "model/ip_tree.h"
 #include "model/kernel.h"
 #include "model/train.h"
 
-/* Samples as numbers: sample i is entity entities[i] at address addresses[ips[i]]. */
+struct fit_sample {
+    uint32_t entity, leaf; /* row of the entity table; the address's leaf in the encoder's tree */
+};
 struct fit_input {
-    const uint32_t *entities; /* rows of the entity table */
-    const uint32_t *ips;
-    size_t count;
-    const struct ip *addresses; /* distinct, none of NAT64 */
-    size_t address_count;
+    struct spool *samples; /* of struct fit_sample, at least one */
     size_t entity_rows;
 };
 
@@ -23,6 +23,7 @@ struct fit_options {
     int threads; /* 1 or 2; 0 = 1 */
     const struct kernel *kernel;
     const char *checkpoint; /* file; NULL = none */
+    size_t window_blocks;   /* as train_options.window_blocks */
     const struct train_watch *watch;
 };
 
@@ -32,8 +33,8 @@ struct fit {
 };
 
 /* The encoder has the rows of `prefixes`. ERR_INVALID: it diverged, and what to lower;
- * ERR_CANCELLED: the watch had enough. A checkpoint is written after each epoch and gone on from
- * when it is of the same samples, hyperparameters and seed. */
+ * ERR_CANCELLED: the watch had enough; those of reading samples. A checkpoint is written after each
+ * epoch and gone on from when it is of the same samples, hyperparameters and seed. */
 NODISCARD enum err_code fit_run(const struct fit_input *input, const struct ip_encoder *encoder,
                                 const struct fit_options *options, struct fit *ret,
                                 struct err *err);

@@ -37,27 +37,16 @@ static struct dense dense_of(const struct fit_work *work)
                           (size_t)work->hyper->vector_dim, work->fit->entities.stride};
 }
 
-static void take_samples(struct fit_work *work, const struct fit_input *input)
-{
-    AUTO(own_freep) uint32_t *leaves = own_array(input->address_count, sizeof *leaves);
-
-    for (size_t i = 0; i < input->address_count; i++)
-        leaves[i] = ip_tree_leaf(&work->tree, &input->addresses[i]);
-    work->samples = own_aligned(input->count, sizeof *work->samples);
-    for (size_t i = 0; i < input->count; i++)
-        work->samples[i] = (struct fit_sample){input->entities[i], leaves[input->ips[i]]};
-}
-
 void fit_work_init(struct fit_work *work, const struct fit_input *input,
                    const struct ip_encoder *encoder, const struct hyper *hyper,
-                   const struct kernel *kernel, struct fit *fit)
+                   const struct kernel *kernel, size_t window_blocks, struct fit *fit)
 {
     size_t positives = (size_t)hyper->mini_batch_size, stride = fit->entities.stride, slots = 0;
     size_t samples;
 
-    if (positives > input->count)
-        positives = input->count;
-    *work = (struct fit_work){.count = input->count, .hyper = hyper, .fit = fit, .kernel = kernel};
+    if (positives > input->samples->count)
+        positives = (size_t)input->samples->count;
+    *work = (struct fit_work){.hyper = hyper, .fit = fit, .kernel = kernel};
     ip_tree_init(&work->tree, encoder);
     for (int part = 0; part < FIT_PARTS; part++)
         slots = batch_init(&work->batches[part], positives, hyper_samples(hyper),
@@ -82,8 +71,7 @@ void fit_work_init(struct fit_work *work, const struct fit_input *input,
             work->dense_states[part] = own_array((layers + 4) * stride, sizeof(float));
         }
     }
-    take_samples(work, input);
-    work->order = own_aligned(input->count, sizeof(uint32_t));
+    fit_window_init(&work->window, input->samples, window_blocks);
 }
 
 void fit_work_done(struct fit_work *work)
@@ -102,29 +90,15 @@ void fit_work_done(struct fit_work *work)
         own_freep(&work->dense_states[part]);
     }
     own_freep(&work->dense_rows);
-    own_freep(&work->samples);
-    own_freep(&work->order);
+    fit_window_done(&work->window);
     for (int part = 0; part < FIT_PARTS; part++)
         batch_done(&work->batches[part]);
     ip_tree_done(&work->tree);
 }
 
-/* From the samples' own order, so that an epoch does not depend on the one before. */
 void fit_shuffle(struct fit_work *work, uint64_t seed)
 {
-    struct rng rng;
-
-    rng_init(&rng, seed);
-    work->epoch_seed = rng_u64(&rng);
-    for (size_t i = 0; i < work->count; i++)
-        work->order[i] = (uint32_t)i;
-    for (size_t i = work->count; i > 1; i--) {
-        size_t j = (size_t)rng_below(&rng, i);
-        uint32_t kept = work->order[i - 1];
-
-        work->order[i - 1] = work->order[j];
-        work->order[j] = kept;
-    }
+    work->epoch_seed = fit_window_shuffle(&work->window, seed);
 }
 
 static const struct batch *batch_of(const struct fit_work *work, int turn)
@@ -137,18 +111,19 @@ static const struct batch *batch_of(const struct fit_work *work, int turn)
 static void draw_positive(struct fit_work *work, struct batch *batch, size_t at,
                           const struct fit_sample *own, uint32_t *leaves)
 {
+    const struct fit_window *window = &work->window;
     size_t randoms = (size_t)work->hyper->random_negative_sampling_rate;
     bool v6 = ip_tree_is_v6(&work->tree, own->leaf);
     struct rng rng;
 
-    rng_init(&rng, hash_mix(work->epoch_seed + at));
+    rng_init(&rng, hash_mix(work->epoch_seed + window->first + at));
     *leaves++ = own->leaf;
     for (size_t i = 0; i < randoms; i++) {
         batch->drawn[i] = draw_ip(&rng, v6);
         ip_tree_fetch(&work->tree, &batch->drawn[i]);
     }
     for (int64_t i = 0; i < work->hyper->shuffled_negative_sampling_rate; i++)
-        leaves[randoms + (size_t)i] = work->samples[rng_below(&rng, work->count)].leaf;
+        leaves[randoms + (size_t)i] = window->samples[rng_below(&rng, window->count)].leaf;
     for (size_t i = 0; i < randoms; i++)
         leaves[i] = ip_tree_leaf(&work->tree, &batch->drawn[i]);
 }
@@ -157,16 +132,17 @@ enum { SAMPLES_AHEAD = 8 };
 
 void fit_prepare(struct fit_work *work, int part)
 {
+    const struct fit_window *window = &work->window;
     struct batch *batch = &work->batches[part];
     size_t start = work->starts[part];
 
     batch_clear_nodes(batch);
     batch_clear_entities(batch);
     for (size_t i = 0; i < batch->positives; i++) {
-        const struct fit_sample *own = &work->samples[work->order[start + i]];
+        const struct fit_sample *own = &window->samples[window->order[start + i]];
 
-        if (start + i + SAMPLES_AHEAD < work->count)
-            __builtin_prefetch(&work->samples[work->order[start + i + SAMPLES_AHEAD]]);
+        if (start + i + SAMPLES_AHEAD < window->count)
+            __builtin_prefetch(&window->samples[window->order[start + i + SAMPLES_AHEAD]]);
         draw_positive(work, batch, start + i, own, batch->leaves + i * batch->per_positive);
         batch_add_entity(batch, i, own->entity);
     }

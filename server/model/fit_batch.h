@@ -4,26 +4,20 @@
  * do not depend on each other, mostly the halves of every row: on one thread one after the other,
  * on two at the same time. Private to fit and its tests. */
 #include "model/batch.h"
-#include "model/fit.h"
+#include "model/fit_window.h"
 
 enum { FIT_PARTS = 2, FIT_WHOLE = FIT_PARTS };
-
-struct fit_sample {
-    uint32_t entity, leaf; /* rows */
-};
 
 struct fit_work {
     const struct hyper *hyper;
     struct fit *fit;
     const struct kernel *kernel;
     struct ip_tree tree;
-    struct fit_sample *samples;
-    size_t count;
-    uint32_t *order;     /* of the samples in this epoch */
-    uint64_t epoch_seed; /* of what is drawn in it */
+    struct fit_window window;
+    uint64_t epoch_seed; /* of what is drawn in the epoch */
 
     struct batch batches[FIT_PARTS];
-    size_t starts[FIT_PARTS]; /* of each batch in order */
+    size_t starts[FIT_PARTS]; /* of each batch in the window's order */
     struct step steps[FIT_PARTS];
 
     /* Per slot; images are vectors after the dense layers, the same array without any. Gradients
@@ -38,8 +32,9 @@ struct fit_work {
 
 void fit_work_init(struct fit_work *work, const struct fit_input *input,
                    const struct ip_encoder *encoder, const struct hyper *hyper,
-                   const struct kernel *kernel, struct fit *fit);
+                   const struct kernel *kernel, size_t window_blocks, struct fit *fit);
 void fit_work_done(struct fit_work *work);
+/* Begins an epoch, of which no window is loaded yet. */
 void fit_shuffle(struct fit_work *work, uint64_t seed);
 /* Draws and lists batches[part], of starts[part] and as many positives as it says; none is fine. */
 void fit_prepare(struct fit_work *work, int part);

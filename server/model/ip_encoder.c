@@ -1,9 +1,13 @@
 /* Prefix rows of addresses: which prefixes have one, and finding them. */
 #include "model/ip_encoder.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/own.h"
 #include "model/prefix_tree.h"
+
+enum { KEYS_MIN = 256 };
 
 struct family {
     int first_level, levels;
@@ -140,36 +144,96 @@ uint32_t ip_encoder_leaf(const struct ip_encoder *encoder, const struct ip *ip, 
     return above;
 }
 
-/* Appends a level's prefixes that were seen often enough. */
-static size_t collect_level(const struct ip *sorted, size_t count, int level, uint64_t *keys)
+/* The prefixes of a level that were seen often enough. */
+struct level {
+    uint64_t *keys;
+    size_t count, capacity;
+    uint64_t key; /* the last one seen, and how often */
+    int seen;
+};
+
+static void see(struct level *level, uint64_t key)
 {
-    const struct family *family = level < IP_LEVELS_V4 ? &V4 : &V6;
-    uint64_t mask = level_mask(depth_of(level)), key = 0;
-    size_t seen = 0, kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct family *of;
-        uint64_t here = leading_bits(&sorted[i], &of) & mask;
-
-        if (of != family)
-            continue;
-        seen = seen > 0 && here == key ? seen + 1 : 1;
-        key = here;
-        if (seen == IP_PREFIX_SEEN_MIN)
-            keys[kept++] = key;
+    level->seen = level->seen > 0 && level->key == key ? level->seen + 1 : 1;
+    level->key = key;
+    if (level->seen != IP_PREFIX_SEEN_MIN)
+        return;
+    if (level->count == level->capacity) {
+        level->capacity = level->capacity > 0 ? 2 * level->capacity : KEYS_MIN;
+        level->keys = own_resize(level->keys, level->capacity, sizeof *level->keys);
     }
-    return kept;
+    level->keys[level->count++] = key;
 }
 
-uint64_t *ip_prefixes_of(const struct ip *sorted, size_t count, uint32_t ret_counts[IP_LEVELS])
+/* A key that was seen often enough needs no counting: its prefixes were, too. */
+static enum err_code see_all(struct spool *sorted, const struct family *family,
+                             struct level levels[static IP_LEVELS], struct err *err)
 {
-    uint64_t *keys = NULL;
+    AUTO(spool_reader_done) struct spool_reader reader = {.buffer = NULL};
+    const struct level *last = &levels[family->first_level + family->levels - 1];
+
+    spool_reader_init(&reader, sorted);
+    for (;;) {
+        const void *next;
+        uint64_t key;
+
+        TRY(spool_next(&reader, &next, err));
+        if (next == NULL)
+            return ERR_NONE;
+        memcpy(&key, next, sizeof key);
+        if (last->seen >= IP_PREFIX_SEEN_MIN && last->key == key)
+            continue;
+        for (int depth = 0; depth < family->levels; depth++)
+            see(&levels[family->first_level + depth], key & level_mask(depth));
+    }
+}
+
+static uint64_t *join(const struct level levels[static IP_LEVELS], uint32_t ret_counts[IP_LEVELS])
+{
+    uint64_t *keys;
     size_t used = 0;
 
+    for (int level = 0; level < IP_LEVELS; level++)
+        used += levels[level].count;
+    keys = own_array(used + 1, sizeof *keys);
+    used = 0;
     for (int level = 0; level < IP_LEVELS; level++) {
-        keys = own_resize(keys, used + count / IP_PREFIX_SEEN_MIN + 1, sizeof *keys);
-        ret_counts[level] = (uint32_t)collect_level(sorted, count, level, keys + used);
-        used += ret_counts[level];
+        if (levels[level].count > 0)
+            memcpy(keys + used, levels[level].keys, levels[level].count * sizeof *keys);
+        used += levels[level].count;
+        ret_counts[level] = (uint32_t)levels[level].count;
     }
     return keys;
+}
+
+static int by_value(const void *a, const void *b, void *unused)
+{
+    uint64_t x, y;
+
+    (void)unused;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+enum err_code ip_prefixes_of(struct spool keys[static IP_FAMILIES], uint64_t **ret,
+                             uint32_t ret_counts[IP_LEVELS], struct err *err)
+{
+    static const uint8_t DIGITS[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const struct spool_order order = {
+        .compare = by_value, .digits = DIGITS, .digit_count = sizeof DIGITS};
+    const struct family *const families[IP_FAMILIES] = {&V4, &V6};
+    struct level levels[IP_LEVELS] = {{.count = 0}};
+    enum err_code code = ERR_NONE;
+
+    for (int f = 0; f < IP_FAMILIES && code == ERR_NONE; f++) {
+        code = spool_sort(&keys[f], &order, err);
+        if (code == ERR_NONE)
+            code = see_all(&keys[f], families[f], levels, err);
+    }
+    if (code == ERR_NONE)
+        *ret = join(levels, ret_counts);
+    for (int level = 0; level < IP_LEVELS; level++)
+        own_freep(&levels[level].keys);
+    return code;
 }

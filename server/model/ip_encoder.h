@@ -7,10 +7,12 @@
  * keys. Constant after ip_encoder_init; any thread. */
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/spool.h"
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
+    IP_FAMILIES = 2, /* 0 = IPv4, 1 = IPv6 */
     IP_LEVEL_BITS = 4,
     IP_LEVELS_V4 = 8,
     IP_LEVELS_V6 = 16,
@@ -44,6 +46,7 @@ uint32_t ip_encoder_row(const struct ip_encoder *encoder, uint64_t bits, int lev
 uint32_t ip_encoder_leaf(const struct ip_encoder *encoder, const struct ip *ip, int depth,
                          int depth_end, uint32_t above);
 
-/* The keys that training's addresses call for; addresses are sorted, with repetitions, and none
- * is of NAT64 (prefix_ip). The caller frees. */
-uint64_t *ip_prefixes_of(const struct ip *sorted, size_t count, uint32_t ret_counts[IP_LEVELS]);
+/* The keys that training's addresses call for. keys: prefix_key of each as often as it was seen,
+ * IPv4 and IPv6; sorted here. The caller frees *ret. */
+NODISCARD enum err_code ip_prefixes_of(struct spool keys[static IP_FAMILIES], uint64_t **ret,
+                                       uint32_t ret_counts[IP_LEVELS], struct err *err);

@@ -1,21 +1,34 @@
-/* Indexing the pairs and putting the fit's results together. */
+/* From records to numbers, and putting the fit's results together. The records are read some times
+ * over rather than kept: whatever is made of all of them is a spool. */
 #include "model/learn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "model/profile.h"
 #include "model/trained.h"
 #include "model/vector.h"
 
-/* The pairs as numbers. */
-struct index {
-    uint64_t *hashes; /* of the entities, ascending, distinct */
+enum { NOT_IN_PART = UINT32_MAX };
+
+/* What one reading of the records finds out. */
+struct survey {
+    uint32_t *numbers; /* of the set's entities: index in hashes, or NOT_IN_PART */
+    uint64_t *hashes;  /* ascending, distinct */
     size_t entity_count;
-    struct ip *addresses; /* ascending, distinct */
-    size_t address_count;
-    uint32_t *entities, *rows, *ips; /* per pair: index, row of the entity table, address */
+    uint64_t observations;
+    int64_t last_ms;
+    struct spool keys[IP_FAMILIES]; /* prefix_key of every record */
 };
+
+static void survey_done(struct survey *survey)
+{
+    own_freep(&survey->numbers);
+    own_freep(&survey->hashes);
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_done(&survey->keys[f]);
+}
 
 static int by_value(const void *a, const void *b)
 {
@@ -24,63 +37,62 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int by_ip(const void *a, const void *b)
+static uint64_t hash_of(const struct learning *learning, uint32_t entity)
 {
-    return ip_compare(a, b);
+    return entity_hash(learning->options->scoped, train_set_spec(learning->set, entity),
+                       learning->set->entities[entity].name);
 }
 
-static void index_entities(struct index *index, const struct train_pair *const *pairs, size_t count,
-                           bool scoped)
+static void index_entities(const struct learning *learning, struct survey *survey)
 {
-    AUTO(own_freep) uint64_t *all = own_array(count, sizeof *all);
+    uint32_t all = learning->set->entity_count;
+    size_t used = 0;
 
-    index->hashes = own_array(count, sizeof *index->hashes);
-    for (size_t i = 0; i < count; i++)
-        all[i] = entity_hash(scoped, pairs[i]->spec, pairs[i]->entity);
-    memcpy(index->hashes, all, count * sizeof *all);
-    qsort(index->hashes, count, sizeof *all, by_value);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || index->hashes[i] != index->hashes[i - 1])
-            index->hashes[index->entity_count++] = index->hashes[i];
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t *found =
-            bsearch(&all[i], index->hashes, index->entity_count, sizeof *all, by_value);
+    survey->hashes = own_array((size_t)all + 1, sizeof *survey->hashes);
+    for (uint32_t i = 0; i < all; i++)
+        if (survey->numbers[i] != NOT_IN_PART)
+            survey->hashes[used++] = hash_of(learning, i);
+    qsort(survey->hashes, used, sizeof *survey->hashes, by_value);
+    for (size_t i = 0; i < used; i++)
+        if (i == 0 || survey->hashes[i] != survey->hashes[i - 1])
+            survey->hashes[survey->entity_count++] = survey->hashes[i];
+    for (uint32_t i = 0; i < all; i++) {
+        uint64_t hash = hash_of(learning, i);
+        const uint64_t *found;
 
-        index->entities[i] = (uint32_t)(found - index->hashes);
+        if (survey->numbers[i] == NOT_IN_PART)
+            continue;
+        found = bsearch(&hash, survey->hashes, survey->entity_count, sizeof hash, by_value);
+        survey->numbers[i] = (uint32_t)(found - survey->hashes);
     }
 }
 
-/* Also finds the prefixes, which count repetitions. */
-static uint64_t *index_addresses(struct index *index, const struct train_pair *const *pairs,
-                                 size_t count, uint32_t ret_counts[IP_LEVELS])
+static enum err_code survey_records(const struct learning *learning, struct survey *survey,
+                                    struct err *err)
 {
-    uint64_t *keys;
+    AUTO(train_walk_done) struct train_walk walk;
 
-    index->addresses = own_array(count, sizeof *index->addresses);
-    for (size_t i = 0; i < count; i++)
-        index->addresses[i] = prefix_ip(&pairs[i]->ip);
-    qsort(index->addresses, count, sizeof *index->addresses, by_ip);
-    keys = ip_prefixes_of(index->addresses, count, ret_counts);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || !ip_equal(&index->addresses[i], &index->addresses[index->address_count - 1]))
-            index->addresses[index->address_count++] = index->addresses[i];
-    for (size_t i = 0; i < count; i++) {
-        struct ip ip = prefix_ip(&pairs[i]->ip);
-        const struct ip *found =
-            bsearch(&ip, index->addresses, index->address_count, sizeof *found, by_ip);
+    survey->numbers = own_array((size_t)learning->set->entity_count + 1, sizeof(uint32_t));
+    memset(survey->numbers, 0xff, learning->set->entity_count * sizeof(uint32_t));
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_init(&survey->keys[f], &learning->set->pool, sizeof(uint64_t));
+    train_walk_init(&walk, learning->set, learning->calibrating);
+    for (;;) {
+        const struct train_record *record;
+        uint64_t key;
+        int length;
 
-        index->ips[i] = (uint32_t)(found - index->addresses);
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            break;
+        key = prefix_key(&record->ip, &length);
+        TRY(spool_add(&survey->keys[length != PREFIX_BITS_V4], &key, err));
+        survey->numbers[record->entity] = 0;
+        survey->observations += record->count;
+        survey->last_ms = record->time_ms;
     }
-    return keys;
-}
-
-static void index_done(struct index *index)
-{
-    own_freep(&index->hashes);
-    own_freep(&index->addresses);
-    own_freep(&index->entities);
-    own_freep(&index->rows);
-    own_freep(&index->ips);
+    index_entities(learning, survey);
+    return ERR_NONE;
 }
 
 /* Twice the entities, the next power of two, is what a hashed table would want; only rows that
@@ -93,17 +105,17 @@ static uint64_t rows_of(const struct hyper *hyper, size_t entity_count)
 }
 
 /* The mean over the entities stands in for those not known. */
-static float *with_mean(const struct fit_table *table, const struct index *index)
+static float *with_mean(const struct fit_table *table, const struct survey *survey)
 {
     size_t stride = table->stride;
     float *vectors = own_array((table->rows + 1) * stride, sizeof *vectors);
     float *mean = vectors + table->rows * stride;
 
     memcpy(vectors, table->values, table->rows * stride * sizeof *vectors);
-    for (size_t i = 0; i < index->entity_count; i++) {
-        uint64_t row = entity_row(table->rows, index->entity_count, i, index->hashes[i]);
+    for (size_t i = 0; i < survey->entity_count; i++) {
+        uint64_t row = entity_row(table->rows, survey->entity_count, i, survey->hashes[i]);
 
-        vector_add(mean, vectors + row * stride, 1 / (float)index->entity_count, stride);
+        vector_add(mean, vectors + row * stride, 1 / (float)survey->entity_count, stride);
     }
     return vectors;
 }
@@ -134,86 +146,130 @@ static bool tell_stage(void *context, const struct train_report *report)
     return stage->outer->tell(stage->outer->context, &told);
 }
 
-static enum err_code run_fit(const struct fit_input *input, const struct train_options *options,
-                             bool calibrating, const struct ip_encoder *encoder, struct fit *fit,
-                             struct err *err)
+static enum err_code run_fit(const struct learning *learning, const struct fit_input *input,
+                             const struct ip_encoder *encoder, struct fit *fit, struct err *err)
 {
-    struct stage stage = {options->watch, calibrating};
+    const struct train_options *options = learning->options;
+    struct stage stage = {options->watch, learning->calibrating};
     struct train_watch watch = {tell_stage, &stage};
     AUTO(own_freep) char *checkpoint = NULL;
     struct fit_options chosen = {.hyper = &options->hyper,
                                  .seed = options->seed,
                                  .threads = options->threads,
                                  .kernel = kernel_named(options->kernel),
+                                 .window_blocks = options->window_blocks,
                                  .watch = options->watch != NULL ? &watch : NULL};
 
     if (options->checkpoint != NULL)
-        chosen.checkpoint = checkpoint = train_checkpoint_name(options->checkpoint, calibrating);
+        chosen.checkpoint = checkpoint =
+            train_checkpoint_name(options->checkpoint, learning->calibrating);
     return fit_run(input, encoder, &chosen, fit, err);
 }
 
-static enum err_code fit_vectors(struct index *index, size_t count,
-                                 const struct train_options *options, bool calibrating,
+/* 8 bytes of each record are what the epochs read. */
+static enum err_code take_samples(const struct learning *learning, const struct survey *survey,
+                                  const struct ip_encoder *encoder, uint64_t rows,
+                                  struct spool *samples, struct err *err)
+{
+    AUTO(train_walk_done) struct train_walk walk;
+    AUTO(ip_tree_done) struct ip_tree tree = {.nodes = NULL};
+
+    ip_tree_init(&tree, encoder);
+    spool_init(samples, &learning->set->pool, sizeof(struct fit_sample));
+    train_walk_init(&walk, learning->set, learning->calibrating);
+    for (;;) {
+        const struct train_record *record;
+        struct fit_sample sample;
+        struct ip ip;
+        uint32_t entity;
+
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            return ERR_NONE;
+        ip = prefix_ip(&record->ip);
+        entity = survey->numbers[record->entity];
+        sample.entity =
+            (uint32_t)entity_row(rows, survey->entity_count, entity, survey->hashes[entity]);
+        sample.leaf = ip_tree_leaf(&tree, &ip);
+        TRY(spool_add(samples, &sample, err));
+    }
+}
+
+static enum err_code fit_vectors(const struct learning *learning, const struct survey *survey,
                                  struct learned *ret, struct err *err)
 {
     AUTO(fit_done) struct fit fit = {0};
-    uint64_t rows = rows_of(&options->hyper, index->entity_count);
-    struct fit_input input = {.entities = index->rows,
-                              .ips = index->ips,
-                              .count = count,
-                              .addresses = index->addresses,
-                              .address_count = index->address_count,
-                              .entity_rows = rows};
+    AUTO(spool_done) struct spool samples = {.pool = NULL};
+    uint64_t rows = rows_of(&learning->options->hyper, survey->entity_count);
+    struct fit_input input = {.samples = &samples, .entity_rows = rows};
 
-    for (size_t i = 0; i < count; i++) {
-        uint32_t entity = index->entities[i];
-
-        index->rows[i] =
-            (uint32_t)entity_row(rows, index->entity_count, entity, index->hashes[entity]);
-    }
-    TRY(run_fit(&input, options, calibrating, &ret->model.encoder, &fit, err));
+    TRY(take_samples(learning, survey, &ret->model.encoder, rows, &samples, err));
+    TRY(run_fit(learning, &input, &ret->model.encoder, &fit, err));
     ret->loss = fit.loss;
     ret->accuracy = fit.accuracy;
-    ret->entity_vectors = with_mean(&fit.entities, index);
+    ret->entity_vectors = with_mean(&fit.entities, survey);
     ret->prefix_vectors = prefixes_and_layers(&fit);
     ret->model.parts.entity_rows = rows;
     return ERR_NONE;
 }
 
-static void profile_pairs(const struct index *index, const struct train_pair *const *pairs,
-                          size_t count, struct learned *ret)
+static enum err_code profile_records(const struct learning *learning, const struct survey *survey,
+                                     struct learned *ret, struct err *err)
 {
-    AUTO(own_freep) struct observation *observations = own_array(count, sizeof *observations);
+    AUTO(profiler_done) struct profiler profiler;
+    AUTO(train_walk_done) struct train_walk walk;
 
-    for (size_t i = 0; i < count; i++)
-        observations[i] = (struct observation){index->entities[i], pairs[i]->ip, pairs[i]->count};
-    profile(observations, count, index->entity_count, ret);
+    profiler_init(&profiler, &learning->set->pool);
+    train_walk_init(&walk, learning->set, learning->calibrating);
+    for (;;) {
+        const struct train_record *record;
+
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            break;
+        TRY(profiler_add(&profiler, survey->numbers[record->entity], &record->ip, record->count,
+                         err));
+    }
+    return profiler_end(&profiler, survey->entity_count, ret, err);
 }
 
 /* As of the newest pair; one of unknown time is as new. */
-static void fit_tree(const struct index *index, const struct train_pair *const *pairs, size_t count,
-                     const struct train_options *options, struct learned *ret)
+static enum err_code fit_tree(const struct learning *learning, const struct survey *survey,
+                              struct learned *ret, struct err *err)
 {
-    AUTO(own_freep) struct prefix_event *events = own_array(count, sizeof *events);
-    uint16_t today = prefix_day(pairs[count - 1]->time_ms);
+    AUTO(spool_done) struct spool events = {.pool = NULL};
+    AUTO(train_walk_done) struct train_walk walk;
+    uint16_t today = prefix_day(survey->last_ms);
 
-    for (size_t i = 0; i < count; i++)
-        events[i] = prefix_event(index->entities[i], &pairs[i]->ip,
-                                 pairs[i]->time_ms > 0 ? prefix_day(pairs[i]->time_ms) : today);
-    prefix_fit(events, count, index->entity_count, today, options->half_life_days,
-               &ret->model.parts.tree, &ret->prefixes);
-    if (options->asn != NULL)
-        ret->model.parts.asn = *options->asn;
+    spool_init(&events, &learning->set->pool, sizeof(struct prefix_event));
+    train_walk_init(&walk, learning->set, learning->calibrating);
+    for (;;) {
+        const struct train_record *record;
+        struct prefix_event event;
+
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            break;
+        event = prefix_event(survey->numbers[record->entity], &record->ip,
+                             record->time_ms > 0 ? prefix_day(record->time_ms) : today);
+        TRY(spool_add(&events, &event, err));
+    }
+    TRY(prefix_fit(&events, survey->entity_count, today, learning->options->half_life_days,
+                   &ret->model.parts.tree, &ret->prefixes, err));
+    if (learning->options->asn != NULL)
+        ret->model.parts.asn = *learning->options->asn;
     prefix_tree_route(&ret->model.parts.tree, &ret->model.parts.asn);
+    return ERR_NONE;
 }
 
-static void keep_names(const struct index *index, const struct train_pair *const *pairs,
-                       size_t count, struct learned *ret)
+static void keep_names(const struct learning *learning, const struct survey *survey,
+                       struct learned *ret)
 {
-    AUTO(own_freep) const char **names = own_array(index->entity_count + 1, sizeof *names);
+    AUTO(own_freep) const char **names = own_array(survey->entity_count + 1, sizeof *names);
 
-    for (size_t i = 0; i < count; i++)
-        names[index->entities[i]] = pairs[i]->entity;
+    for (uint32_t i = 0; i < learning->set->entity_count; i++)
+        if (survey->numbers[i] != NOT_IN_PART)
+            names[survey->numbers[i]] = learning->set->entities[i].name;
     names_keep(names, ret);
 }
 
@@ -233,16 +289,11 @@ static void point_parts(struct learned *learned, size_t entity_count)
     parts->networks = learned->networks;
 }
 
-enum err_code learn(const struct train_pair *const *pairs, size_t count,
-                    const struct train_options *options, bool calibrating, struct learned *ret,
-                    struct err *err)
+enum err_code learn(const struct learning *learning, struct learned *ret, struct err *err)
 {
+    const struct train_options *options = learning->options;
     struct model_parts *parts = &ret->model.parts;
-    AUTO(index_done)
-    struct index index = {.entities = own_array(count, sizeof(uint32_t)),
-                          .rows = own_array(count, sizeof(uint32_t)),
-                          .ips = own_array(count, sizeof(uint32_t))};
-    enum err_code code;
+    AUTO(survey_done) struct survey survey = {.entity_count = 0};
 
     parts->dim = (uint32_t)options->hyper.vector_dim;
     parts->layers = (uint32_t)options->hyper.num_ip_encoder_layers;
@@ -251,16 +302,19 @@ enum err_code learn(const struct train_pair *const *pairs, size_t count,
     parts->detector = options->detector;
     parts->threshold = options->threshold;
     parts->scoped = options->scoped;
-    index_entities(&index, pairs, count, options->scoped);
-    ret->prefix_keys = index_addresses(&index, pairs, count, parts->prefix_counts);
-    code = ip_encoder_init(&ret->model.encoder, ret->prefix_keys, parts->prefix_counts, NULL);
-    ASSERT(code == ERR_NONE);
-    TRY(fit_vectors(&index, count, options, calibrating, ret, err));
-    profile_pairs(&index, pairs, count, ret);
-    fit_tree(&index, pairs, count, options, ret);
-    ret->entity_hashes = TAKE(index.hashes);
-    point_parts(ret, index.entity_count);
-    keep_names(&index, pairs, count, ret);
+    TRY(survey_records(learning, &survey, err));
+    parts->training_pairs = survey.observations;
+    parts->trained_until_ms = survey.last_ms;
+    TRY(ip_prefixes_of(survey.keys, &ret->prefix_keys, parts->prefix_counts, err));
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_done(&survey.keys[f]);
+    TRY(ip_encoder_init(&ret->model.encoder, ret->prefix_keys, parts->prefix_counts, err));
+    TRY(fit_vectors(learning, &survey, ret, err));
+    TRY(profile_records(learning, &survey, ret, err));
+    TRY(fit_tree(learning, &survey, ret, err));
+    ret->entity_hashes = TAKE(survey.hashes);
+    point_parts(ret, survey.entity_count);
+    keep_names(learning, &survey, ret);
     return ERR_NONE;
 }
 

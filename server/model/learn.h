@@ -4,7 +4,7 @@
 #include "model/fit.h"
 #include "model/parts.h"
 #include "model/prefix_fit.h"
-#include "model/train.h"
+#include "model/train_set.h"
 
 struct learned {
     struct model model;    /* its parts point to what is below */
@@ -17,21 +17,16 @@ struct learned {
     struct prefix_arrays prefixes;
 };
 
-/* pairs in the trainer's order, at least one. Errors are fit_run's. */
-NODISCARD enum err_code learn(const struct train_pair *const *pairs, size_t count,
-                              const struct train_options *options, bool calibrating,
-                              struct learned *ret, struct err *err);
+/* What is learned: all of a set, or for the calibration all but the newest fifth. */
+struct learning {
+    struct train_set *set; /* in order, not empty; its memory is used */
+    const struct train_options *options;
+    bool calibrating;
+};
+/* Errors are fit_run's and the spools'; ret is to be freed then, too. */
+NODISCARD enum err_code learn(const struct learning *learning, struct learned *ret,
+                              struct err *err);
 void learned_done(struct learned *learned); /* accepts a zeroed one */
 
 /* Copies the names of all entities, in the order of their hashes. */
 void names_keep(const char *const *names, struct learned *ret);
-
-/* One observation as numbers, for the networks. */
-struct observation {
-    uint32_t entity;
-    struct ip ip;
-    uint64_t count;
-};
-/* Sorts observations; entities are 0..entity_count-1. */
-void profile(struct observation *observations, size_t count, size_t entity_count,
-             struct learned *ret);

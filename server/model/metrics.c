@@ -110,6 +110,43 @@ double metrics_auc(struct sample *samples, size_t count)
     return auc_of(&ranking);
 }
 
+static int by_score_down_of(const void *a, const void *b, void *unused)
+{
+    (void)unused;
+    return by_score_down(a, b);
+}
+
+enum err_code metrics_auc_of(struct spool *samples, double *ret, struct err *err)
+{
+    const struct spool_order order = {.compare = by_score_down_of};
+    AUTO(spool_reader_done) struct spool_reader reader = {.buffer = NULL};
+    double positives = 0, negatives = 0, wins = 0, score = NAN;
+    struct tie tie = {.positives = 0};
+    const void *next;
+
+    TRY(spool_sort(samples, &order, err));
+    spool_reader_init(&reader, samples);
+    do {
+        const struct sample *sample;
+
+        TRY(spool_next(&reader, &next, err));
+        sample = next;
+        if (sample == NULL || sample->score != score) {
+            wins += tie.negatives * (positives + tie.positives / 2);
+            positives += tie.positives;
+            negatives += tie.negatives;
+            tie = (struct tie){.positives = 0};
+        }
+        if (sample == NULL)
+            break;
+        score = sample->score;
+        tie.positives += sample->positive;
+        tie.negatives += !sample->positive;
+    } while (next != NULL);
+    *ret = positives > 0 && negatives > 0 ? wins / (positives * negatives) : NAN;
+    return ERR_NONE;
+}
+
 double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_groups)
 {
     double sum = 0;

@@ -1,6 +1,7 @@
 #pragma once
 /* How well scores tell the labelled from the others. NAN where a class is missing. All sort the
  * samples in place. */
+#include "base/spool.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@ struct sample {
 };
 
 double metrics_auc(struct sample *samples, size_t count); /* a tie counts half */
+/* The same of more of them than memory may hold. Errors are the spool's. */
+NODISCARD enum err_code metrics_auc_of(struct spool *samples, double *ret, struct err *err);
 /* Mean over the groups that have both classes; ret_groups: how many those are. */
 double metrics_macro_auc(struct sample *samples, size_t count, size_t *ret_groups);
 /* Share of positives above the lowest threshold that passes at most this share of the others;

@@ -6,7 +6,6 @@
 
 #include "base/own.h"
 
-enum { RADIX_BITS = 8, RADIX = 1 << RADIX_BITS, KEY_DIGITS = 8, ENTITY_DIGITS = 4 };
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 struct prefix_event prefix_event(uint32_t entity, const struct ip *ip, uint16_t day)
@@ -26,38 +25,6 @@ uint16_t prefix_day(int64_t time_ms)
     return day < 0 ? 0 : day > UINT16_MAX ? UINT16_MAX : (uint16_t)day;
 }
 
-static unsigned digit_of(const struct prefix_event *event, bool by_key, int digit)
-{
-    uint64_t value = by_key ? event->key : event->entity;
-
-    return (unsigned)(value >> (digit * RADIX_BITS)) & (RADIX - 1);
-}
-
-/* Stable, by one digit after the other; a digit that all have in common costs one reading. */
-static void radix_sort(struct prefix_event **events, struct prefix_event **scratch, size_t count,
-                       bool by_key)
-{
-    for (int digit = 0; digit < (by_key ? KEY_DIGITS : ENTITY_DIGITS); digit++) {
-        size_t places[RADIX] = {0}, place = 0;
-        struct prefix_event *swap = *events;
-
-        for (size_t i = 0; i < count; i++)
-            places[digit_of(&(*events)[i], by_key, digit)]++;
-        if (count > 0 && places[digit_of(&(*events)[0], by_key, digit)] == count)
-            continue;
-        for (int i = 0; i < RADIX; i++) {
-            size_t here = places[i];
-
-            places[i] = place;
-            place += here;
-        }
-        for (size_t i = 0; i < count; i++)
-            (*scratch)[places[digit_of(&(*events)[i], by_key, digit)]++] = (*events)[i];
-        *events = *scratch;
-        *scratch = swap;
-    }
-}
-
 static int by_day_down(const void *a, const void *b)
 {
     const struct prefix_event *x = a, *y = b;
@@ -74,31 +41,6 @@ static int by_key(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-/* Of events by entity and address leaves one per address, of the latest day, and of each entity no
- * more than are kept. */
-static size_t distinct(struct prefix_event *events, size_t count)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; i < count;) {
-        uint32_t entity = events[i].entity;
-        size_t first = used;
-
-        for (; i < count && events[i].entity == entity; i++) {
-            if (used == first || events[used - 1].key != events[i].key)
-                events[used++] = events[i];
-            else if (events[used - 1].day < events[i].day)
-                events[used - 1].day = events[i].day;
-        }
-        if (used - first <= PREFIX_ENTITY_ADDRESSES_MAX)
-            continue;
-        qsort(events + first, used - first, sizeof *events, by_day_down);
-        used = first + PREFIX_ENTITY_ADDRESSES_MAX;
-        qsort(events + first, used - first, sizeof *events, by_key);
-    }
-    return used;
-}
-
 /* What its day makes of an address; 0 = forgotten. */
 static double weight_of(uint16_t day, uint16_t today, double half_life_days)
 {
@@ -107,83 +49,213 @@ static double weight_of(uint16_t day, uint16_t today, double half_life_days)
     return half_lives > PREFIX_HALF_LIVES_MAX ? 0 : exp2(-half_lives);
 }
 
-/* Events of one family that are not forgotten. */
-static size_t select_family(const struct prefix_event *events, size_t count, int family,
-                            uint16_t today, double half_life_days, struct prefix_event *ret)
-{
-    size_t used = 0;
+/* Of one entity and family: its events of distinct addresses, and never more than twice as many as
+ * are kept. */
+struct habits {
+    size_t used;
+    bool pruned; /* not in the order of their keys */
+    struct prefix_event events[2 * PREFIX_ENTITY_ADDRESSES_MAX];
+};
 
-    for (size_t i = 0; i < count; i++)
-        if (events[i].family == family && weight_of(events[i].day, today, half_life_days) > 0)
-            ret[used++] = events[i];
-    return used;
+static void keep_latest(struct habits *habits)
+{
+    qsort(habits->events, habits->used, sizeof *habits->events, by_day_down);
+    habits->used = PREFIX_ENTITY_ADDRESSES_MAX;
+    habits->pruned = true;
 }
 
-static void fill(const struct prefix_event *events, size_t count, uint64_t entity_count,
-                 uint16_t today, double half_life_days, int f, struct prefix_arrays *arrays)
+/* Events come by key; of equal ones the latest day counts. */
+static void add_habit(struct habits *habits, const struct prefix_event *event)
 {
-    uint64_t *starts = own_array(entity_count + 1, sizeof *starts);
-    uint64_t *keys = own_array(count + 1, sizeof *keys);
-    float *weights = own_array(count + 1, sizeof *weights);
-    uint16_t *days = own_array(count + 1, sizeof *days);
-    size_t i = 0;
+    struct prefix_event *last = habits->used > 0 ? &habits->events[habits->used - 1] : NULL;
 
+    if (last != NULL && last->key == event->key) {
+        last->day = last->day > event->day ? last->day : event->day;
+        return;
+    }
+    if (habits->used == ARRAY_LEN(habits->events))
+        keep_latest(habits);
+    habits->events[habits->used++] = *event;
+}
+
+/* The arrays of a family as they grow. */
+struct growth {
+    struct prefix_arrays *arrays;
+    int family;
+    size_t used, capacity;
+    double half_life_days;
+    uint16_t today;
+    struct spool all; /* struct prefix_event, once more */
+    struct habits habits;
+};
+
+static void resize(struct growth *growth, size_t capacity)
+{
+    struct prefix_arrays *arrays = growth->arrays;
+    int f = growth->family;
+
+    growth->capacity = capacity;
+    arrays->keys[f] = own_resize(arrays->keys[f], growth->capacity, sizeof *arrays->keys[f]);
+    arrays->weights[f] =
+        own_resize(arrays->weights[f], growth->capacity, sizeof *arrays->weights[f]);
+    arrays->days[f] = own_resize(arrays->days[f], growth->capacity, sizeof *arrays->days[f]);
+}
+
+static void make_room(struct growth *growth)
+{
+    if (growth->used + growth->habits.used >= growth->capacity)
+        resize(growth, growth->used + growth->used / 2 + ARRAY_LEN(growth->habits.events) + 1);
+}
+
+static enum err_code end_entity(struct growth *growth, uint64_t entity, struct err *err)
+{
+    struct prefix_arrays *arrays = growth->arrays;
+    struct habits *habits = &growth->habits;
+    int f = growth->family;
+    double sum = 0;
+
+    if (habits->used > PREFIX_ENTITY_ADDRESSES_MAX)
+        keep_latest(habits);
+    if (habits->pruned)
+        qsort(habits->events, habits->used, sizeof *habits->events, by_key);
+    make_room(growth);
+    for (size_t i = 0; i < habits->used; i++) {
+        const struct prefix_event *event = &habits->events[i];
+        size_t at = growth->used++;
+
+        sum += weight_of(event->day, growth->today, growth->half_life_days);
+        arrays->keys[f][at] = event->key;
+        arrays->days[f][at] = event->day;
+        arrays->weights[f][at] = (float)sum;
+        TRY(spool_add(&growth->all, event, err));
+    }
+    arrays->starts[f][entity + 1] = growth->used;
+    habits->used = 0;
+    habits->pruned = false;
+    return ERR_NONE;
+}
+
+/* Of the events from the reader's place on those of the family. *next is the first one behind. */
+static enum err_code fill(struct growth *growth, struct spool_reader *reader, const void **next,
+                          uint64_t entity_count, struct err *err)
+{
     for (uint64_t entity = 0; entity < entity_count; entity++) {
-        double sum = 0;
-
-        for (; i < count && events[i].entity == entity; i++) {
-            sum += weight_of(events[i].day, today, half_life_days);
-            keys[i] = events[i].key;
-            days[i] = events[i].day;
-            weights[i] = (float)sum;
+        for (const struct prefix_event *event; (event = *next) != NULL;) {
+            if (event->family != growth->family || event->entity != entity)
+                break;
+            if (weight_of(event->day, growth->today, growth->half_life_days) > 0)
+                add_habit(&growth->habits, event);
+            TRY(spool_next(reader, next, err));
         }
-        starts[entity + 1] = i;
+        TRY(end_entity(growth, entity, err));
     }
-    arrays->starts[f] = starts;
-    arrays->keys[f] = keys;
-    arrays->weights[f] = weights;
-    arrays->days[f] = days;
+    return ERR_NONE;
 }
 
-static void fill_all(const struct prefix_event *events, size_t count, int f,
-                     struct prefix_arrays *arrays)
+static int by_entity_order(const void *a, const void *b, void *unused)
 {
-    arrays->all_keys[f] = own_array(count + 1, sizeof(uint64_t));
-    arrays->all_entities[f] = own_array(count + 1, sizeof(uint32_t));
-    for (size_t i = 0; i < count; i++) {
-        arrays->all_keys[f][i] = events[i].key;
-        arrays->all_entities[f][i] = events[i].entity;
-    }
+    const struct prefix_event *x = a, *y = b;
+
+    (void)unused;
+    if (x->family != y->family)
+        return x->family < y->family ? -1 : 1;
+    if (x->entity != y->entity)
+        return x->entity < y->entity ? -1 : 1;
+    return (x->key > y->key) - (x->key < y->key);
 }
 
-void prefix_fit(const struct prefix_event *events, size_t count, uint64_t entity_count,
-                uint16_t today, double half_life_days, struct prefix_tree *ret,
-                struct prefix_arrays *arrays)
+static int by_key_order(const void *a, const void *b, void *unused)
 {
-    AUTO(own_freep) struct prefix_event *first = own_array(count + 1, sizeof *first);
-    AUTO(own_freep) struct prefix_event *second = own_array(count + 1, sizeof *second);
+    const struct prefix_event *x = a, *y = b;
 
+    (void)unused;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->entity > y->entity) - (x->entity < y->entity);
+}
+
+/* Where the members of an event begin, as a little-endian machine has them. */
+static const uint8_t EVENT_DIGITS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14};
+enum { KEY_DIGITS = 8 };
+_Static_assert(offsetof(struct prefix_event, key) == 0 &&
+                   offsetof(struct prefix_event, entity) == 8 &&
+                   offsetof(struct prefix_event, family) == 14,
+               "digits of an event");
+
+static enum err_code fill_all(struct growth *growth, struct err *err)
+{
+    const struct spool_order order = {
+        .compare = by_key_order, .digits = EVENT_DIGITS, .digit_count = KEY_DIGITS};
+    AUTO(spool_reader_done) struct spool_reader reader = {.buffer = NULL};
+    uint64_t *keys = own_array(growth->used + 1, sizeof *keys);
+    uint32_t *entities = own_array(growth->used + 1, sizeof *entities);
+
+    growth->arrays->all_keys[growth->family] = keys;
+    growth->arrays->all_entities[growth->family] = entities;
+    TRY(spool_sort(&growth->all, &order, err));
+    spool_reader_init(&reader, &growth->all);
+    for (size_t i = 0; i < growth->used; i++) {
+        const struct prefix_event *event;
+        const void *next;
+
+        TRY(spool_next(&reader, &next, err));
+        event = next;
+        keys[i] = event->key;
+        entities[i] = event->entity;
+    }
+    return ERR_NONE;
+}
+
+static enum err_code fit_family(struct growth *growth, int f, struct spool_reader *reader,
+                                const void **next, struct prefix_tree *ret, struct err *err)
+{
+    struct prefix_arrays *arrays = growth->arrays;
+
+    growth->family = f;
+    growth->used = growth->capacity = 0;
+    arrays->starts[f] = own_array(ret->entity_count + 1, sizeof *arrays->starts[f]);
+    make_room(growth);
+    TRY(fill(growth, reader, next, ret->entity_count, err));
+    resize(growth, growth->used + 1);
+    TRY(fill_all(growth, err));
+    ret->families[f] = (struct prefix_family){
+        .starts = arrays->starts[f],
+        .keys = arrays->keys[f],
+        .weights = arrays->weights[f],
+        .days = arrays->days[f],
+        .count = growth->used,
+        .all_keys = arrays->all_keys[f],
+        .all_entities = arrays->all_entities[f],
+    };
+    return ERR_NONE;
+}
+
+enum err_code prefix_fit(struct spool *events, uint64_t entity_count, uint16_t today,
+                         double half_life_days, struct prefix_tree *ret,
+                         struct prefix_arrays *arrays, struct err *err)
+{
+    const struct spool_order order = {
+        .compare = by_entity_order, .digits = EVENT_DIGITS, .digit_count = sizeof EVENT_DIGITS};
+    AUTO(own_freep) struct growth *growth = own_alloc(sizeof *growth);
+    AUTO(spool_reader_done) struct spool_reader reader = {.buffer = NULL};
+    enum err_code code = ERR_NONE;
+    const void *next;
+
+    growth->arrays = arrays;
+    growth->half_life_days = half_life_days;
+    growth->today = today;
     *ret = (struct prefix_tree){.entity_count = entity_count};
-    for (int f = 0; f < PREFIX_FAMILIES; f++) {
-        size_t kept = select_family(events, count, f, today, half_life_days, first);
-
-        radix_sort(&first, &second, kept, true);
-        radix_sort(&first, &second, kept, false);
-        kept = distinct(first, kept);
-        fill(first, kept, entity_count, today, half_life_days, f, arrays);
-        radix_sort(&first, &second, kept, true);
-        fill_all(first, kept, f, arrays);
-        ret->families[f] = (struct prefix_family){
-            .starts = arrays->starts[f],
-            .keys = arrays->keys[f],
-            .weights = arrays->weights[f],
-            .days = arrays->days[f],
-            .count = kept,
-            .all_keys = arrays->all_keys[f],
-            .all_entities = arrays->all_entities[f],
-        };
+    TRY(spool_sort(events, &order, err));
+    spool_reader_init(&reader, events);
+    TRY(spool_next(&reader, &next, err));
+    for (int f = 0; f < PREFIX_FAMILIES && code == ERR_NONE; f++) {
+        spool_init(&growth->all, events->pool, sizeof(struct prefix_event));
+        code = fit_family(growth, f, &reader, &next, ret, err);
+        spool_done(&growth->all);
     }
-    prefix_tree_index(ret);
+    if (code == ERR_NONE)
+        prefix_tree_index(ret);
+    return code;
 }
 
 void prefix_arrays_done(struct prefix_arrays *arrays)

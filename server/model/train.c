@@ -16,47 +16,11 @@
 
 enum { JSON_BYTES_MAX = 16 * 1024 };
 
-static uint64_t shuffle_hash(const struct train_pair *pair)
+enum err_code train_set_check(const struct train_set *set, const struct train_options *options,
+                              struct err *err)
 {
-    return hash_bytes(pair->ip.bytes, sizeof pair->ip.bytes,
-                      hash_bytes(pair->entity, strlen(pair->entity), 0));
-}
-
-/* A total order: what is equal in it is equal in everything that matters. Pairs of one time, or of
- * none, are shuffled by a hash: in the order of names the newest fifth, which calibrates, would be
- * entities that the oldest four fifths have never seen. */
-static int by_time(const void *a, const void *b)
-{
-    const struct train_pair *x = a, *y = b;
-    uint64_t hash_x, hash_y;
-    int order;
-
-    if (x->time_ms != y->time_ms)
-        return x->time_ms < y->time_ms ? -1 : 1;
-    order = strcmp(x->spec, y->spec);
-    if (order == 0 && (hash_x = shuffle_hash(x)) != (hash_y = shuffle_hash(y)))
-        return hash_x < hash_y ? -1 : 1;
-    if (order == 0)
-        order = strcmp(x->entity, y->entity);
-    if (order == 0)
-        order = ip_compare(&x->ip, &y->ip);
-    if (order == 0)
-        order = (x->count > y->count) - (x->count < y->count);
-    return order;
-}
-
-void train_sort(struct train_pair *pairs, size_t count)
-{
-    qsort(pairs, count, sizeof *pairs, by_time);
-}
-
-enum err_code train_check(size_t count, const struct train_options *options, struct err *err)
-{
-    if (count == 0)
+    if (set->records.count == 0)
         return err_set(err, ERR_INVALID, "there are no pairs to learn from");
-    if (count > TRAIN_PAIRS_MAX)
-        return err_set(err, ERR_INVALID, "there are %zu pairs, and at most %d are learned from",
-                       count, TRAIN_PAIRS_MAX);
     if (options->threshold.kind == THRESHOLD_PERCENTILE &&
         !(options->threshold.value >= 0 && options->threshold.value <= 100))
         return err_set(err, ERR_INVALID, "the threshold's percentile must be from 0 to 100");
@@ -94,7 +58,7 @@ void train_checkpoint_remove(const char *checkpoint)
     }
 }
 
-static char *metrics_json(const struct trained *trained, size_t count)
+static char *metrics_json(const struct trained *trained, uint64_t count)
 {
     const struct calibration *calibration = &trained->calibration;
     struct json_writer writer;
@@ -124,21 +88,15 @@ static char *hyperparameters_json(const struct train_options *options, uint64_t 
     return str_take(&text);
 }
 
-static enum err_code learn_everything(const struct train_pair *pairs, size_t count,
-                                      const struct train_options *options, struct trained *trained,
-                                      struct err *err)
+static enum err_code learn_everything(struct train_set *set, const struct train_options *options,
+                                      struct trained *trained, struct err *err)
 {
-    AUTO(own_freep) const struct train_pair **order = own_array(count, sizeof *order);
+    struct learning learning = {.set = set, .options = options};
     struct model_parts *parts = &trained->learned.model.parts;
 
-    for (size_t i = 0; i < count; i++) {
-        order[i] = &pairs[i];
-        parts->training_pairs += pairs[i].count;
-    }
-    TRY(learn(order, count, options, false, &trained->learned, err));
+    TRY(learn(&learning, &trained->learned, err));
     trained->hyperparameters_json = hyperparameters_json(options, parts->entity_count);
-    trained->metrics_json = metrics_json(trained, count);
-    parts->trained_until_ms = pairs[count - 1].time_ms;
+    trained->metrics_json = metrics_json(trained, set->records.count);
     parts->specs = trained->calibration.specs;
     parts->spec_count = trained->calibration.spec_count;
     parts->hyperparameters_json = trained->hyperparameters_json;
@@ -169,23 +127,43 @@ static enum err_code check_result(const struct trained *trained, struct err *err
     return ERR_NONE;
 }
 
-enum err_code train_run(struct train_pair *pairs, size_t count, const struct train_options *options,
-                        struct trained **ret, struct err *err)
+enum err_code train_set_run(struct train_set *set, const struct train_options *options,
+                            struct trained **ret, struct err *err)
 {
     AUTO(trained_freep) struct trained *trained = NULL;
     struct train_options chosen = *options;
     int64_t vectors = options->hyper.num_entity_vectors;
 
-    TRY(train_check(count, options, err));
-    chosen.hyper = hyper_chosen(&options->hyper, count, 0);
+    TRY(train_set_check(set, options, err));
+    chosen.hyper = hyper_chosen(&options->hyper, (size_t)set->records.count, 0);
     chosen.hyper.num_entity_vectors = vectors; /* by the entities, which are not counted yet */
     trained = own_alloc(sizeof *trained);
-    train_sort(pairs, count);
-    TRY(calibrate(pairs, count, &chosen, &trained->calibration, err));
-    TRY(learn_everything(pairs, count, &chosen, trained, err));
+    TRY(train_set_order(set, err));
+    TRY(calibrate(set, &chosen, &trained->calibration, err));
+    TRY(learn_everything(set, &chosen, trained, err));
     TRY(check_result(trained, err));
     *ret = TAKE(trained);
     return ERR_NONE;
+}
+
+enum err_code train_set_of(const struct train_pair *pairs, size_t count, struct train_set **ret,
+                           struct err *err)
+{
+    AUTO(train_set_freep) struct train_set *set = train_set_new(UINT64_MAX, "/tmp");
+
+    for (size_t i = 0; i < count; i++)
+        TRY(train_set_add(set, &pairs[i], err));
+    *ret = TAKE(set);
+    return ERR_NONE;
+}
+
+enum err_code train_run(const struct train_pair *pairs, size_t count,
+                        const struct train_options *options, struct trained **ret, struct err *err)
+{
+    AUTO(train_set_freep) struct train_set *set = NULL;
+
+    TRY(train_set_of(pairs, count, &set, err));
+    return train_set_run(set, options, ret, err);
 }
 
 const struct model *trained_model(const struct trained *trained)

@@ -1,6 +1,6 @@
 #pragma once
 /* Training: pairs in, a model out. Pairs are put in an order of their own first, so the same pairs
- * in any order, with the same seed, give the same file. */
+ * in any order, with the same seed, give the same file. One thread, but for the two that train. */
 #include "model/hyper.h"
 #include "model/model.h"
 
@@ -25,7 +25,8 @@ struct train_report {
     uint64_t records, epoch_records; /* done in it, in all of it; negatives count too */
     double loss, accuracy;           /* of it so far: SageMaker's cross-entropy and accuracy */
 };
-/* Called after each batch, on the thread that trains. False stops training: ERR_CANCELLED. */
+/* Called after every second batch, after a window's last one and at an epoch's end, on the thread
+ * that trains. False stops training: ERR_CANCELLED. */
 struct train_watch {
     bool (*tell)(void *context, const struct train_report *report);
     void *context;
@@ -48,29 +49,57 @@ struct train_options {
      * NULL = none. train_checkpoint_remove removes them when the model is written. */
     const char *checkpoint;
     const struct train_watch *watch; /* NULL = none */
+    /* Blocks of 4096 samples that are shuffled with each other (fit_window.h); 0 = 256, and only
+     * tests have a reason for another number: the model is another one, too. */
+    size_t window_blocks;
 };
 enum { TRAIN_THREADS_MAX = 2 };
-enum { TRAIN_PAIRS_MAX = 400 * 1000 * 1000 };
+enum { TRAIN_PAIRS_MAX = 2000 * 1000 * 1000, TRAIN_ENTITIES_MAX = 500 * 1000 * 1000 };
+
+/* Pairs to learn from, of which only so many lie in memory: the others are in nameless files in a
+ * folder, 40 bytes each. So are the numbers that are made of them: 8 bytes of each for IP Insights'
+ * epochs, 16 for the prefix tree. The model does not depend on what lies where.
+ * The memory is what those may take; beside it training takes that for the names of the entities
+ * and thrice the model's vectors, its prefix tree, and some 40 MB. */
+#define TRAIN_MEMORY_BYTES_DEFAULT (UINT64_C(1) << 30)
+#define TRAIN_MEMORY_BYTES_MIN     (UINT64_C(4) << 20)
+struct train_set;
+struct train_set *train_set_new(uint64_t memory_bytes, const char *folder);
+void train_set_freep(struct train_set **set); /* accepts NULL in it */
+/* Copies. A count above UINT32_MAX counts as that. ERR_INVALID: too many specs, or a name that is
+ * too long; ERR_TOO_LARGE: too many pairs or entities; ERR_IO, ERR_FULL: of the folder. */
+NODISCARD enum err_code train_set_add(struct train_set *set, const struct train_pair *pair,
+                                      struct err *err);
+uint64_t train_set_count(const struct train_set *set);
+size_t train_set_specs(const struct train_set *set); /* distinct ones */
+bool train_set_spilled(const struct train_set *set); /* whether pairs are in a file */
 
 struct trained;
-/* Sorts pairs. ERR_INVALID: no pairs, too many, a hyperparameter out of its range, or training
- * diverged; ERR_CANCELLED: the watch had enough. */
-NODISCARD enum err_code train_run(struct train_pair *pairs, size_t count,
+/* ERR_INVALID: no pairs, a hyperparameter out of its range, or training diverged; ERR_CANCELLED:
+ * the watch had enough; of the folder as train_set_add. The set may be used again. */
+NODISCARD enum err_code train_set_run(struct train_set *set, const struct train_options *options,
+                                      struct trained **ret, struct err *err);
+/* The same of an array. */
+NODISCARD enum err_code train_run(const struct train_pair *pairs, size_t count,
                                   const struct train_options *options, struct trained **ret,
                                   struct err *err);
 /* Learns on from base, whose vectors stay as they are: the prefix tree gains what pairs show, loses
  * what it has not seen for long and what is forgotten, entities become known. Each spec of which
  * pairs hold enough is calibrated by what base makes of them; the others keep their calibration.
- * base must outlive *ret. As train_run, and: ERR_INVALID when base does not know a pair's spec.
- * Sorts pairs. Of options the seed, the detector and hyper are base's. */
+ * base must outlive *ret. As train_set_run, and: ERR_INVALID when base does not know a pair's spec.
+ * Of options the seed, the detector and hyper are base's. */
 enum { TRAIN_UPDATE_SAMPLE_MIN = 1000 }; /* distinct pairs of a spec */
-NODISCARD enum err_code train_update(const struct model *base, struct train_pair *pairs,
+NODISCARD enum err_code train_set_update(const struct model *base, struct train_set *set,
+                                         const struct train_pair *forgotten, size_t forgotten_count,
+                                         const struct train_options *options, struct trained **ret,
+                                         struct err *err);
+NODISCARD enum err_code train_update(const struct model *base, const struct train_pair *pairs,
                                      size_t count, const struct train_pair *forgotten,
                                      size_t forgotten_count, const struct train_options *options,
                                      struct trained **ret, struct err *err);
 /* base with other calibrations, and nothing else of it: by what it makes of pairs that it has not
  * learned. As train_update, whose sample of a spec it wants as well. */
-NODISCARD enum err_code train_recalibrate(const struct model *base, struct train_pair *pairs,
+NODISCARD enum err_code train_recalibrate(const struct model *base, const struct train_pair *pairs,
                                           size_t count, const struct train_options *options,
                                           struct trained **ret, struct err *err);
 void train_checkpoint_remove(const char *checkpoint); /* NULL and missing files are fine */

@@ -11,9 +11,8 @@ struct trained {
     bool recalibrated; /* the tree is the base's */
 };
 
-/* By time, then by everything else that matters: a total order. */
-void train_sort(struct train_pair *pairs, size_t count);
-NODISCARD enum err_code train_check(size_t count, const struct train_options *options,
-                                    struct err *err);
+/* A set of the pairs, in memory. */
+NODISCARD enum err_code train_set_of(const struct train_pair *pairs, size_t count,
+                                     struct train_set **ret, struct err *err);
 /* Of one of the two trainings; the caller frees. */
 char *train_checkpoint_name(const char *checkpoint, bool calibrating);

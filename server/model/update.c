@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "model/profile.h"
 #include "model/trained.h"
 
 enum { UPDATE_JSON_BYTES_MAX = 16 * 1024 };
@@ -14,12 +15,11 @@ struct identity {
     uint16_t family;
 };
 
-static struct identity identity_of(bool scoped, const struct train_pair *pair)
+static struct identity identity_of(uint64_t entity, const struct ip *ip)
 {
-    struct prefix_event event = prefix_event(0, &pair->ip, 0);
+    struct prefix_event event = prefix_event(0, ip, 0);
 
-    return (struct identity){entity_hash(scoped, pair->spec, pair->entity), event.key,
-                             event.family};
+    return (struct identity){entity, event.key, event.family};
 }
 
 static int by_identity(const void *a, const void *b)
@@ -40,47 +40,75 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* base's entities and those of the pairs. */
-static void join_entities(const struct model_parts *base, const struct identity *pairs,
-                          size_t count, struct learned *ret)
-{
-    uint64_t *all = own_array(base->entity_count + count, sizeof *all);
-    uint64_t used = 0, room = base->entity_count + count;
+/* What is learned from, and what not. */
+struct update {
+    const struct model *base;
+    struct train_set *set;
+    const struct train_options *options;
+    const struct identity *forgotten; /* in order */
+    size_t forgotten_count;
+    uint64_t *hashes;  /* of the set's entities */
+    uint32_t *numbers; /* of them among all */
+    uint64_t observations;
+    int64_t last_ms;
+};
 
+static void update_done(struct update *update)
+{
+    own_freep(&update->hashes);
+    own_freep(&update->numbers);
+}
+
+/* base's entities and those of the set. */
+static void join_entities(struct update *update, struct learned *ret)
+{
+    const struct model_parts *base = &update->base->parts;
+    const struct train_set *set = update->set;
+    struct model_parts *parts = &ret->model.parts;
+    uint64_t room = base->entity_count + set->entity_count, used = 0;
+    uint64_t *all = own_array(room + 1, sizeof *all);
+
+    update->hashes = own_array((size_t)set->entity_count + 1, sizeof *update->hashes);
+    update->numbers = own_array((size_t)set->entity_count + 1, sizeof *update->numbers);
+    for (uint32_t i = 0; i < set->entity_count; i++)
+        update->hashes[i] =
+            entity_hash(base->scoped, train_set_spec(set, i), set->entities[i].name);
     memcpy(all, base->entity_hashes, base->entity_count * sizeof *all);
-    for (size_t i = 0; i < count; i++)
-        all[base->entity_count + i] = pairs[i].entity;
+    memcpy(all + base->entity_count, update->hashes, set->entity_count * sizeof *all);
     qsort(all, room, sizeof *all, by_value);
     for (uint64_t i = 0; i < room; i++)
         if (used == 0 || all[used - 1] != all[i])
             all[used++] = all[i];
     ret->entity_hashes = all;
-    ret->model.parts.entity_hashes = all;
-    ret->model.parts.entity_count = used;
+    parts->entity_hashes = all;
+    parts->entity_count = used;
+    for (uint32_t i = 0; i < set->entity_count; i++)
+        update->numbers[i] = (uint32_t)entity_find(parts, update->hashes[i]);
 }
 
-static void join_names(const struct model *base, const struct identity *pairs,
-                       const struct train_pair *from, size_t count, struct learned *ret)
+static void join_names(const struct update *update, struct learned *ret)
 {
-    const struct model_parts *parts = &ret->model.parts;
+    const struct model_parts *parts = &ret->model.parts, *base = &update->base->parts;
     AUTO(own_freep) const char **names = own_array(parts->entity_count + 1, sizeof *names);
 
-    for (size_t i = 0; i < count; i++)
-        names[entity_find(parts, pairs[i].entity)] = from[i].entity;
-    for (uint64_t i = 0; i < base->parts.entity_count; i++)
-        names[entity_find(parts, base->parts.entity_hashes[i])] = entity_name(base, i);
+    for (uint32_t i = 0; i < update->set->entity_count; i++)
+        names[update->numbers[i]] = update->set->entities[i].name;
+    for (uint64_t i = 0; i < base->entity_count; i++)
+        names[entity_find(parts, base->entity_hashes[i])] = entity_name(update->base, i);
     names_keep(names, ret);
 }
 
-static void join_tree(const struct model_parts *base, const struct identity *pairs,
-                      const struct train_pair *from, size_t count, const struct identity *forgotten,
-                      size_t forgotten_count, double half_life_days, struct learned *ret)
+static bool is_forgotten(const struct update *update, const struct identity *identity)
 {
-    const struct model_parts *parts = &ret->model.parts;
-    uint64_t room = count + base->tree.families[0].count + base->tree.families[1].count;
-    AUTO(own_freep) struct prefix_event *events = own_array(room + 1, sizeof *events);
-    uint16_t today = prefix_day(from[count - 1].time_ms);
-    size_t used = 0;
+    return update->forgotten_count > 0 &&
+           bsearch(identity, update->forgotten, update->forgotten_count, sizeof *identity,
+                   by_identity) != NULL;
+}
+
+static enum err_code add_base_events(const struct update *update, const struct model_parts *parts,
+                                     struct spool *events, struct err *err)
+{
+    const struct model_parts *base = &update->base->parts;
 
     for (int f = 0; f < PREFIX_FAMILIES; f++) {
         const struct prefix_family *family = &base->tree.families[f];
@@ -90,45 +118,96 @@ static void join_tree(const struct model_parts *base, const struct identity *pai
 
             for (uint64_t i = family->starts[entity]; i < family->starts[entity + 1]; i++) {
                 struct identity known = {base->entity_hashes[entity], family->keys[i], (uint16_t)f};
+                struct prefix_event event = {family->keys[i], index, family->days[i], (uint16_t)f};
 
-                if (bsearch(&known, forgotten, forgotten_count, sizeof known, by_identity) == NULL)
-                    events[used++] =
-                        (struct prefix_event){family->keys[i], index, family->days[i], (uint16_t)f};
+                if (!is_forgotten(update, &known))
+                    TRY(spool_add(events, &event, err));
             }
         }
     }
-    for (size_t i = 0; i < count; i++)
-        if (bsearch(&pairs[i], forgotten, forgotten_count, sizeof pairs[i], by_identity) == NULL)
-            events[used++] = (struct prefix_event){
-                pairs[i].key, (uint32_t)entity_find(parts, pairs[i].entity),
-                from[i].time_ms > 0 ? prefix_day(from[i].time_ms) : today, pairs[i].family};
-    prefix_fit(events, used, parts->entity_count, today, half_life_days, &ret->model.parts.tree,
-               &ret->prefixes);
+    return ERR_NONE;
+}
+
+/* Also sums up what the set has. */
+static enum err_code add_events(struct update *update, struct spool *events, uint16_t today,
+                                struct err *err)
+{
+    AUTO(train_walk_done) struct train_walk walk;
+
+    train_walk_init(&walk, update->set, false);
+    for (;;) {
+        const struct train_record *record;
+        struct identity known;
+        struct prefix_event event;
+
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            return ERR_NONE;
+        update->observations += record->count;
+        known = identity_of(update->hashes[record->entity], &record->ip);
+        event = (struct prefix_event){known.key, update->numbers[record->entity],
+                                      record->time_ms > 0 ? prefix_day(record->time_ms) : today,
+                                      known.family};
+        if (!is_forgotten(update, &known))
+            TRY(spool_add(events, &event, err));
+    }
+}
+
+static enum err_code join_tree(struct update *update, struct learned *ret, struct err *err)
+{
+    struct model_parts *parts = &ret->model.parts;
+    AUTO(spool_done) struct spool events = {.pool = NULL};
+    struct train_record last;
+    uint16_t today;
+
+    TRY(spool_read(&update->set->records, update->set->records.count - 1, 1, &last, err));
+    update->last_ms = last.time_ms;
+    today = prefix_day(last.time_ms);
+    spool_init(&events, &update->set->pool, sizeof(struct prefix_event));
+    TRY(add_base_events(update, parts, &events, err));
+    TRY(add_events(update, &events, today, err));
+    return prefix_fit(&events, parts->entity_count, today, update->options->half_life_days,
+                      &parts->tree, &ret->prefixes, err);
 }
 
 /* The networks that base kept count as observations of their own; those that it did not keep are
  * in the entity's sum. */
-static void join_networks(const struct model_parts *base, const struct identity *pairs,
-                          const struct train_pair *from, size_t count, struct learned *ret)
+static enum err_code add_uses(const struct update *update, const struct model_parts *parts,
+                              struct profiler *profiler, struct err *err)
 {
-    struct model_parts *parts = &ret->model.parts;
-    uint64_t kept = base->network_starts[base->entity_count];
-    AUTO(own_freep)
-    struct observation *observations = own_array(kept + count + 1, sizeof *observations);
-    size_t used = 0;
+    const struct model_parts *base = &update->base->parts;
+    AUTO(train_walk_done) struct train_walk walk = {.set = NULL};
 
     for (uint64_t entity = 0; entity < base->entity_count; entity++)
         for (uint64_t i = base->network_starts[entity]; i < base->network_starts[entity + 1]; i++) {
-            struct observation *observation = &observations[used++];
+            struct ip ip;
 
-            observation->entity = (uint32_t)entity_find(parts, base->entity_hashes[entity]);
-            observation->count = base->networks[i].observations;
-            memcpy(observation->ip.bytes, base->networks[i].ip, sizeof observation->ip.bytes);
+            memcpy(ip.bytes, base->networks[i].ip, sizeof ip.bytes);
+            TRY(profiler_add(profiler, (uint32_t)entity_find(parts, base->entity_hashes[entity]),
+                             &ip, base->networks[i].observations, err));
         }
-    for (size_t i = 0; i < count; i++)
-        observations[used++] = (struct observation){(uint32_t)entity_find(parts, pairs[i].entity),
-                                                    from[i].ip, from[i].count};
-    profile(observations, used, parts->entity_count, ret);
+    train_walk_init(&walk, update->set, false);
+    for (;;) {
+        const struct train_record *record;
+
+        TRY(train_walk_next(&walk, &record, err));
+        if (record == NULL)
+            return ERR_NONE;
+        TRY(profiler_add(profiler, update->numbers[record->entity], &record->ip, record->count,
+                         err));
+    }
+}
+
+static enum err_code join_networks(const struct update *update, struct learned *ret,
+                                   struct err *err)
+{
+    const struct model_parts *base = &update->base->parts;
+    struct model_parts *parts = &ret->model.parts;
+    AUTO(profiler_done) struct profiler profiler;
+
+    profiler_init(&profiler, &update->set->pool);
+    TRY(add_uses(update, parts, &profiler, err));
+    TRY(profiler_end(&profiler, parts->entity_count, ret, err));
     for (uint64_t entity = 0; entity < base->entity_count; entity++) {
         uint64_t other = base->observations[entity];
 
@@ -140,9 +219,10 @@ static void join_networks(const struct model_parts *base, const struct identity 
     parts->observations = ret->observations;
     parts->network_starts = ret->network_starts;
     parts->networks = ret->networks;
+    return ERR_NONE;
 }
 
-static char *update_json(const struct model *base, const struct trained *trained, size_t count,
+static char *update_json(const struct model *base, const struct trained *trained, uint64_t count,
                          size_t forgotten)
 {
     struct json_writer writer;
@@ -176,18 +256,18 @@ static char *recalibrated_json(const struct model *base, const struct trained *t
 }
 
 /* The parts but the texts and specs are base's own. */
-enum err_code train_recalibrate(const struct model *base, struct train_pair *pairs, size_t count,
-                                const struct train_options *options, struct trained **ret,
-                                struct err *err)
+enum err_code train_recalibrate(const struct model *base, const struct train_pair *pairs,
+                                size_t count, const struct train_options *options,
+                                struct trained **ret, struct err *err)
 {
-    AUTO(trained_freep) struct trained *trained = NULL;
-    struct model_parts *parts;
+    AUTO(trained_freep) struct trained *trained = own_alloc(sizeof *trained);
+    AUTO(train_set_freep) struct train_set *set = NULL;
+    struct model_parts *parts = &trained->learned.model.parts;
 
-    TRY(train_check(count, options, err));
-    trained = own_alloc(sizeof *trained);
-    parts = &trained->learned.model.parts;
-    train_sort(pairs, count);
-    TRY(calibrate_update(base, pairs, count, options, &trained->calibration, err));
+    TRY(train_set_of(pairs, count, &set, err));
+    TRY(train_set_check(set, options, err));
+    TRY(train_set_order(set, err));
+    TRY(calibrate_update(base, set, options, &trained->calibration, err));
     *parts = base->parts;
     trained->recalibrated = true;
     TRY(ip_encoder_init(&trained->learned.model.encoder, parts->prefix_keys, parts->prefix_counts,
@@ -207,52 +287,69 @@ static struct identity *identities(bool scoped, const struct train_pair *pairs, 
     struct identity *ret = own_array(count + 1, sizeof *ret);
 
     for (size_t i = 0; i < count; i++)
-        ret[i] = identity_of(scoped, &pairs[i]);
+        ret[i] = identity_of(entity_hash(scoped, pairs[i].spec, pairs[i].entity), &pairs[i].ip);
+    qsort(ret, count, sizeof *ret, by_identity);
     return ret;
 }
 
-enum err_code train_update(const struct model *base, struct train_pair *pairs, size_t count,
-                           const struct train_pair *forgotten, size_t forgotten_count,
-                           const struct train_options *options, struct trained **ret,
-                           struct err *err)
+/* All that pairs tell of. */
+static enum err_code join(struct update *update, struct trained *trained, struct err *err)
+{
+    struct learned *learned = &trained->learned;
+    struct model_parts *parts = &learned->model.parts;
+
+    *parts = update->base->parts;
+    parts->tree = (struct prefix_tree){.entity_count = 0};
+    TRY(ip_encoder_init(&learned->model.encoder, parts->prefix_keys, parts->prefix_counts, err));
+    join_entities(update, learned);
+    join_names(update, learned);
+    TRY(join_tree(update, learned, err));
+    parts->threshold = update->options->threshold;
+    if (update->options->asn != NULL)
+        parts->asn = *update->options->asn;
+    prefix_tree_route(&parts->tree, &parts->asn);
+    TRY(join_networks(update, learned, err));
+    parts->training_pairs += update->observations;
+    if (update->last_ms > parts->trained_until_ms)
+        parts->trained_until_ms = update->last_ms;
+    return ERR_NONE;
+}
+
+enum err_code train_set_update(const struct model *base, struct train_set *set,
+                               const struct train_pair *forgotten, size_t forgotten_count,
+                               const struct train_options *options, struct trained **ret,
+                               struct err *err)
 {
     AUTO(trained_freep) struct trained *trained = NULL;
-    AUTO(own_freep) struct identity *known = NULL;
     AUTO(own_freep) struct identity *bad = NULL;
-    bool scoped = base->parts.scoped;
+    AUTO(update_done) struct update update = {.base = base, .set = set, .options = options};
     struct model_parts *parts;
 
-    TRY(train_check(count, options, err));
+    TRY(train_set_check(set, options, err));
     trained = own_alloc(sizeof *trained);
     parts = &trained->learned.model.parts;
-    train_sort(pairs, count);
-    TRY(calibrate_update(base, pairs, count, options, &trained->calibration, err));
-    *parts = base->parts;
-    parts->tree = (struct prefix_tree){.entity_count = 0};
-    TRY(ip_encoder_init(&trained->learned.model.encoder, parts->prefix_keys, parts->prefix_counts,
-                        err));
-    known = identities(scoped, pairs, count);
-    bad = identities(scoped, forgotten, forgotten_count);
-    qsort(bad, forgotten_count, sizeof *bad, by_identity);
-    join_entities(&base->parts, known, count, &trained->learned);
-    join_names(base, known, pairs, count, &trained->learned);
-    join_tree(&base->parts, known, pairs, count, bad, forgotten_count, options->half_life_days,
-              &trained->learned);
-    parts->threshold = options->threshold;
-    if (options->asn != NULL)
-        parts->asn = *options->asn;
-    prefix_tree_route(&parts->tree, &parts->asn);
-    join_networks(&base->parts, known, pairs, count, &trained->learned);
-    for (size_t i = 0; i < count; i++)
-        parts->training_pairs += pairs[i].count;
-    if (pairs[count - 1].time_ms > parts->trained_until_ms)
-        parts->trained_until_ms = pairs[count - 1].time_ms;
+    TRY(train_set_order(set, err));
+    TRY(calibrate_update(base, set, options, &trained->calibration, err));
+    update.forgotten = bad = identities(base->parts.scoped, forgotten, forgotten_count);
+    update.forgotten_count = forgotten_count;
+    TRY(join(&update, trained, err));
     trained->hyperparameters_json = own_strdup(base->parts.hyperparameters_json);
-    trained->metrics_json = update_json(base, trained, count, forgotten_count);
+    trained->metrics_json = update_json(base, trained, set->records.count, forgotten_count);
     parts->hyperparameters_json = trained->hyperparameters_json;
     parts->metrics_json = trained->metrics_json;
     parts->specs = trained->calibration.specs;
     parts->spec_count = trained->calibration.spec_count;
     *ret = TAKE(trained);
     return ERR_NONE;
+}
+
+enum err_code train_update(const struct model *base, const struct train_pair *pairs, size_t count,
+                           const struct train_pair *forgotten, size_t forgotten_count,
+                           const struct train_options *options, struct trained **ret,
+                           struct err *err)
+{
+    AUTO(train_set_freep) struct train_set *set = NULL;
+
+    TRY(train_set_of(pairs, count, &set, err));
+    return train_set_update(base, set, forgotten, forgotten_count, options, ret, err);
 }

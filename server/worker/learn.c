@@ -21,38 +21,22 @@
 #include "worker/register.h"
 #include "worker/triage_filter.h"
 
-#define LEARN_TEXT_BYTES_MAX ((size_t)16 << 30)
-enum {
-    LEARN_PATH_BYTES_MAX = 4096,
-    FOLDER_BYTES_MAX = 4000,
-    PAIRS_CAPACITY_MIN = 1024,
-    NAP_MS = 500
-};
+enum { LEARN_PATH_BYTES_MAX = 4096, FOLDER_BYTES_MAX = 4000, NAP_MS = 500 };
 static const char LEARN_ACTOR[] = "worker";
 
 /* Pairs of the days to learn. */
 struct gathering {
     const atomic_bool *stop;
-    struct arena texts;
     struct triage_filter filter;
-    struct train_pair *pairs; /* owned */
-    size_t count, capacity;
+    struct train_set *set; /* owned */
     uint64_t held_back;
-    const char *spec, *entity; /* the last ones, which often come again */
+    bool unnamed; /* the model has "" for the spec of all pairs */
 };
 
 static void gathering_done(struct gathering *gathering)
 {
-    own_freep(&gathering->pairs);
+    train_set_freep(&gathering->set);
     triage_filter_done(&gathering->filter);
-    arena_done(&gathering->texts);
-}
-
-static const char *keep(struct gathering *gathering, const char **last, const char *text)
-{
-    if (*last == NULL || strcmp(*last, text) != 0)
-        *last = arena_strdup(&gathering->texts, text);
-    return *last;
 }
 
 static enum err_code gather(void *context, const struct training_row *row, struct err *err)
@@ -70,30 +54,15 @@ static enum err_code gather(void *context, const struct training_row *row, struc
         gathering->held_back++;
         return ERR_NONE;
     }
-    if (gathering->count == TRAIN_PAIRS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "more than %d pairs are to be learned", TRAIN_PAIRS_MAX);
-    if (gathering->count == gathering->capacity) {
-        gathering->capacity =
-            gathering->capacity > 0 ? 2 * gathering->capacity : PAIRS_CAPACITY_MIN;
-        gathering->pairs =
-            own_resize(gathering->pairs, gathering->capacity, sizeof *gathering->pairs);
-    }
-    pair.spec = keep(gathering, &gathering->spec, row->spec);
-    pair.entity = keep(gathering, &gathering->entity, row->entity);
-    gathering->pairs[gathering->count++] = pair;
-    return ERR_NONE;
+    if (gathering->unnamed)
+        pair.spec = "";
+    return train_set_add(gathering->set, &pair, err);
 }
 
-/* The active model's own names of specs: a model of one spec or of bare pairs has "" for all. */
-static void name_as(const struct model *base, struct gathering *gathering)
+/* A model of one spec or of bare pairs has "" for all. */
+static bool is_unnamed(const struct model_info *info)
 {
-    struct model_info info;
-
-    model_info(base, &info);
-    if (info.spec_count != 1 || *info.specs[0] != '\0')
-        return;
-    for (size_t i = 0; i < gathering->count; i++)
-        gathering->pairs[i].spec = "";
+    return info->spec_count == 1 && *info->specs[0] == '\0';
 }
 
 static enum err_code register_and_activate(const struct learn_options *options, const char *path,
@@ -146,13 +115,12 @@ static enum err_code learn_from(const struct learn_options *options, const struc
                                   .half_life_days = HALF_LIFE_DAYS_DEFAULT};
     char path[LEARN_PATH_BYTES_MAX];
 
-    name_as(base, gathering);
-    TRY(train_update(base, gathering->pairs, gathering->count, gathering->filter.never,
-                     gathering->filter.never_count, &train, &trained, err));
+    TRY(train_set_update(base, gathering->set, gathering->filter.never,
+                         gathering->filter.never_count, &train, &trained, err));
     TRY(write_model(options, trained, path, err));
     TRY(register_and_activate(options, path, err));
-    log_info("learned on", "file=%s pairs=%zu held_back=%" PRIu64, log_quote(path),
-             gathering->count, gathering->held_back);
+    log_info("learned on", "file=%s pairs=%" PRIu64 " held_back=%" PRIu64, log_quote(path),
+             train_set_count(gathering->set), gathering->held_back);
     return ERR_NONE;
 }
 
@@ -170,7 +138,6 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
 
     *ret_learned = false;
     arena_init(&arena, 1 << 16);
-    arena_init(&gathering.texts, LEARN_TEXT_BYTES_MAX);
     TRY(db_open(options->database_url, DB_READ, &db, err));
     TRY(db_lead(db, DB_TASK_LEARN, &leads, err));
     if (!leads)
@@ -187,9 +154,11 @@ enum err_code learn_days(const struct learn_options *options, int64_t now_ms, bo
                        seat.path, info.id, seat.id);
     if (info.trained_until_ms + 1 >= until_ms)
         return ERR_NONE;
+    gathering.unnamed = is_unnamed(&info);
+    gathering.set = train_set_new(TRAIN_MEMORY_BYTES_DEFAULT, options->folder);
     TRY(triage_filter_read(&gathering.filter, options->database_url, err));
     TRY(training_observations(db, info.trained_until_ms + 1, until_ms, gather, &gathering, err));
-    if (gathering.count == 0)
+    if (train_set_count(gathering.set) == 0)
         return ERR_NONE;
     TRY(learn_from(options, base, &gathering, err));
     *ret_learned = true;

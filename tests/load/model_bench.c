@@ -80,17 +80,14 @@ static void read_lines(const char *path)
 /* ---- training ---- */
 
 struct numbers {
+    struct spool_pool pool;
+    struct spool samples;
     struct fit_input input;
-    uint32_t *entities, *ips, counts[IP_LEVELS];
-    struct ip *addresses;
+    uint32_t *entities, counts[IP_LEVELS];
+    struct ip_encoder encoder;
     uint64_t *hashes, *keys;
     size_t entity_count;
 };
-
-static int by_ip(const void *a, const void *b)
-{
-    return ip_compare(a, b);
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -104,47 +101,64 @@ static uint64_t hash_of(const struct line *line)
     return hash_bytes(line->entity, strlen(line->entity), 0);
 }
 
+static void encode_lines(struct numbers *ret)
+{
+    struct spool keys[IP_FAMILIES];
+    struct ip_tree tree;
+    struct err err = {0};
+
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_init(&keys[f], &ret->pool, sizeof(uint64_t));
+    for (size_t i = 0; i < line_count; i++) {
+        int length;
+        uint64_t key = prefix_key(&lines[i].ip, &length);
+
+        CHECK_OK(spool_add(&keys[length != PREFIX_BITS_V4], &key, &err));
+    }
+    CHECK_OK(ip_prefixes_of(keys, &ret->keys, ret->counts, &err));
+    for (int f = 0; f < IP_FAMILIES; f++)
+        spool_done(&keys[f]);
+    CHECK_OK(ip_encoder_init(&ret->encoder, ret->keys, ret->counts, &err));
+    ip_tree_init(&tree, &ret->encoder);
+    spool_init(&ret->samples, &ret->pool, sizeof(struct fit_sample));
+    for (size_t i = 0; i < line_count; i++) {
+        struct ip ip = prefix_ip(&lines[i].ip);
+        struct fit_sample sample = {ret->entities[i], ip_tree_leaf(&tree, &ip)};
+
+        CHECK_OK(spool_add(&ret->samples, &sample, &err));
+    }
+    ip_tree_done(&tree);
+}
+
 static void number_lines(struct numbers *ret)
 {
-    struct ip *addresses = own_array(line_count, sizeof *addresses);
     uint64_t *hashes = own_array(line_count, sizeof *hashes);
-    size_t distinct = 0, entities = 0;
+    size_t entities = 0;
 
-    *ret = (struct numbers){.entities = own_array(line_count, sizeof(uint32_t)),
-                            .ips = own_array(line_count, sizeof(uint32_t)),
-                            .addresses = addresses,
-                            .hashes = hashes};
-    for (size_t i = 0; i < line_count; i++) {
-        addresses[i] = lines[i].ip;
+    *ret = (struct numbers){.entities = own_array(line_count, sizeof(uint32_t)), .hashes = hashes};
+    spool_pool_init(&ret->pool, UINT64_MAX, "/tmp");
+    for (size_t i = 0; i < line_count; i++)
         hashes[i] = hash_of(&lines[i]);
-    }
-    qsort(addresses, line_count, sizeof *addresses, by_ip);
     qsort(hashes, line_count, sizeof *hashes, by_value);
-    ret->keys = ip_prefixes_of(addresses, line_count, ret->counts);
-    for (size_t i = 0; i < line_count; i++) {
-        if (i == 0 || !ip_equal(&addresses[i], &addresses[distinct - 1]))
-            addresses[distinct++] = addresses[i];
+    for (size_t i = 0; i < line_count; i++)
         if (i == 0 || hashes[i] != hashes[entities - 1])
             hashes[entities++] = hashes[i];
-    }
     for (size_t i = 0; i < line_count; i++) {
         uint64_t hash = hash_of(&lines[i]);
-        const struct ip *ip = bsearch(&lines[i].ip, addresses, distinct, sizeof *addresses, by_ip);
         const uint64_t *found = bsearch(&hash, hashes, entities, sizeof hash, by_value);
 
-        ret->ips[i] = (uint32_t)(ip - addresses);
         ret->entities[i] = (uint32_t)(found - hashes);
     }
     ret->entity_count = entities;
-    ret->input =
-        (struct fit_input){ret->entities, ret->ips, line_count, addresses, distinct, entities};
+    encode_lines(ret);
+    ret->input = (struct fit_input){&ret->samples, entities};
 }
 
 static void numbers_done(struct numbers *numbers)
 {
+    spool_done(&numbers->samples);
+    ip_encoder_done(&numbers->encoder);
     own_freep(&numbers->entities);
-    own_freep(&numbers->ips);
-    own_freep(&numbers->addresses);
     own_freep(&numbers->hashes);
     own_freep(&numbers->keys);
 }
@@ -176,8 +190,7 @@ static bool time_stretch(void *context, const struct train_report *report)
     return stretch->records < stretch->records_max;
 }
 
-static uint64_t bench_fit(const struct numbers *numbers, const struct ip_encoder *encoder,
-                          const struct kernel *kernel, int threads)
+static uint64_t bench_fit(const struct numbers *numbers, const struct kernel *kernel, int threads)
 {
     AUTO(fit_done) struct fit fit = {0};
     struct stretch stretch = {.clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC,
@@ -191,7 +204,7 @@ static uint64_t bench_fit(const struct numbers *numbers, const struct ip_encoder
     hyper.vector_dim = DIM;
     hyper.mini_batch_size = 1000;
     hyper.epochs = 1000;
-    CHECK_ERR(ERR_CANCELLED, fit_run(&numbers->input, encoder, &options, &fit, &err));
+    CHECK_ERR(ERR_CANCELLED, fit_run(&numbers->input, &numbers->encoder, &options, &fit, &err));
     (void)printf(
         "  train, %-10s %d thread%s %10.0f records/s %6.2f x GPU   mean %.2f\n", kernel->name,
         threads, threads > 1 ? "s" : " ", stretch.best, stretch.best / GPU_RATE,
@@ -201,7 +214,7 @@ static uint64_t bench_fit(const struct numbers *numbers, const struct ip_encoder
                       0);
 }
 
-static void bench_training(const struct numbers *numbers, const struct ip_encoder *encoder)
+static void bench_training(const struct numbers *numbers)
 {
     size_t count;
     const struct kernel *const *all = kernels(&count);
@@ -209,7 +222,7 @@ static void bench_training(const struct numbers *numbers, const struct ip_encode
 
     for (size_t k = 0; k < count; k++)
         for (int threads = 1; threads <= (k == 0 ? 2 : 1); threads++) {
-            uint64_t sum = bench_fit(numbers, encoder, all[k], threads);
+            uint64_t sum = bench_fit(numbers, all[k], threads);
 
             CHECK(first == 0 || sum == first);
             first = sum;
@@ -229,19 +242,26 @@ static void show(const char *name, double count, double seconds, const char *uni
 
 static void bench_prefix(const struct numbers *numbers)
 {
-    AUTO(own_freep) struct prefix_event *events = own_array(line_count, sizeof *events);
+    struct spool_pool pool;
+    struct err err = {0};
     size_t scored = line_count < SCORED_MAX ? line_count : SCORED_MAX;
     double best_fit = INFINITY, best_score = INFINITY, sum = 0;
 
+    spool_pool_init(&pool, UINT64_MAX, "/tmp");
     for (int run = 0; run < RUNS; run++) {
         AUTO(prefix_arrays_done) struct prefix_arrays arrays = {0};
         AUTO(prefix_tree_done) struct prefix_tree tree = {0};
+        AUTO(spool_done) struct spool events;
         double began;
 
-        for (size_t i = 0; i < line_count; i++)
-            events[i] = prefix_event(numbers->entities[i], &lines[i].ip, 20000);
+        spool_init(&events, &pool, sizeof(struct prefix_event));
         began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
-        prefix_fit(events, line_count, numbers->entity_count, 20000, 30, &tree, &arrays);
+        for (size_t i = 0; i < line_count; i++) {
+            struct prefix_event event = prefix_event(numbers->entities[i], &lines[i].ip, 20000);
+
+            CHECK_OK(spool_add(&events, &event, &err));
+        }
+        CHECK_OK(prefix_fit(&events, numbers->entity_count, 20000, 30, &tree, &arrays, &err));
         best_fit = fmin(best_fit, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
         began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
         for (size_t i = 0; i < scored; i++) {
@@ -347,19 +367,16 @@ static void bench_scoring(const struct numbers *numbers, size_t rows)
 int main(int argc, char **argv)
 {
     AUTO(numbers_done) struct numbers numbers = {0};
-    AUTO(ip_encoder_done) struct ip_encoder encoder = {0};
-    struct err err = {0};
 
     if (argc != 2)
         return 2;
     read_lines(argv[1]);
     number_lines(&numbers);
-    CHECK_OK(ip_encoder_init(&encoder, numbers.keys, numbers.counts, &err));
     (void)printf("%zu pairs, %zu entities, %zu rows of %d\n", line_count, numbers.entity_count,
-                 ip_encoder_rows(&encoder), DIM);
-    bench_training(&numbers, &encoder);
+                 ip_encoder_rows(&numbers.encoder), DIM);
+    bench_training(&numbers);
     bench_prefix(&numbers);
-    bench_scoring(&numbers, ip_encoder_rows(&encoder));
+    bench_scoring(&numbers, ip_encoder_rows(&numbers.encoder));
     own_freep(&lines);
     return 0;
 }

@@ -73,11 +73,16 @@ static struct prefix_tree tree_of(struct prefix_arrays *arrays)
 {
     static const char *const ADDRESSES[] = {"10.1.1.1", "10.9.1.1", "20.1.1.1", "30.1.1.1"};
     struct prefix_event events[ARRAY_LEN(ADDRESSES)];
+    AUTO(spool_done) struct spool spool;
+    struct spool_pool pool;
     struct prefix_tree tree;
+    struct err err = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++)
         events[i] = (struct prefix_event){.key = key_of(ADDRESSES[i]), .day = 20000};
-    prefix_fit(events, ARRAY_LEN(events), 2, 20000, 30, &tree, arrays);
+    spool_pool_init(&pool, UINT64_MAX, "/tmp");
+    kit_spool(&pool, events, sizeof *events, ARRAY_LEN(events), &spool);
+    CHECK_OK(prefix_fit(&spool, 2, 20000, 30, &tree, arrays, &err));
     prefix_tree_route(&tree, &TABLE);
     return tree;
 }

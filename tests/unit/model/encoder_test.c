@@ -27,7 +27,7 @@ static void encoder_of(const char *const *texts, size_t count, struct ip_encoder
 
     for (size_t i = 0; i < count; i++)
         ips[i] = ip_of(texts[i]);
-    *ret_keys = ip_prefixes_of(ips, count, counts);
+    *ret_keys = kit_prefixes(ips, count, counts);
     CHECK_OK(ip_encoder_init(ret, *ret_keys, counts, &err));
 }
 

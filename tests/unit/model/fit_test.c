@@ -18,7 +18,8 @@ enum { ENTITIES = 3, SAMPLES = 12, DIM = 6 };
 /* A little history of both families, and a run over it that a test can stop anywhere. */
 struct world {
     struct ip addresses[SAMPLES];
-    uint32_t entities[SAMPLES], ips[SAMPLES];
+    struct spool_pool pool;
+    struct spool samples;
     struct fit_input input;
     struct hyper hyper;
     struct ip_encoder encoder;
@@ -34,7 +35,9 @@ static int by_ip(const void *a, const void *b)
 
 static void world_open(struct world *world, int64_t layers, int64_t dim)
 {
+    struct fit_sample samples[SAMPLES];
     uint32_t counts[IP_LEVELS];
+    struct ip_tree tree;
     struct err err = {0};
     struct rng rng;
 
@@ -45,24 +48,30 @@ static void world_open(struct world *world, int64_t layers, int64_t dim)
     rng_init(&rng, 8);
     for (unsigned i = 0; i < SAMPLES; i++) {
         world->addresses[i] = kit_ip(&rng, i % ENTITIES, i % 4 == 0);
-        world->entities[i] = i % ENTITIES;
-        world->ips[i] = i;
+        samples[i].entity = i % ENTITIES;
     }
     qsort(world->addresses, SAMPLES, sizeof *world->addresses, by_ip);
-    world->keys = ip_prefixes_of(world->addresses, SAMPLES, counts);
+    world->keys = kit_prefixes(world->addresses, SAMPLES, counts);
     CHECK_OK(ip_encoder_init(&world->encoder, world->keys, counts, &err));
-    world->input = (struct fit_input){world->entities,  world->ips, SAMPLES,
-                                      world->addresses, SAMPLES,    ENTITIES};
+    ip_tree_init(&tree, &world->encoder);
+    for (unsigned i = 0; i < SAMPLES; i++)
+        samples[i].leaf = ip_tree_leaf(&tree, &world->addresses[i]);
+    ip_tree_done(&tree);
+    spool_pool_init(&world->pool, UINT64_MAX, "/tmp");
+    kit_spool(&world->pool, samples, sizeof *samples, SAMPLES, &world->samples);
+    world->input = (struct fit_input){&world->samples, ENTITIES};
     fit_init(&world->fit, ENTITIES, ip_encoder_rows(&world->encoder), &world->hyper, 9);
     fit_work_init(&world->work, &world->input, &world->encoder, &world->hyper, kernel_named(NULL),
-                  &world->fit);
+                  0, &world->fit);
     world->work.batches[0].positives = SAMPLES;
     fit_shuffle(&world->work, 4);
+    CHECK_OK(fit_window_next(&world->work.window, &err));
 }
 
 static void world_done(struct world *world)
 {
     fit_work_done(&world->work);
+    spool_done(&world->samples);
     fit_done(&world->fit);
     ip_encoder_done(&world->encoder);
     own_freep(&world->keys);
@@ -233,6 +242,97 @@ TEST(two_threads_make_the_same_file)
     }
 }
 
+/* Every sample once an epoch, whatever the window; each epoch in an order of its own that is not
+ * that of the samples. */
+TEST(windows_hold_every_sample_once)
+{
+    enum { BLOCKS = 9, COUNT = BLOCKS * FIT_BLOCK_SAMPLES - 100 };
+    AUTO(own_freep) uint32_t *last = own_array(COUNT, sizeof *last);
+    AUTO(spool_done) struct spool samples;
+    struct spool_pool pool;
+    struct err err = {0};
+
+    spool_pool_init(&pool, 0, "/tmp");
+    spool_init(&samples, &pool, sizeof(struct fit_sample));
+    for (uint32_t i = 0; i < COUNT; i++)
+        CHECK_OK(spool_add(&samples, &(struct fit_sample){i, 2 * i}, &err));
+    for (size_t blocks = 0; blocks <= 4; blocks += 2) {
+        AUTO(fit_window_done) struct fit_window window;
+
+        fit_window_init(&window, &samples, blocks);
+        for (uint64_t epoch = 0; epoch < 2; epoch++) {
+            AUTO(own_freep) uint8_t *seen = own_alloc(COUNT);
+            size_t done = 0, moved = 0;
+
+            (void)fit_window_shuffle(&window, epoch);
+            for (int turn = 0; fit_window_more(&window); turn++) {
+                CHECK_OK(fit_window_next(&window, &err));
+                CHECK(window.first == done);
+                CHECK(blocks == 0 || (turn < 5 && window.count <= blocks * FIT_BLOCK_SAMPLES &&
+                                      window.count > FIT_BLOCK_SAMPLES - 101));
+                for (size_t i = 0; i < window.count; i++, done++) {
+                    const struct fit_sample *sample = &window.samples[window.order[i]];
+
+                    CHECK(sample->leaf == 2 * sample->entity && seen[sample->entity]++ == 0);
+                    moved += last[done] != sample->entity && sample->entity != done;
+                    last[done] = sample->entity;
+                }
+            }
+            CHECK(done == COUNT && moved > COUNT * 9 / 10);
+        }
+    }
+}
+
+/* More than the least pool has memory for. */
+enum { MANY_PAIRS = 60 * 1000 };
+
+static void id_of_many(const struct kit *kit, uint64_t memory_bytes,
+                       char ret[static MODEL_ID_BYTES])
+{
+    AUTO(train_set_freep) struct train_set *set = train_set_new(memory_bytes, kit->folder);
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct model_info info;
+    struct err err = {0};
+
+    for (size_t i = 0; i < MANY_PAIRS; i++) {
+        struct train_pair pair = kit->pairs[i * 7919 % KIT_PAIRS];
+
+        pair.ip.bytes[15] = (uint8_t)(pair.ip.bytes[15] + i / KIT_PAIRS);
+        pair.time_ms = i % 5 == 0 ? 0 : pair.time_ms + 60000 * (int64_t)(i / KIT_PAIRS);
+        pair.spec = i % 3 == 0 ? "a" : "b";
+        CHECK_OK(train_set_add(set, &pair, &err));
+    }
+    CHECK(train_set_spilled(set) == (memory_bytes == TRAIN_MEMORY_BYTES_MIN));
+    CHECK_OK(train_set_run(set, &kit->options, &trained, &err));
+    CHECK_OK(trained_write(trained, kit->path, &err));
+    model_info(trained_model(trained), &info);
+    memcpy(ret, info.id, MODEL_ID_BYTES);
+}
+
+/* Where pairs lie, how they came there and how many threads read them makes no difference; a window
+ * that is smaller does. */
+TEST(pairs_beyond_memory_make_the_same_file)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    char first[MODEL_ID_BYTES], other[MODEL_ID_BYTES], windowed[MODEL_ID_BYTES];
+
+    kit->options.hyper.epochs = 1;
+    kit->options.hyper.vector_dim = 4;
+    kit->options.hyper.mini_batch_size = 500;
+    kit->options.hyper.random_negative_sampling_rate = 1;
+    kit->options.detector = DETECTOR_PREFIX;
+    kit->options.scoped = true;
+    id_of_many(kit, TRAIN_MEMORY_BYTES_DEFAULT, first);
+    id_of_many(kit, TRAIN_MEMORY_BYTES_MIN, other);
+    CHECK_STR(other, first);
+    kit->options.window_blocks = 4;
+    id_of_many(kit, TRAIN_MEMORY_BYTES_DEFAULT, windowed);
+    CHECK(strcmp(windowed, first) != 0);
+    kit->options.threads = 2;
+    id_of_many(kit, TRAIN_MEMORY_BYTES_MIN, other);
+    CHECK_STR(other, windowed);
+}
+
 TEST(every_kernel_makes_the_same_file)
 {
     size_t count;
@@ -393,6 +493,8 @@ int main(void)
         cmocka_unit_test(the_gradient_is_that_of_the_loss),
         cmocka_unit_test(all_kernels_agree),
         cmocka_unit_test(two_threads_make_the_same_file),
+        cmocka_unit_test(windows_hold_every_sample_once),
+        cmocka_unit_test(pairs_beyond_memory_make_the_same_file),
         cmocka_unit_test(every_kernel_makes_the_same_file),
         cmocka_unit_test(dense_layers_learn),
         cmocka_unit_test(divergence_is_an_error_that_says_what_to_lower),

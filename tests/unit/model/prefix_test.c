@@ -29,11 +29,23 @@ static struct ip ip_of(const char *text)
     return ip;
 }
 
+static void fit_events(const struct prefix_event *events, size_t count, uint64_t entities,
+                       struct prefix_tree *tree, struct prefix_arrays *arrays)
+{
+    AUTO(spool_done) struct spool spool;
+    struct spool_pool pool;
+    struct err err = {0};
+
+    spool_pool_init(&pool, UINT64_MAX, "/tmp");
+    kit_spool(&pool, events, sizeof *events, count, &spool);
+    CHECK_OK(prefix_fit(&spool, entities, TODAY, HALF_LIFE, tree, arrays, &err));
+}
+
 static void fit(struct kit_tree *kit)
 {
     kit_tree_done(kit);
     kit->arrays = (struct prefix_arrays){.starts = {NULL}};
-    prefix_fit(kit->events, kit->count, ENTITIES, TODAY, HALF_LIFE, &kit->tree, &kit->arrays);
+    fit_events(kit->events, kit->count, ENTITIES, &kit->tree, &kit->arrays);
 }
 
 static void learn_at(struct kit_tree *kit, uint32_t entity, const char *text, int age)
@@ -305,7 +317,7 @@ TEST(order_and_repetition_change_nothing)
 
 TEST(an_entity_keeps_its_latest_addresses)
 {
-    enum { MANY = PREFIX_ENTITY_ADDRESSES_MAX + 100 };
+    enum { MANY = 3 * PREFIX_ENTITY_ADDRESSES_MAX, OLD = MANY - PREFIX_ENTITY_ADDRESSES_MAX };
     AUTO(own_freep) struct prefix_event *events = own_array(MANY, sizeof *events);
     AUTO(prefix_tree_done) struct prefix_tree tree = {.entity_count = 0};
     AUTO(prefix_arrays_done) struct prefix_arrays arrays = {.starts = {NULL}};
@@ -314,15 +326,15 @@ TEST(an_entity_keeps_its_latest_addresses)
     for (uint32_t i = 0; i < MANY; i++) {
         struct ip ip = ip_from_v4(i * 2654435761u);
 
-        events[i] = prefix_event(0, &ip, (uint16_t)(i < 100 ? TODAY - 9 : TODAY));
+        events[i] = prefix_event(0, &ip, (uint16_t)(i < OLD ? TODAY - 9 : TODAY));
     }
-    prefix_fit(events, MANY, 1, TODAY, HALF_LIFE, &tree, &arrays);
+    fit_events(events, MANY, 1, &tree, &arrays);
     CHECK(tree.families[0].count == PREFIX_ENTITY_ADDRESSES_MAX);
     for (uint32_t i = 0; i < MANY; i++) {
         struct ip ip = ip_from_v4(i * 2654435761u);
 
         prefix_score(&tree, 0, &ip, &score, NULL);
-        CHECK((score.known_bits == 32) == (i >= 100));
+        CHECK((score.known_bits == 32) == (i >= OLD));
     }
 }
 
