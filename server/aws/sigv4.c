@@ -182,13 +182,14 @@ static const char *lower(struct arena *arena, const char *name)
     return text;
 }
 
-/* Without blanks at the ends, and runs of them within as one. */
+/* Without blanks at the ends, and runs of them within as one; where a value of old was folded
+ * (RFC 9112 section 5.2) the line's end is a blank, too. */
 static void add_squeezed(struct str *out, const char *value)
 {
     bool started = false, blank = false;
 
     for (; *value != '\0'; value++) {
-        if (*value == ' ' || *value == '\t') {
+        if (strchr(" \t\r\n", *value) != NULL) {
             blank = started;
             continue;
         }

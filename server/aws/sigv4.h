@@ -18,7 +18,7 @@ enum {
 #define SIGV4_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 
 struct sigv4_header {
-    const char *name, *value; /* the name in any case; the value without CR and LF */
+    const char *name, *value; /* the name in any case */
 };
 
 /* Exactly what is sent: path and query percent-encoded once, as in the request line. */
