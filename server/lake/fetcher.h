@@ -10,12 +10,6 @@ struct notice;
 struct object_info;
 struct queue_options;
 
-enum {
-    FETCH_PAUSE_FIRST_MS = 1000, /* between tries while S3 is out of reach for everybody */
-    FETCH_PAUSE_LAST_MS = 60 * 1000,
-    FETCH_OUTAGE_MS_MAX = 3600 * 1000, /* a message can be hidden for 12 hours in all */
-};
-
 /* The options must live as long as the fetcher. As aws_open. */
 NODISCARD enum err_code fetcher_open(const struct queue_options *options, struct fetcher **ret,
                                      struct err *err);

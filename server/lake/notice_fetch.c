@@ -7,30 +7,16 @@
 #include <unistd.h>
 
 #include "aws/s3_many.h"
-#include "base/clock.h"
-#include "base/log.h"
 #include "lake/notice_sqs.h"
 #include "lake/object.h"
+#include "lake/patience.h"
 
 enum {
     AHEAD_MAX = 16,                     /* objects asked for and not settled */
     AHEAD_BYTES_MAX = 256 << 20,        /* a larger one is asked for when it is needed */
     MEMORY_OBJECT_BYTES_MAX = 32 << 20, /* larger ones go to a file in temp_dir */
     MEMORY_BYTES_MAX = 64 << 20,        /* of all in memory; the next go to files */
-    OUTAGE_PAUSE_FIRST_MS = 1000,       /* between tries while S3 is out of reach for everybody */
-    OUTAGE_PAUSE_LAST_MS = 60 * 1000,
-    OUTAGE_MS_MAX = 3600 * 1000, /* a message can be hidden for 12 hours in all */
 };
-
-bool sqs_pause(const struct sqs_source *source, int64_t pause_ms)
-{
-    const atomic_bool *stop = source->options.stop;
-    int64_t until_ms = clock_mono_ms() + pause_ms;
-
-    while (clock_mono_ms() < until_ms && (stop == NULL || !atomic_load(stop)))
-        clock_sleep_ms(SQS_TICK_MS);
-    return stop == NULL || !atomic_load(stop);
-}
 
 /* Takes a place among those under way; false when there is none. */
 static bool take_place(struct sqs_source *source)
@@ -122,38 +108,6 @@ void sqs_fetch_end(struct sqs_source *source, struct handed *handed)
     handed->placed = false;
 }
 
-/* What says nothing of the object itself. */
-static bool is_outage(enum err_code code)
-{
-    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_RATE ||
-           code == ERR_UNAUTHORIZED;
-}
-
-/* Notes how a fetch ended; true when the same should be tried again, unless S3 was reached by
- * somebody after this one began to fail and before its last try: then it is the object. Were the
- * message left instead, an outage would use up the tries of every message there is, and their queue
- * would give them up. */
-static bool is_worth_waiting(struct sqs_source *source, enum err_code code, int64_t failing_ms,
-                             bool reached)
-{
-    (void)pthread_mutex_lock(&source->lock);
-    if (!is_outage(code))
-        source->reached_ms = clock_mono_ms();
-    (void)pthread_mutex_unlock(&source->lock);
-    return is_outage(code) && !source->options.once && !reached &&
-           clock_mono_ms() - failing_ms < OUTAGE_MS_MAX;
-}
-
-static bool was_reached_since(struct sqs_source *source, int64_t since_ms)
-{
-    bool reached;
-
-    (void)pthread_mutex_lock(&source->lock);
-    reached = since_ms > 0 && source->reached_ms >= since_ms;
-    (void)pthread_mutex_unlock(&source->lock);
-    return reached;
-}
-
 /* What was asked for ahead, or anew; an object that is larger than announced once more, into a
  * file. */
 static enum err_code get(struct sqs_source *source, struct handed *handed, uint64_t bytes_max,
@@ -173,28 +127,25 @@ static enum err_code get(struct sqs_source *source, struct handed *handed, uint6
     return code;
 }
 
-/* An outage is waited out; the message stays hidden meanwhile. */
-static enum err_code get_patiently(struct sqs_source *source, struct handed *handed,
-                                   uint64_t bytes_max, struct s3_object *ret, struct err *err)
+struct fetching {
+    struct sqs_source *source;
+    struct handed *handed;
+    uint64_t bytes_max;
+    struct s3_object *ret;
+};
+
+/* What failed by an outage holds no room while that is waited out. */
+static enum err_code try_once(void *context, struct err *err)
 {
-    int64_t failing_ms = 0, pause_ms = OUTAGE_PAUSE_FIRST_MS;
+    struct fetching *fetching = context;
+    enum err_code code =
+        get(fetching->source, fetching->handed, fetching->bytes_max, fetching->ret, err);
 
-    for (;;) {
-        bool reached = was_reached_since(source, failing_ms);
-        enum err_code code = get(source, handed, bytes_max, ret, err);
-
-        if (failing_ms == 0)
-            failing_ms = clock_mono_ms();
-        if (!is_worth_waiting(source, code, failing_ms, reached))
-            return code;
-        log_warn("S3 is out of reach", "waiting_s=%" PRId64 " reason=%s",
-                 (clock_mono_ms() - failing_ms) / 1000, log_quote(err->text));
-        leave_room(source, handed);
-        handed->bytes_max = 0;
-        if (!sqs_pause(source, pause_ms))
-            return err_set(err, ERR_CANCELLED, "a stop was asked for");
-        pause_ms = pause_ms * 2 < OUTAGE_PAUSE_LAST_MS ? pause_ms * 2 : OUTAGE_PAUSE_LAST_MS;
+    if (patience_is_outage(code)) {
+        leave_room(fetching->source, fetching->handed);
+        fetching->handed->bytes_max = 0;
     }
+    return code;
 }
 
 enum err_code sqs_fetch(struct sqs_source *source, struct handed *handed, uint64_t bytes_max,
@@ -204,7 +155,8 @@ enum err_code sqs_fetch(struct sqs_source *source, struct handed *handed, uint64
     struct s3_object object = {0};
 
     if (announced <= bytes_max)
-        TRY(get_patiently(source, handed, bytes_max, &object, err));
+        TRY(patience_run(&source->patience, try_once,
+                         &(struct fetching){source, handed, bytes_max, &object}, err));
     if (announced > bytes_max || object.size_bytes > bytes_max)
         return err_set(err, ERR_TOO_LARGE,
                        "the object has %" PRIu64 " bytes, more than the limit of %" PRIu64,

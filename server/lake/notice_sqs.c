@@ -183,7 +183,7 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
         if (source->options.once)
             return err->code;
         log_error("receiving from the queue", "reason=%s", log_quote(err->text));
-        (void)sqs_pause(source, TROUBLE_PAUSE_MS);
+        (void)patience_pause(&source->patience, TROUBLE_PAUSE_MS);
         return ERR_NONE;
     }
     hand_out_some(source, max, arena, ret, ret_count);
@@ -242,6 +242,7 @@ static void sqs_source_close(struct queue *queue)
     sqs_close(source->sqs);
     aws_close(source->aws);
     (void)pthread_cond_destroy(&source->wake);
+    patience_done(&source->patience);
     (void)pthread_mutex_destroy(&source->lock);
     free(source);
 }
@@ -295,6 +296,7 @@ enum err_code queue_sqs_open(const char *url_or_arn, const struct queue_options 
     source = own_alloc(sizeof *source);
     source->queue.backend = &BACKEND;
     source->options = *options;
+    patience_init(&source->patience, options->stop, options->once);
     (void)pthread_mutex_init(&source->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

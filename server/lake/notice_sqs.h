@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "lake/announce.h"
 #include "lake/notice_backend.h"
+#include "lake/patience.h"
 
 struct aws;
 struct aws_link;
@@ -53,6 +54,7 @@ struct sqs_source {
     struct aws *aws;
     struct sqs_queue *sqs;
     struct s3_many *s3;
+    struct patience patience;
     int64_t queue_visibility_s; /* of a message just received */
     int64_t visibility_s;       /* that it is given while work lasts */
 
@@ -64,7 +66,6 @@ struct sqs_source {
     size_t link_count;
     size_t ahead;          /* objects asked for and not settled */
     uint64_t memory_bytes; /* that those in memory take */
-    int64_t reached_ms;    /* when S3 answered anybody last, on the monotonic clock */
     bool closing;
 
     pthread_t keeper;
@@ -78,8 +79,6 @@ NODISCARD enum err_code sqs_fetch(struct sqs_source *source, struct handed *hand
                                   struct err *err);
 /* Gives back what the object takes here. */
 void sqs_fetch_end(struct sqs_source *source, struct handed *handed);
-/* False when a stop was asked for. */
-bool sqs_pause(const struct sqs_source *source, int64_t pause_ms);
 void sqs_message_free(struct message *message);
 /* The keeper's thread: deletes and gives back what is settled, keeps the rest hidden; ends when the
  * queue closes and all is told. */
