@@ -178,7 +178,8 @@ function checkPolicies(template) {
 }
 
 // Every permission that `pairwatch check aws` tries is one the program needs, and the other way round.
-const needed = [...new Set(read("server/command/check_aws.c").match(/(?<=")(sqs|s3|kms|sts|sagemaker):[A-Z][A-Za-z]+(?=")/g))].sort();
+const needed = [...new Set([...read("server/command/check_aws_work.c").matchAll(/(?<=")(sqs|s3|sagemaker):[A-Z][A-Za-z]+(?=")/g),
+  ...read("server/command/check_aws.c").matchAll(/(?<=")(kms|sts):[A-Z][A-Za-z]+(?=")/g)].map(([action]) => action))].sort();
 
 function variablesOf(command) {
   const help = execFileSync(binary, [command, "--help"], { encoding: "utf8" });
@@ -242,6 +243,15 @@ const tests = {
     const known = variablesOf(Command[0]);
     for (const flag of Command.filter((word) => String(word).startsWith("--")))
       assert.ok(known.has(`PAIRWATCH_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`), flag);
+  },
+  "an endpoint's calibration travels with the function when there is no database"() {
+    const { Variables } = sam.Resources.Function.Properties.Environment;
+    assert.deepEqual(Variables.PAIRWATCH_CALIBRATION["Fn::If"].slice(0, 2), ["PostsRemoteScores", "/var/task/calibration.json"]);
+    const [posts, remote] = sam.Conditions.PostsRemoteScores["Fn::And"];
+    assert.deepEqual([posts, remote], [sam.Conditions.Posts, sam.Conditions.ScoresRemotely]);
+    assert.match(read("deploy/lambda/build"), /cp "\$calibration" \$root\/calibration\.json/);
+    for (const { Assertions } of Object.values(sam.Rules))
+      assert.ok(!JSON.stringify(Assertions).includes("SageMakerEndpoint"), "an endpoint needs no more than a model");
   },
   "the workshop's parameters are there, and failures are reported by message"() {
     for (const name of ["SQSQueueARN", "SageMakerEndpoint"]) assert.equal(sam.Parameters[name].Type, "String");

@@ -19,7 +19,7 @@
 
 /* A try that has less time would only hide why the one before failed. */
 enum { TRY_MS_MIN = 50 };
-enum { SKEW_MIN_MS = 60 * 1000, PAUSE_SLICE_MS = 100, MESSAGE_BYTES = 256 };
+enum { SKEW_MIN_MS = 60 * 1000, PAUSE_SLICE_MS = 100, MESSAGE_BYTES = 400 };
 
 struct aws {
     char region[AWS_REGION_BYTES];

@@ -9,7 +9,7 @@ struct str;
 enum {
     JSON_CALL_BYTES_MAX = 512 * 1024,
     JSON_CALL_REPLY_BYTES_MAX = 8 << 20,
-    JSON_CALL_MESSAGE_BYTES = 256
+    JSON_CALL_MESSAGE_BYTES = 400
 };
 
 struct json_call {

@@ -46,6 +46,21 @@ struct s3_given {
  * durable. ERR_FORBIDDEN says which permission is needed; or as aws_call. */
 NODISCARD enum err_code s3_put(struct aws_link *link, const struct s3_given *given,
                                struct err *err);
+struct s3_listed {
+    const char *key; /* until the visit returns */
+    uint64_t size_bytes;
+};
+struct s3_listing {
+    const char *bucket, *prefix; /* the prefix may be "" */
+    const char *region;          /* NULL = aws_region */
+    enum err_code (*visit)(void *context, const struct s3_listed *listed, struct err *err);
+    void *context;
+    const atomic_bool *stop;
+};
+/* Every object whose key begins with the prefix, in the order of their keys, page by page; what
+ * visit fails with ends it. ERR_FORBIDDEN says which permission is needed; or as aws_call. */
+NODISCARD enum err_code s3_list(struct aws_link *link, const struct s3_listing *listing,
+                                struct err *err);
 /* The rules of names; keys without control characters and well-formed. */
 bool s3_bucket_ok(const char *bucket);
 bool s3_key_ok(const char *key);

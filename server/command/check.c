@@ -18,9 +18,30 @@ static const struct conf_setting SETTINGS[] = {
      "s3://BUCKET/KEY",
      "aws: an object of the lake to try; unless given, the one that the next message announces"},
     {"aws-role", CONF_TEXT, offsetof(struct check_options, aws_role), 0, 0, 0, "ARN",
-     "aws: role to assume for SQS and S3"},
+     "aws: role to assume for SQS, the lake's objects and Athena"},
     {"aws-external-id", CONF_TEXT, offsetof(struct check_options, aws_external_id), 0, 0, 0, "ID",
      "aws: the external id given when the subscriber was made"},
+    {"athena-output", CONF_TEXT, offsetof(struct check_options, athena_output), 0, 0, 0,
+     "s3://BUCKET/PREFIX/",
+     "aws: what `train --from athena` needs; a query of one row of each table, for which Athena "
+     "charges its least amount, leaves its result there"},
+    {"athena-database", CONF_TEXT, offsetof(struct check_options, athena_database), 0, 0, 0, "NAME",
+     "aws: of the lake's tables; Security Lake's of the region unless given"},
+    {"athena-workgroup", CONF_TEXT, offsetof(struct check_options, athena_workgroup), 0, 0, 0,
+     "NAME", "aws: whose queries they are; primary unless given"},
+    {"sagemaker-bucket", CONF_TEXT, offsetof(struct check_options, sagemaker_bucket), 0, 0, 0,
+     "s3://BUCKET/PREFIX/",
+     "aws: what `train --on sagemaker` needs, with --image and --sagemaker-role; an object "
+     "PREFIX/pairwatch-check stays there"},
+    {"sagemaker-role", CONF_TEXT, offsetof(struct check_options, sagemaker_role), 0, 0, 0, "ARN",
+     "aws: role that SageMaker runs it as"},
+    {"image", CONF_TEXT, offsetof(struct check_options, image), 0, 0, 0, "URI",
+     "aws: of the container in ECR"},
+    {"deploy", CONF_TEXT, offsetof(struct check_options, deploy), CONF_FLAG_ONLY, 0, 0, "NAME",
+     "aws: and what `model deploy --sagemaker NAME` needs, a name that is free"},
+    {"archive", CONF_TEXT, offsetof(struct check_options, archive), CONF_FLAG_ONLY, 0, 0,
+     "s3://BUCKET/PREFIX",
+     "aws: where retention and import keep old observations; PREFIX/pairwatch-check stays there"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -34,10 +55,10 @@ const struct conf_command COMMAND_CHECK = {
         "\nSubjects:\n"
         "  store   the database: the file, its indexes and their use, the chain of changes,\n"
         "          counters against recounts, references; it may be in use meanwhile\n"
-        "  aws     whose the keys are, and every permission that `pairwatch work` with the same\n"
-        "          flags needs, tried once; says the IAM statement that grants a missing one.\n"
-        "          Takes a message from the queue for it and gives it back: that counts as one\n"
-        "          of its tries\n",
+        "  aws     whose the keys are, and every permission that the commands with the same flags\n"
+        "          need, tried once; says the IAM statement that grants a missing one. Takes a\n"
+        "          message from the queue for it and gives it back: that counts as one of its\n"
+        "          tries. What would start something is asked for so that it does not start\n",
 };
 
 static const struct {

@@ -7,6 +7,9 @@
 struct check_options {
     const char *database;
     const char *queue, *scorer, *aws_role, *aws_external_id, *object; /* of aws */
+    const char *athena_output, *athena_database, *athena_workgroup;
+    const char *sagemaker_bucket, *sagemaker_role, *image, *deploy;
+    const char *archive;
 };
 
 /* "ok" or "FAULT", the name, and what was found. */

@@ -1,55 +1,36 @@
-/* pairwatch check aws: every permission of `pairwatch work`, tried once. */
+/* pairwatch check aws: every permission of the commands that ask AWS, tried once. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 
 #include "aws/identity.h"
 #include "aws/s3.h"
-#include "aws/sagemaker_runtime.h"
-#include "aws/sqs.h"
-#include "base/arena.h"
 #include "base/str.h"
-#include "command/check.h"
-#include "lake/announce.h"
+#include "command/check_aws.h"
 #include "lake/object.h"
 
-enum {
-    TRIED_OBJECT_BYTES_MAX = 64 << 20, /* a larger one may be read: that is enough to know */
-    ARENA_BYTES_MAX = 64 << 20,
-    LINE_BYTES_MAX = 1024,
-    ARN_BYTES_MAX = 512,
-    WAIT_S = 1,
-    ANSWER_MS = 70 * 1000,
-};
-
-struct checking {
-    const struct check_options *options;
-    struct arena arena;
-    struct aws *aws;
-    struct aws_link *link;
-    struct sqs_queue *queue;
-    char queue_arn[ARN_BYTES_MAX];
-    struct announced object;
-    bool has_object;
-    int faults;
-};
+enum { ARENA_BYTES_MAX = 64 << 20, LINE_BYTES_MAX = 1024, ACTION_BYTES_MAX = 96 };
 
 static void checking_done(struct checking *checking)
 {
-    sqs_close(checking->queue);
+    if (checking->own_link != checking->link)
+        aws_link_close(checking->own_link);
+    if (checking->own_aws != checking->aws)
+        aws_close(checking->own_aws);
     aws_link_close(checking->link);
     aws_close(checking->aws);
     arena_done(&checking->arena);
 }
 
-static void fine(const char *name, const char *text)
+void checking_fine(const char *name, const char *text)
 {
     check_print(name, true, text);
 }
 
-/* action NULL: nothing that a statement grants. */
-static void fault(struct checking *checking, const char *name, const struct err *reason,
-                  const char *action, const char *resource)
+void checking_fault(struct checking *checking, const char *name, const struct err *reason,
+                    const char *action, const char *resource)
 {
     char line[LINE_BYTES_MAX];
 
@@ -64,16 +45,16 @@ static void fault(struct checking *checking, const char *name, const struct err 
 }
 
 /* The key that a refusal of KMS names, "arn:aws:kms:…", or all of them. */
-static const char *kms_key_of(const struct err *reason, char ret[static ARN_BYTES_MAX])
+static const char *kms_key_of(const struct err *reason, char ret[static CHECK_ARN_BYTES])
 {
     const char *at = strstr(reason->text, "arn:");
 
     for (; at != NULL; at = strstr(at + 1, "arn:")) {
         size_t length = strcspn(at, " \",)");
 
-        if (length >= ARN_BYTES_MAX || memmem(at, length, ":kms:", 5) == NULL)
+        if (length >= CHECK_ARN_BYTES || memmem(at, length, ":kms:", 5) == NULL)
             continue;
-        (void)snprintf(ret, ARN_BYTES_MAX, "%.*s", (int)length, at);
+        (void)snprintf(ret, CHECK_ARN_BYTES, "%.*s", (int)length, at);
         return ret;
     }
     return "*";
@@ -85,217 +66,198 @@ static bool is_of_kms(const struct err *reason)
            strstr(reason->text, "KmsAccessDenied") != NULL;
 }
 
-/* A refusal names what is missing; anything else is told as it is. */
-static void outcome(struct checking *checking, const char *action, enum err_code code,
-                    const struct err *reason, const char *resource)
+/* "… not authorized to perform: ACTION on resource: ARN because …", as every service says it that
+ * asks another one on the caller's behalf. The resource is "*" when the sentence ends within it. */
+static bool read_denial(const char *text, char ret_action[static ACTION_BYTES_MAX],
+                        char ret_resource[static CHECK_ARN_BYTES])
 {
-    char key[ARN_BYTES_MAX];
+    static const char DENIED[] = "not authorized to perform: ", ON[] = " on resource: ";
+    const char *at = strstr(text, DENIED), *resource;
+    size_t length;
 
-    if (code == ERR_NONE)
-        fine(action, resource);
-    else if (code == ERR_FORBIDDEN && is_of_kms(reason))
-        fault(checking, "kms:Decrypt", reason, "kms:Decrypt", kms_key_of(reason, key));
-    else
-        fault(checking, action, reason, code == ERR_FORBIDDEN ? action : NULL, resource);
+    if (at == NULL)
+        return false;
+    at += sizeof DENIED - 1;
+    length = strcspn(at, " .,");
+    if (length == 0 || length >= ACTION_BYTES_MAX || memchr(at, ':', length) == NULL)
+        return false;
+    (void)snprintf(ret_action, ACTION_BYTES_MAX, "%.*s", (int)length, at);
+    (void)snprintf(ret_resource, CHECK_ARN_BYTES, "*");
+    if (!str_starts(at + length, ON))
+        return true;
+    resource = at + length + sizeof ON - 1;
+    length = strcspn(resource, " ");
+    if (str_starts(resource, "arn:") && resource[length] == ' ' && length < CHECK_ARN_BYTES)
+        (void)snprintf(ret_resource, CHECK_ARN_BYTES, "%.*s", (int)length, resource);
+    return true;
 }
 
-static const char *partition_of(const char *region)
+void checking_outcome(struct checking *checking, const char *action, enum err_code code,
+                      const struct err *reason, const char *resource)
+{
+    char other[ACTION_BYTES_MAX], place[CHECK_ARN_BYTES];
+    bool named = code != ERR_NONE && read_denial(reason->text, other, place);
+
+    if (code == ERR_NONE)
+        checking_fine(action, resource);
+    else if ((code == ERR_FORBIDDEN || named) && is_of_kms(reason))
+        checking_fault(checking, "kms:Decrypt", reason, "kms:Decrypt", kms_key_of(reason, place));
+    else if (named && strcasecmp(other, action) != 0)
+        checking_fault(checking, other, reason, other, place);
+    else
+        checking_fault(checking, action, reason, code == ERR_FORBIDDEN || named ? action : NULL,
+                       resource);
+}
+
+void checking_permitted(struct checking *checking, const char *action, enum err_code code,
+                        const struct err *reason, const char *resource)
+{
+    char other[ACTION_BYTES_MAX], place[CHECK_ARN_BYTES];
+    bool answered = code == ERR_NONE || code == ERR_NOT_FOUND || code == ERR_INVALID;
+
+    if (answered && (code == ERR_NONE || !read_denial(reason->text, other, place)))
+        code = ERR_NONE;
+    checking_outcome(checking, action, code, reason, resource);
+}
+
+const char *check_partition(const char *region)
 {
     if (str_starts(region, "cn-"))
         return "aws-cn";
     return str_starts(region, "us-gov-") ? "aws-us-gov" : "aws";
 }
 
-/* ".../ACCOUNT/NAME" of a queue's URL, when it was not named by its ARN. */
-static void set_queue_arn(struct checking *checking, const char *queue)
+enum err_code checking_place_read(const char *flag, const char *uri, struct checking_place *ret,
+                                  struct err *err)
 {
-    const char *name = strrchr(queue, '/'), *account = name;
-    char region[AWS_REGION_BYTES] = "*";
+    size_t length;
 
-    (void)snprintf(checking->queue_arn, ARN_BYTES_MAX, "%s",
-                   str_starts(queue, "arn:") ? queue : "*");
-    while (account != NULL && account > queue && account[-1] != '/')
-        account--;
-    if (str_starts(queue, "arn:") || name == NULL || account == queue)
+    if (!s3_uri_read(uri, ret->bucket, ret->prefix))
+        return err_set(err, ERR_USAGE, "--%s must be s3://BUCKET/PREFIX/, not \"%.200s\"", flag,
+                       uri);
+    length = strlen(ret->prefix);
+    if (length > S3_KEY_BYTES_MAX / 2)
+        return err_set(err, ERR_USAGE, "the prefix in --%s is too long", flag);
+    if (length > 0 && ret->prefix[length - 1] != '/')
+        (void)memcpy(ret->prefix + length, "/", 2);
+    return ERR_NONE;
+}
+
+void checking_write_and_read(struct checking *checking, const struct checking_place *place)
+{
+    static const char TEXT[] = "Left by `pairwatch check aws`, and written over by the next one.\n";
+    AUTO(fd_closep) int fd = memfd_create("object", MFD_CLOEXEC);
+    char key[S3_KEY_BYTES_MAX + sizeof "pairwatch-check"], resource[CHECK_ARN_BYTES];
+    struct s3_object object;
+    struct err err = {0};
+    enum err_code code;
+
+    (void)snprintf(key, sizeof key, "%spairwatch-check", place->prefix);
+    (void)snprintf(resource, sizeof resource, "arn:%s:s3:::%s/%s*",
+                   check_partition(aws_region(checking->own_aws)), place->bucket, place->prefix);
+    code = s3_put(checking->own_link,
+                  &(struct s3_given){.bucket = place->bucket,
+                                     .key = key,
+                                     .content_type = "text/plain",
+                                     .bytes = TEXT,
+                                     .length = sizeof TEXT - 1},
+                  &err);
+    checking_outcome(checking, "s3:PutObject", code, &err, resource);
+    if (code != ERR_NONE)
         return;
-    if (sscanf(queue, "https://sqs.%32[a-z0-9-].", region) != 1 &&
-        aws_region(checking->aws)[0] != '\0')
-        (void)snprintf(region, sizeof region, "%s", aws_region(checking->aws));
-    (void)snprintf(checking->queue_arn, ARN_BYTES_MAX, "arn:%s:sqs:%s:%.*s:%s",
-                   partition_of(region), region, (int)(name - account), account, name + 1);
+    code = s3_get(checking->own_link,
+                  &(struct s3_wanted){
+                      .bucket = place->bucket, .key = key, .bytes_max = sizeof TEXT, .file = fd},
+                  &object, &err);
+    checking_outcome(checking, "s3:GetObject", code, &err, resource);
 }
 
 static bool check_identity(struct checking *checking)
 {
-    char arn[AWS_ARN_BYTES];
     struct err err = {0};
-    enum err_code code = aws_identity(checking->link, arn, &err);
+    enum err_code code = aws_identity(checking->link, checking->identity, &err);
     bool assuming = checking->options->aws_role != NULL && strstr(err.text, "AssumeRole") != NULL;
 
     if (code == ERR_NONE)
-        fine("identity", arn);
+        checking_fine("identity", checking->identity);
     else
-        fault(checking, "identity", &err, assuming ? "sts:AssumeRole" : NULL,
-              checking->options->aws_role);
+        checking_fault(checking, "identity", &err, assuming ? "sts:AssumeRole" : NULL,
+                       checking->options->aws_role);
     return code == ERR_NONE;
 }
 
-static void note_object(struct checking *checking, const struct sqs_message *message)
+/* The place of archived observations: written by retention, listed and read by import. */
+static enum err_code list_none(UNUSED void *context, UNUSED const struct s3_listed *listed,
+                               UNUSED struct err *err)
 {
-    struct announcement announcement;
-    struct err unused;
-
-    if (checking->has_object || announce_read(message->body, strlen(message->body),
-                                              &checking->arena, &announcement, &unused) != ERR_NONE)
-        return;
-    for (size_t i = 0; i < announcement.count && !checking->has_object; i++)
-        if (announcement.objects[i].in_lake) {
-            checking->object = announcement.objects[i];
-            checking->has_object = true;
-        }
-}
-
-/* What is received is given back at once: that shows the permission to hide as well. */
-static void check_messages(struct checking *checking)
-{
-    static const char *const NONE[] = {"pairwatch-check"};
-    struct sqs_message messages[SQS_BATCH_MAX];
-    const char *receipt = NONE[0];
-    bool failed;
-    size_t count = 0;
-    struct err err = {0};
-    enum err_code code = sqs_receive(checking->link, checking->queue, 1, WAIT_S, NULL,
-                                     &checking->arena, messages, &count, &err);
-
-    outcome(checking, "sqs:ReceiveMessage", code, &err, checking->queue_arn);
-    if (count > 0) {
-        note_object(checking, &messages[0]);
-        receipt = messages[0].receipt;
-    }
-    code = sqs_hide(checking->link, checking->queue, &receipt, 1, 0, &failed, &err);
-    outcome(checking, "sqs:ChangeMessageVisibility", code, &err, checking->queue_arn);
-    /* A receipt that is none: the permission is asked first, and nothing is deleted. */
-    code = sqs_delete(checking->link, checking->queue, NONE, 1, &failed, &err);
-    outcome(checking, "sqs:DeleteMessage", code, &err, checking->queue_arn);
-}
-
-static void check_queue(struct checking *checking, const char *queue)
-{
-    struct sqs_attributes attributes = {0};
-    struct err err = {0};
-    enum err_code code = sqs_open(checking->link, queue, &checking->queue, &err);
-
-    if (str_starts(queue, "arn:") || code != ERR_NONE)
-        outcome(checking, "sqs:GetQueueUrl", code, &err, checking->queue_arn);
-    if (code != ERR_NONE)
-        return;
-    code = sqs_attributes(checking->link, checking->queue, &attributes, &err);
-    outcome(checking, "sqs:GetQueueAttributes", code, &err, checking->queue_arn);
-    if (code == ERR_NONE && !attributes.has_dead_letters) {
-        (void)err_set(
-            &err, ERR_INVALID,
-            "the queue has no dead-letter queue: what cannot be read comes again and again");
-        fault(checking, "dead letters", &err, NULL, NULL);
-    }
-    check_messages(checking);
-}
-
-/* s3://BUCKET/KEY */
-static enum err_code parse_object(struct checking *checking, struct err *err)
-{
-    static const char SCHEME[] = "s3://";
-    const char *text = checking->options->object;
-    const char *slash = text != NULL ? strchr(text + sizeof SCHEME - 1, '/') : NULL;
-
-    if (text == NULL)
-        return ERR_NONE;
-    if (!str_starts(text, SCHEME) || slash == NULL || slash[1] == '\0')
-        return err_set(err, ERR_USAGE, "--object must be s3://BUCKET/KEY, not \"%s\"", text);
-    text += sizeof SCHEME - 1;
-    checking->object.bucket = arena_strndup(&checking->arena, text, (size_t)(slash - text));
-    checking->object.key = slash + 1;
-    checking->has_object = true;
     return ERR_NONE;
 }
 
-static void check_object(struct checking *checking)
+enum err_code check_part_archive(struct checking *checking, struct err *err)
 {
-    AUTO(fd_closep) int fd = memfd_create("object", MFD_CLOEXEC);
-    const struct announced *object = &checking->object;
-    char resource[ARN_BYTES_MAX];
-    struct s3_object got;
-    struct err err = {0};
+    struct checking_place place;
+    char key[S3_KEY_BYTES_MAX + sizeof "pairwatch-check"], resource[CHECK_ARN_BYTES];
+    struct err reason = {0};
     enum err_code code;
 
-    if (!checking->has_object) {
-        (void)err_set(&err, ERR_NOT_FOUND,
-                      "not tried: no message announces an object now; name one with --object");
-        fault(checking, "s3:GetObject", &err, NULL, NULL);
-        return;
-    }
-    code = s3_get(checking->link,
-                  &(struct s3_wanted){.bucket = object->bucket,
-                                      .key = object->key,
-                                      .region = object->region,
-                                      .bytes_max = TRIED_OBJECT_BYTES_MAX,
-                                      .file = fd},
-                  &got, &err);
-    (void)snprintf(resource, sizeof resource, "arn:%s:s3:::%s/%.*s*",
-                   partition_of(aws_region(checking->aws)), object->bucket,
-                   (int)(strcspn(object->key, "/") + (strchr(object->key, '/') != NULL)),
-                   object->key);
-    outcome(checking, "s3:GetObject", code == ERR_TOO_LARGE ? ERR_NONE : code, &err, resource);
+    TRY(checking_place_read("archive", checking->options->archive, &place, err));
+    checking_write_and_read(checking, &place);
+    (void)snprintf(key, sizeof key, "%spairwatch-check", place.prefix);
+    (void)snprintf(resource, sizeof resource, "arn:%s:s3:::%s",
+                   check_partition(aws_region(checking->own_aws)), place.bucket);
+    code = s3_list(checking->own_link,
+                   &(struct s3_listing){.bucket = place.bucket, .prefix = key, .visit = list_none},
+                   &reason);
+    checking_outcome(checking, "s3:ListBucket", code, &reason, resource);
+    return ERR_NONE;
 }
 
-/* A model that refuses the row was reached. */
-static void check_endpoint(struct checking *checking, const char *endpoint)
+static enum err_code open_keys(struct checking *checking, struct err *err)
 {
-    static const char ROW[] = "pairwatch-check,192.0.2.1\n";
-    AUTO(aws_reply_done) struct aws_reply reply = {0};
-    struct sagemaker_refusal refusal = {0};
-    char resource[ARN_BYTES_MAX];
-    struct err err = {0};
-    enum err_code code =
-        sagemaker_invoke(checking->link,
-                         &(struct sagemaker_asked){.endpoint = endpoint,
-                                                   .content_type = "text/csv",
-                                                   .accept = "application/jsonlines",
-                                                   .body = ROW,
-                                                   .length = sizeof ROW - 1,
-                                                   .answer_ms = ANSWER_MS,
-                                                   .deadline_ms = ANSWER_MS},
-                         &reply, &refusal, &err);
+    const struct check_options *options = checking->options;
 
-    (void)snprintf(resource, sizeof resource, "arn:%s:sagemaker:%s:*:endpoint/%s",
-                   partition_of(aws_region(checking->aws)), aws_region(checking->aws), endpoint);
-    outcome(checking, "sagemaker:InvokeEndpoint", refusal.by_model ? ERR_NONE : code, &err,
-            resource);
+    TRY(aws_open(
+        &(struct aws_options){.role = options->aws_role, .external_id = options->aws_external_id},
+        &checking->aws, err));
+    aws_link_open(checking->aws, &checking->link);
+    checking->own_aws = checking->aws;
+    checking->own_link = checking->link;
+    if (options->aws_role == NULL)
+        return ERR_NONE;
+    checking->own_aws = NULL;
+    checking->own_link = NULL;
+    TRY(aws_open(&(struct aws_options){.region = NULL}, &checking->own_aws, err));
+    aws_link_open(checking->own_aws, &checking->own_link);
+    return ERR_NONE;
 }
 
 enum err_code check_subject_aws(const struct check_options *options, int *ret_faults,
                                 struct err *err)
 {
-    static const char SQS[] = "sqs:", SAGEMAKER[] = "sagemaker:";
+    const struct {
+        const char *flag;
+        enum err_code (*run)(struct checking *checking, struct err *err);
+    } PARTS[] = {
+        {options->queue != NULL || options->object != NULL ? "" : options->scorer, check_part_work},
+        {options->athena_output, check_part_athena},
+        {options->sagemaker_bucket, check_part_sagemaker},
+        {options->archive, check_part_archive},
+    };
     AUTO(checking_done) struct checking checking = {.options = options};
-    const char *queue = options->queue;
+    size_t asked = 0;
 
-    if (queue == NULL)
-        return err_set(err, ERR_USAGE, "check aws needs --queue sqs:URL");
-    if (str_starts(queue, SQS))
-        queue += sizeof SQS - 1;
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+        asked += PARTS[i].flag != NULL;
+    if (asked == 0)
+        return err_set(err, ERR_USAGE,
+                       "say what is to be permitted: --queue sqs:URL, --scorer sagemaker:NAME, "
+                       "--athena-output, --sagemaker-bucket or --archive s3://BUCKET/PREFIX/");
     arena_init(&checking.arena, ARENA_BYTES_MAX);
-    TRY(parse_object(&checking, err));
-    TRY(aws_open(
-        &(struct aws_options){.role = options->aws_role, .external_id = options->aws_external_id},
-        &checking.aws, err));
-    aws_link_open(checking.aws, &checking.link);
-    set_queue_arn(&checking, queue);
-    if (check_identity(&checking)) {
-        check_queue(&checking, queue);
-        check_object(&checking);
-        if (options->scorer != NULL && str_starts(options->scorer, SAGEMAKER))
-            check_endpoint(&checking, options->scorer + sizeof SAGEMAKER - 1);
-    }
+    TRY(open_keys(&checking, err));
+    if (check_identity(&checking))
+        for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+            if (PARTS[i].flag != NULL)
+                TRY(PARTS[i].run(&checking, err));
     *ret_faults = checking.faults;
     return ERR_NONE;
 }

@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "command/command.h"
+#include "command/import_s3.h"
 #include "lake/archive_read.h"
+#include "lake/object.h"
 #include "store/archive_unit.h"
 #include "store/db.h"
 #include "store/file_sync.h"
@@ -28,12 +30,14 @@ enum { BUSY_PAUSE_MS = 100 };
 static const char ORIGIN[] = "import", BUCKET[] = "archive";
 
 struct import_options {
-    const char *database;
+    const char *database, *temp_dir;
 };
 
 static const struct conf_setting SETTINGS[] = {
     {"database", CONF_TEXT, offsetof(struct import_options, database), 0, 0, 0, "URL",
      "sqlite:FILE or postgresql://USER@HOST/NAME: where they are put"},
+    {"temp-dir", CONF_TEXT, offsetof(struct import_options, temp_dir), 0, 0, 0, "DIR",
+     "for an object of S3 while it is read"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -42,9 +46,11 @@ const struct conf_command COMMAND_IMPORT = {
     .summary = "bring archived observations into a database",
     .positional = "PATH…",
     .settings = SETTINGS,
-    .more = "PATH is an object that retention wrote with --archive, or a folder of them. Another "
-            "database than the one\nthey left, which still counts them in its charts: name a new "
-            "file to look at old days. An object is brought in\nonce, however often it is named.\n",
+    .more =
+        "PATH is an object that retention wrote with --archive, or a folder of them, here or in "
+        "S3 (s3://BUCKET/PREFIX).\nAnother database than the one they left, which still "
+        "counts them in its charts: name a new file to look at old\ndays. An object is "
+        "brought in once, however often it is named.\n",
 };
 
 /* One object on its way in. */
@@ -164,17 +170,18 @@ static enum err_code refuse_own(struct db *db, const char *path, const char *sha
                          path);
 }
 
-static enum err_code import_file(struct writer *writer, struct db *db, const char *path,
-                                 uint64_t *ret_rows, struct err *err)
+/* name: what it is called; path: where it can be read. */
+static enum err_code import_file(struct writer *writer, struct db *db, const char *name,
+                                 const char *path, uint64_t *ret_rows, struct err *err)
 {
-    struct importing importing = {.writer = writer, .key = key_of(path)};
+    struct importing importing = {.writer = writer, .key = key_of(name)};
     char sha256[SHA256_HEX_BYTES];
     uint64_t rows;
     int64_t bytes;
     enum err_code code;
 
     TRY(file_digest(path, sha256, &bytes, err));
-    TRY(refuse_own(db, path, sha256, err));
+    TRY(refuse_own(db, name, sha256, err));
     /* Read to its end before anything of it is stored, so that a damaged one leaves nothing. */
     TRY(archive_read(path, &rows, count_row, NULL, err));
     importing.object = (struct ingest_object){.bucket = BUCKET,
@@ -194,6 +201,22 @@ static enum err_code import_file(struct writer *writer, struct db *db, const cha
     arena_done(&importing.texts);
     *ret_rows = importing.stored;
     return code;
+}
+
+static enum err_code import_one(const struct import_options *options, struct import_s3 *s3,
+                                struct writer *writer, struct db *db, const char *name,
+                                uint64_t *ret_rows, struct err *err)
+{
+    AUTO(fd_closep) int fd = -1;
+    char path[32];
+
+    if (!import_is_s3(name))
+        return import_file(writer, db, name, name, ret_rows, err);
+    TRY(import_s3_fetch(s3, name, options->temp_dir, &fd, err));
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (import_file(writer, db, name, path, ret_rows, err) != ERR_NONE)
+        return err_prefix(err, "%.300s", name);
+    return ERR_NONE;
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -226,8 +249,8 @@ static enum err_code list(char *path, struct arena *arena, const char **ret, siz
     return code;
 }
 
-static enum err_code import_all(const struct import_options *options, const char *const *files,
-                                size_t count, struct err *err)
+static enum err_code import_all(const struct import_options *options, struct import_s3 *s3,
+                                const char *const *files, size_t count, struct err *err)
 {
     AUTO(db_closep) struct db *db = NULL;
     struct writer *writer = NULL;
@@ -241,7 +264,7 @@ static enum err_code import_all(const struct import_options *options, const char
     TRY(writer_start(options->database, &writer, err));
     progress_start(&progress, "import", "objects", (long long)count);
     for (code = ERR_NONE; code == ERR_NONE && i < count; i++) {
-        code = import_file(writer, db, files[i], &rows, err);
+        code = import_one(options, s3, writer, db, files[i], &rows, err);
         total += rows;
         progress_add(&progress, 1);
     }
@@ -256,6 +279,7 @@ static enum err_code run(const struct import_options *options, const struct conf
                          struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
+    AUTO(import_s3_done) struct import_s3 s3 = {0};
     const char **files;
     size_t count = 0;
 
@@ -264,15 +288,19 @@ static enum err_code run(const struct import_options *options, const struct conf
     arena_init(&arena, FILES_ARENA_BYTES);
     files = ARENA_ARRAY(&arena, const char *, IMPORT_FILES_MAX);
     for (size_t i = 0; i < args->positional_count; i++)
-        TRY(list(arena_strdup(&arena, args->positional[i]), &arena, files, &count, err));
+        if (import_is_s3(args->positional[i]))
+            TRY(import_s3_list(&s3, args->positional[i], IMPORT_FILES_MAX, &arena, files, &count,
+                               err));
+        else
+            TRY(list(arena_strdup(&arena, args->positional[i]), &arena, files, &count, err));
     if (count == 0)
         return err_set(err, ERR_NOT_FOUND, "there is no object of an archive, *.parquet");
-    return import_all(options, files, count, err);
+    return import_all(options, &s3, files, count, err);
 }
 
 int cmd_import(int argc, char **argv)
 {
-    struct import_options options = {.database = "sqlite:pairwatch.db"};
+    struct import_options options = {.database = "sqlite:pairwatch.db", .temp_dir = "/tmp"};
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_IMPORT, argc, argv, &options, &args, &err);

@@ -359,3 +359,16 @@ enum err_code athena_query(const struct spec_set *set, const struct athena_table
              query.groups.text, location);
     return str_check(ret, "the query", err);
 }
+
+enum err_code athena_probe(const struct athena_table *table, const struct athena_span *span,
+                           const char *location, struct str *ret, struct err *err)
+{
+    const struct query query = {.table = table};
+
+    str_addf(ret, "UNLOAD (SELECT \"class_uid\" FROM \"%s\".\"%s\" WHERE \"class_uid\" IS NOT NULL",
+             table->database, table->name);
+    add_span(&query, span, true, ret);
+    add_span(&query, span, false, ret);
+    str_addf(ret, " LIMIT 1) TO '%s' WITH (format = 'PARQUET', compression = 'SNAPPY')", location);
+    return str_check(ret, "the query", err);
+}

@@ -39,3 +39,7 @@ bool athena_source_has(const struct athena_source *source, const struct lake_spe
 NODISCARD enum err_code athena_query(const struct spec_set *set, const struct athena_table *table,
                                      const struct athena_span *span, const char *location,
                                      struct str *ret, struct err *err);
+/* The same of one row of the span, to see that the table can be read. */
+NODISCARD enum err_code athena_probe(const struct athena_table *table,
+                                     const struct athena_span *span, const char *location,
+                                     struct str *ret, struct err *err);

@@ -65,7 +65,8 @@ export class Athena {
     });
   }
 
-  GetTableMetadata({ CatalogName, DatabaseName, TableName }) {
+  GetTableMetadata({ CatalogName, DatabaseName, TableName }, faults) {
+    if (faults.athena?.table) throw { code: 'MetadataException', message: faults.athena.table };
     if (CatalogName !== 'AwsDataCatalog' || DatabaseName !== this.database || !this.tables.has(TableName))
       throw { code: 'MetadataException', message: `EntityNotFoundException: Entity Not Found (${TableName})` };
     const columns = this.columns(TableName);
@@ -73,10 +74,11 @@ export class Athena {
       PartitionKeys: columns.filter((c) => c.Name === 'eventday') } };
   }
 
-  StartQueryExecution(asked) {
+  StartQueryExecution(asked, faults) {
     const { QueryString, ClientRequestToken: token, ResultConfiguration: where } = asked;
     const found = UNLOAD.exec(QueryString);
     const output = /^s3:\/\/([a-z0-9.-]+)\/(.*)$/.exec(where?.OutputLocation ?? '');
+    if (faults.athena === 'no-bucket') throw { code: 'InvalidRequestException', message: `Unable to verify/create output bucket ${output?.[1]}` };
     if (!found) throw { code: 'InvalidRequestException', message: 'line 1:1: mismatched input' };
     if (/GROUP BY.*->/.test(QueryString)) throw { code: 'InvalidRequestException', message: 'GROUP BY with lambda expression' };
     if (!output) throw { code: 'InvalidRequestException', message: 'No output location provided.' };
@@ -107,7 +109,7 @@ export class Athena {
     query.state = 'SUCCEEDED';
   }
 
-  // faults.athena: "fail", "cancel", "slow", "stray"
+  // faults.athena: "fail", "cancel", "slow", "stray", "no-bucket"; and {"reason": …}, {"table": …} in the words of others
   async GetQueryExecution({ QueryExecutionId: id }, faults) {
     const query = this.queries.get(id);
     if (!query) throw { code: 'InvalidRequestException', message: `QueryExecution ${id} was not found` };
@@ -116,6 +118,9 @@ export class Athena {
     else if (query.state === 'RUNNING' && faults.athena === 'fail') {
       query.state = 'FAILED';
       query.reason = 'HIVE_BAD_DATA: Malformed Parquet file';
+    } else if (query.state === 'RUNNING' && faults.athena?.reason) {
+      query.state = 'FAILED';
+      query.reason = faults.athena.reason;
     } else if (query.state === 'RUNNING' && faults.athena === 'cancel') {
       query.state = 'CANCELLED';
       query.reason = 'Query was cancelled by the user';

@@ -1,10 +1,10 @@
 // Athena, SageMaker and CloudWatch Logs, behind the referee of signatures. Every request is held against the shapes
-// of AWS's own clients, every answer too. Prints its address and that of S3 (fauxqs, behind the referee as well).
+// of AWS's own clients, every answer too. Prints its address and that of S3 (fauxqs, which is STS as well).
 // Arguments: JSON {lake, sql, region, binary}.
 //
 // POST /referee {…} sets faults and GET /referee tells what was seen:
 //   athena    see athena.mjs;   sagemaker   see sagemaker.mjs
-//   answer: {"Operation": [status, "Code", "message", times]}   errors of the service
+//   answer: {"Operation": [status, "Code", "message", times]}   errors of the service; "S3.GET", "S3.PUT" without times
 //   lose: {"Operation": times}                                  done, and the answer is lost on its way
 import http from 'node:http';
 import * as athenaClient from '@aws-sdk/client-athena';
@@ -127,9 +127,14 @@ async function judge(request, response) {
     seen.refused.push(`${request.method} ${request.url}: ${why}`);
     return fail(response, 403, 'InvalidSignatureException', why);
   }
+  if (serviceOf(request) === 'sts') return forward(request, body, response);
   if (serviceOf(request) === 's3') {
-    seen.operations[`S3.${request.method}`] = (seen.operations[`S3.${request.method}`] ?? 0) + 1;
-    return forward(request, body, response);
+    const operation = `S3.${request.method}`;
+    seen.operations[operation] = (seen.operations[operation] ?? 0) + 1;
+    const [status, code, message] = faults.answer?.[operation] ?? [];
+    if (!status) return forward(request, body, response);
+    response.writeHead(status, { 'Content-Type': 'application/xml' });
+    return response.end(`<Error><Code>${code}</Code><Message>${message}</Message></Error>`);
   }
   if (/^\/endpoints\/[^/]+\/invocations$/.test(request.url)) {
     if (serviceOf(request) !== 'sagemaker') return refuse(response, `invoked for ${serviceOf(request)}`);

@@ -41,10 +41,44 @@ class Archive(Lake):
             (copies / key).write_bytes(body)
         back, _ = self.run_program("import", "copies", "--database", "sqlite:b.db")
         self.assertIn(f" {gone} observations that were not here", back)
+        self.from_s3(gone, paths)
         seen = self.emulator.referee()
         self.assertEqual(seen["refused"], [])
         puts = [each for each in seen["log"] if each["operation"] == "S3.PUT"]
         self.assertEqual(len(puts), objects + 3)  # as many were tried again
+
+    def from_s3(self, gone, paths):
+        """All of it, a prefix of it, one object; what was brought in before, what is none, what may not be listed."""
+        place = f"s3://{BUCKET}/old"
+        self.emulator.put("older/a.parquet", b"not of the archive")
+        self.emulator.put("old/notes + more.txt", b"not of the archive either")
+        out, _ = self.run_program("import", place, "--database", "sqlite:c.db")
+        self.assertIn(f"{len(paths)} objects, {gone} observations that were not here", out)
+        out, _ = self.run_program("import", paths[0], paths[0].rsplit("/", 1)[0] + "/", "--database", "sqlite:c.db")
+        self.assertRegex(out, r"^[2-9] objects, 0 observations")
+        _, err = self.run_program("import", place, "--database", "sqlite:a.db", status=1)
+        self.assertIn("left this database", err)
+        self.emulator.put("old/b & <ü>.parquet", b"damaged")
+        _, err = self.run_program("import", f"{place}/b & <ü>.parquet", "--database", "sqlite:c.db", status=1)
+        self.assertIn("b & <ü>.parquet", err)
+        _, err = self.run_program("import", f"s3://{BUCKET}/nothing", "--database", "sqlite:c.db", status=1)
+        self.assertIn("no object of an archive", err)
+        self.emulator.set(rules=[{"operation": "S3.GET", "path": "list-type", "status": 403,
+                                  "body": "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"}])
+        _, err = self.run_program("import", place, "--database", "sqlite:c.db", status=1)
+        self.assertIn("s3:ListBucket is needed", err)
+        self.emulator.set(rules=[])
+        self.pages(place)
+
+    def pages(self, place):
+        """More keys than S3 names at once."""
+        for number in range(1001):
+            self.emulator.put(f"many/{number:04}", b"")
+        self.emulator.put("many/last.parquet", b"damaged")
+        _, err = self.run_program("import", f"s3://{BUCKET}/many/", "--database", "sqlite:c.db", status=1)
+        self.assertIn("many/last.parquet", err)
+        lists = [each for each in self.emulator.referee()["log"] if "prefix=many" in each["url"]]
+        self.assertEqual(len(lists), 2)
 
 
 if __name__ == "__main__":
