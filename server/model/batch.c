@@ -22,7 +22,7 @@ size_t batch_init(struct batch *batch, size_t positives_max, size_t per_positive
         .levels = own_aligned(slots, sizeof(uint8_t)),
         .is_leaf = own_aligned(slots, sizeof(bool)),
         .tails = own_aligned(slots, sizeof(uint32_t)),
-        .drawn = own_aligned(per_positive, sizeof(struct ip)),
+        .drawn = own_aligned(BATCH_DRAWN * per_positive, sizeof(struct ip)),
         .slot_of_entity = own_aligned(entity_rows, sizeof(uint32_t)),
         .slot_of_row = own_aligned(prefix_rows, sizeof(uint32_t)),
     };
@@ -103,24 +103,13 @@ static int level_below(const struct batch *batch, size_t slot)
     return batch->levels[slot] + 1;
 }
 
-/* In use are all unseen rows below the family's shallowest leaf. */
-static void list_unseen(struct batch *batch, bool v6)
+/* In use are all unseen rows from a family's first level on that is below one of its leaves. */
+static void list_unseen(struct batch *batch, int first, int end)
 {
-    int end = v6 ? IP_LEVELS : IP_LEVELS_V4, first = end;
-
-    for (size_t slot = 0; slot < batch->node_count; slot++)
-        if (batch->is_leaf[slot] && is_v6(batch, slot) == v6 && level_below(batch, slot) < first)
-            first = level_below(batch, slot);
     for (int level = first; level < end; level++) {
         batch->rows[batch->slot_count] = (uint32_t)level;
         batch->unseen_slots[level] = (uint32_t)batch->slot_count++;
     }
-    for (size_t slot = 0; slot < batch->node_count; slot++)
-        if (batch->is_leaf[slot] && is_v6(batch, slot) == v6) {
-            int below = level_below(batch, slot);
-
-            batch->tails[slot] = below < end ? batch->unseen_slots[below] : 0;
-        }
 }
 
 enum { LEAVES_AHEAD = 12 };
@@ -128,16 +117,33 @@ enum { LEAVES_AHEAD = 12 };
 void batch_list_nodes(struct batch *batch, const struct ip_tree *tree)
 {
     size_t samples = batch->positives * batch->per_positive;
+    int first[2] = {IP_LEVELS_V4, IP_LEVELS}; /* of each family */
 
     for (size_t i = 0; i < samples; i++) {
+        uint32_t slot;
+
         if (i + LEAVES_AHEAD < samples) {
             __builtin_prefetch(&batch->slot_of_row[batch->leaves[i + LEAVES_AHEAD]], 1);
             __builtin_prefetch(&tree->nodes[batch->leaves[i + LEAVES_AHEAD]]);
         }
-        batch->leaves[i] = slot_of(batch, tree, batch->leaves[i]);
-        batch->is_leaf[batch->leaves[i]] = true;
+        slot = slot_of(batch, tree, batch->leaves[i]);
+        batch->leaves[i] = slot;
+        if (!batch->is_leaf[slot]) {
+            bool v6 = is_v6(batch, slot);
+            int below = level_below(batch, slot);
+
+            batch->is_leaf[slot] = true;
+            first[v6] = below < first[v6] ? below : first[v6];
+        }
     }
     batch->slot_count = batch->node_count;
-    list_unseen(batch, false);
-    list_unseen(batch, true);
+    list_unseen(batch, first[0], IP_LEVELS_V4);
+    list_unseen(batch, first[1], IP_LEVELS);
+    for (size_t slot = 0; slot < batch->node_count; slot++) {
+        int below = batch->is_leaf[slot] ? level_below(batch, slot) : IP_LEVELS;
+
+        batch->tails[slot] = below < IP_LEVELS ? batch->unseen_slots[below] : 0;
+        if (below == IP_LEVELS_V4 && !is_v6(batch, slot))
+            batch->tails[slot] = 0; /* that level is the other family's first */
+    }
 }

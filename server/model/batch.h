@@ -21,11 +21,12 @@ struct batch {
     uint32_t *tails;                  /* slot of the first unseen row below a leaf; 0 = none */
     size_t node_count, slot_count;    /* nodes; nodes and unseen rows */
     uint32_t unseen_slots[IP_LEVELS]; /* of each level's unseen row; 0 when no sample uses it */
-    struct ip *drawn;                 /* of one positive: its random negatives */
+    struct ip *drawn;                 /* of BATCH_DRAWN positives: random negatives */
 
     uint32_t *slot_of_entity, *slot_of_row; /* 0 = none yet, else slot + 1 */
 };
 
+enum { BATCH_DRAWN = 16 }; /* positives drawn at once, so that memory has time for each */
 enum { BATCH_ROOT_V4, BATCH_ROOT_V6, BATCH_ROOTS };
 
 /* For up to positives_max with per_positive samples each. Returns how many slots it may use. */

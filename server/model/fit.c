@@ -11,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/dense.h"
 #include "model/fit_batch.h"
+#include "model/meeting.h"
 #include "model/vector.h"
 
 static const double MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999; /* as in kernel.c */
@@ -79,7 +80,7 @@ struct run {
     bool over;
     enum err_code code;
     struct err *err;
-    pthread_barrier_t barrier;
+    struct meeting meeting;
 };
 
 static void begin_epoch(struct run *run)
@@ -197,10 +198,10 @@ static void next_batches(struct run *run)
     }
 }
 
-static void pause_at_barrier(struct run *run)
+static void meet(struct run *run)
 {
     if (run->options->threads > 1)
-        (void)pthread_barrier_wait(&run->barrier);
+        meeting_wait(&run->meeting);
 }
 
 static void work_off_batch(struct run *run, int turn, int first_part, int last_part)
@@ -210,7 +211,7 @@ static void work_off_batch(struct run *run, int turn, int first_part, int last_p
     for (int i = 0; i < FIT_PHASES; i++) {
         fit_phase_run(&run->work, &FIT_PHASE[i], turn, first_part, last_part);
         if (FIT_PHASE[i].wait >= wait)
-            pause_at_barrier(run);
+            meet(run);
     }
 }
 
@@ -219,16 +220,16 @@ static void work_off(struct run *run, int first_part, int last_part)
     for (;;) {
         if (first_part == 0)
             next_batches(run);
-        pause_at_barrier(run);
+        meet(run);
         if (run->over)
             return;
         for (int part = first_part; part <= last_part; part++)
             fit_prepare(&run->work, part);
-        pause_at_barrier(run);
+        meet(run);
         for (int turn = 0; turn < FIT_PARTS; turn++)
             if (run->work.batches[turn].positives > 0)
                 work_off_batch(run, turn, first_part, last_part);
-        pause_at_barrier(run);
+        meet(run);
     }
 }
 
@@ -242,12 +243,12 @@ static enum err_code work_in_two(struct run *run)
 {
     pthread_t thread;
 
-    if (pthread_barrier_init(&run->barrier, NULL, FIT_PARTS) != 0 ||
-        pthread_create(&thread, NULL, second_thread, run) != 0)
+    meeting_init(&run->meeting);
+    if (pthread_create(&thread, NULL, second_thread, run) != 0)
         return err_set(run->err, ERR_INTERNAL, "starting a second thread of training failed");
     work_off(run, 0, 0);
     (void)pthread_join(thread, NULL);
-    (void)pthread_barrier_destroy(&run->barrier);
+    meeting_done(&run->meeting);
     return run->code;
 }
 

@@ -106,45 +106,63 @@ static const struct batch *batch_of(const struct fit_work *work, int turn)
     return &work->batches[turn];
 }
 
-/* A positive and its negatives; a random address is of the positive's family. What is drawn depends
- * on the positive alone, not on who draws. */
-static void draw_positive(struct fit_work *work, struct batch *batch, size_t at,
-                          const struct fit_sample *own, uint32_t *leaves)
+/* A positive and its negatives, of which the random ones are addresses yet; they are of the
+ * positive's family. What is drawn depends on the positive alone, not on who draws. */
+static void draw_positive(struct fit_work *work, size_t at, uint32_t *leaves, struct ip *drawn)
 {
     const struct fit_window *window = &work->window;
     size_t randoms = (size_t)work->hyper->random_negative_sampling_rate;
+    size_t shuffled = (size_t)work->hyper->shuffled_negative_sampling_rate;
+    const struct fit_sample *own = &window->samples[window->order[at]];
     bool v6 = ip_tree_is_v6(&work->tree, own->leaf);
     struct rng rng;
 
     rng_init(&rng, hash_mix(work->epoch_seed + window->first + at));
-    *leaves++ = own->leaf;
+    leaves[0] = own->leaf;
     for (size_t i = 0; i < randoms; i++) {
-        batch->drawn[i] = draw_ip(&rng, v6);
-        ip_tree_fetch(&work->tree, &batch->drawn[i]);
+        drawn[i] = draw_ip(&rng, v6);
+        ip_tree_fetch(&work->tree, &drawn[i]);
     }
-    for (int64_t i = 0; i < work->hyper->shuffled_negative_sampling_rate; i++)
-        leaves[randoms + (size_t)i] = window->samples[rng_below(&rng, window->count)].leaf;
-    for (size_t i = 0; i < randoms; i++)
-        leaves[i] = ip_tree_leaf(&work->tree, &batch->drawn[i]);
+    for (size_t i = 1 + randoms; i <= randoms + shuffled; i++) {
+        leaves[i] = (uint32_t)rng_below(&rng, window->count); /* a sample yet */
+        __builtin_prefetch(&window->samples[leaves[i]]);
+    }
 }
 
-enum { SAMPLES_AHEAD = 8 };
+/* From what was drawn to leaves. */
+static void find_leaves(const struct fit_work *work, uint32_t *leaves, const struct ip *drawn)
+{
+    size_t randoms = (size_t)work->hyper->random_negative_sampling_rate;
+    size_t shuffled = (size_t)work->hyper->shuffled_negative_sampling_rate;
+
+    for (size_t i = 0; i < randoms; i++)
+        leaves[1 + i] = ip_tree_leaf(&work->tree, &drawn[i]);
+    for (size_t i = 1 + randoms; i <= randoms + shuffled; i++)
+        leaves[i] = work->window.samples[leaves[i]].leaf;
+}
+
+enum { SAMPLES_AHEAD = 2 * BATCH_DRAWN };
 
 void fit_prepare(struct fit_work *work, int part)
 {
     const struct fit_window *window = &work->window;
     struct batch *batch = &work->batches[part];
-    size_t start = work->starts[part];
+    size_t start = work->starts[part], each = batch->per_positive, end;
 
     batch_clear_nodes(batch);
     batch_clear_entities(batch);
-    for (size_t i = 0; i < batch->positives; i++) {
-        const struct fit_sample *own = &window->samples[window->order[start + i]];
-
-        if (start + i + SAMPLES_AHEAD < window->count)
-            __builtin_prefetch(&window->samples[window->order[start + i + SAMPLES_AHEAD]]);
-        draw_positive(work, batch, start + i, own, batch->leaves + i * batch->per_positive);
-        batch_add_entity(batch, i, own->entity);
+    for (size_t first = 0; first < batch->positives; first = end) {
+        end = first + BATCH_DRAWN < batch->positives ? first + BATCH_DRAWN : batch->positives;
+        for (size_t i = first; i < end; i++) {
+            if (start + i + SAMPLES_AHEAD < window->count)
+                __builtin_prefetch(&window->samples[window->order[start + i + SAMPLES_AHEAD]]);
+            draw_positive(work, start + i, batch->leaves + i * each,
+                          batch->drawn + (i - first) * each);
+        }
+        for (size_t i = first; i < end; i++) {
+            find_leaves(work, batch->leaves + i * each, batch->drawn + (i - first) * each);
+            batch_add_entity(batch, i, window->samples[window->order[start + i]].entity);
+        }
     }
     batch_list_nodes(batch, &work->tree);
 }
@@ -190,7 +208,7 @@ static void judge(struct fit_work *work, int turn, int part)
 {
     size_t per_positive = batch_of(work, turn)->per_positive;
     struct share share = share_of(batch_of(work, turn)->positives, part);
-    struct tally *tally = &work->tallies[part];
+    struct tally tally = work->tallies[part]; /* the other part's is on the same cache line */
     double product = 1;
 
     for (size_t i = share.start * per_positive; i < share.end * per_positive; i++) {
@@ -200,15 +218,16 @@ static void judge(struct fit_work *work, int turn, int part)
               wrong = vector_sigmoid(wanted ? -sum : sum);
 
         work->errors[i] = wanted ? -wrong : wrong;
-        tally->right += right > 0.5F;
-        tally->diverged = tally->diverged || !isfinite(sum);
+        tally.right += right > 0.5F;
+        tally.diverged = tally.diverged || !isfinite(sum);
         product *= (double)right;
         if (i % PROBABILITIES_PER_LOG == 0) {
-            tally->loss -= log(product);
+            tally.loss -= log(product);
             product = 1;
         }
     }
-    tally->loss -= log(product);
+    tally.loss -= log(product);
+    work->tallies[part] = tally;
 }
 
 static void backward(struct fit_work *work, int turn, int part)

@@ -12,12 +12,15 @@
 
 static const float MEAN_DECAY = 0.9F, SQUARE_DECAY = 0.999F, EPSILON = 1e-8F;
 enum { ROWS_AHEAD = 16, LINE_FLOATS = 16 };
+/* Into the second cache: the first has no room for so many rows, and asking it takes the places in
+ * which it waits for the row in hand. */
+enum { FETCH_READ = 0, FETCH_SECOND_CACHE = 2 };
 
 /* Rows lie far apart: the next but some is asked for while this one is worked on. */
 static inline __attribute__((always_inline)) void fetch(const float *row, size_t width)
 {
     for (size_t i = 0; i < width; i += LINE_FLOATS)
-        __builtin_prefetch(row + i, 1);
+        __builtin_prefetch(row + i, FETCH_READ, FETCH_SECOND_CACHE);
 }
 
 LOOP expand(const struct batch *batch, const float *prefixes, float *vectors, struct span span)
@@ -46,6 +49,13 @@ LOOP expand(const struct batch *batch, const float *prefixes, float *vectors, st
     }
 }
 
+static inline __attribute__((always_inline)) void
+fetch_leaf(const struct batch *batch, const float *rows, size_t sample, struct span span)
+{
+    if (sample < batch->positives * batch->per_positive)
+        fetch(rows + batch->leaves[sample] * span.stride + span.first, span.width);
+}
+
 LOOP dot(const struct batch *batch, const float *entities, const float *vectors, float *ret,
          struct span span)
 {
@@ -55,9 +65,11 @@ LOOP dot(const struct batch *batch, const float *entities, const float *vectors,
         const float *entity =
             entities + batch->entity_rows[batch->entities[i]] * span.stride + span.first;
 
-        for (size_t k = 0; k < batch->per_positive; k++, sample++)
+        for (size_t k = 0; k < batch->per_positive; k++, sample++) {
+            fetch_leaf(batch, vectors, sample + ROWS_AHEAD, span);
             ret[sample] = vector_dot(
                 entity, vectors + batch->leaves[sample] * span.stride + span.first, span.width);
+        }
     }
 }
 
@@ -74,6 +86,8 @@ LOOP backward(const struct batch *batch, const float *entities, const float *vec
         for (size_t k = 0; k < batch->per_positive; k++, sample++) {
             size_t leaf = batch->leaves[sample] * span.stride + span.first;
 
+            fetch_leaf(batch, vectors, sample + ROWS_AHEAD / 2, span);
+            fetch_leaf(batch, gradient, sample + ROWS_AHEAD / 2, span);
             vector_add(of_entity, vectors + leaf, errors[sample], span.width);
             vector_add(gradient + leaf, entity, errors[sample], span.width);
         }
@@ -83,10 +97,14 @@ LOOP backward(const struct batch *batch, const float *entities, const float *vec
 /* What leaves owe to the unseen rows below them: to the first directly, from there downwards. */
 LOOP spread_unseen(const struct batch *batch, float *gradient, struct span span)
 {
-    for (size_t slot = 0; slot < batch->node_count; slot++)
-        if (batch->is_leaf[slot] && batch->tails[slot] != 0)
-            vector_add(gradient + batch->tails[slot] * span.stride, gradient + slot * span.stride,
-                       1, span.width);
+    for (size_t slot = 0; slot < batch->node_count; slot++) {
+        if (!batch->is_leaf[slot] || batch->tails[slot] == 0)
+            continue;
+        if (slot + ROWS_AHEAD < batch->node_count)
+            fetch(gradient + (slot + ROWS_AHEAD) * span.stride, span.width);
+        vector_add(gradient + batch->tails[slot] * span.stride, gradient + slot * span.stride, 1,
+                   span.width);
+    }
     for (size_t level = 1; level < IP_LEVELS; level++)
         if (level != IP_ROOT_V6 && batch->unseen_slots[level - 1] != 0)
             vector_add(gradient + batch->unseen_slots[level] * span.stride,
@@ -130,6 +148,8 @@ LOOP climb(const struct batch *batch, const struct fit_table *prefixes, float *g
     for (size_t slot = batch->slot_count; slot-- > BATCH_ROOTS;) {
         if (slot >= BATCH_ROOTS + ROWS_AHEAD)
             fetch_row(prefixes, batch->rows[slot - ROWS_AHEAD], span);
+        if (slot >= BATCH_ROOTS + ROWS_AHEAD / 4)
+            fetch(gradient + (slot - ROWS_AHEAD / 4) * span.stride, span.width);
         if (slot < batch->node_count)
             vector_add(gradient + batch->parents[slot] * span.stride, gradient + slot * span.stride,
                        1, span.width);
