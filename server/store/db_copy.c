@@ -197,7 +197,10 @@ static enum err_code write_row(const struct own_statement *to, const struct para
 
 static int rows_at_once(const struct copied_table *table, int usual)
 {
-    return strcmp(table->name, "observation_chunk") == 0 ? LARGE_ROWS : usual;
+    bool large = strcmp(table->name, "observation_chunk") == 0 ||
+                 strcmp(table->name, "pair_chunk") == 0 || strcmp(table->name, "pair_source") == 0;
+
+    return large ? LARGE_ROWS : usual;
 }
 
 static enum err_code one_slice(struct copy *copy, int64_t after, int64_t *ret_rows, struct err *err)

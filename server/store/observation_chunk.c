@@ -1,11 +1,11 @@
 #include "store/observation_chunk.h"
 
-#include <string.h>
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "store/db.h"
+#include "store/pair_run.h"
+#include "store/staged.h"
 
 /* Rows of the chunks that are merged, or of those that are packed, with their bytes. */
 #define CHUNK_ARENA_BYTES_MAX ((size_t)256 << 20)
@@ -18,42 +18,37 @@ static int64_t day_of(int64_t ms)
 /* ---- writing ---- */
 
 static enum err_code insert_chunk(struct db *db, const struct observation *const *rows,
-                                  size_t count, int64_t level, struct err *err)
+                                  size_t count, struct str *body, struct err *err)
 {
-    AUTO(arena_done) struct arena arena = {0};
-    AUTO(str_done) struct str body = {0};
-    int64_t first_ms = rows[0]->first_ms;
-    size_t filter_length;
-    uint8_t *filter;
+    int64_t first_ms = rows[0]->first_ms, day_ms = day_of(rows[0]->last_ms);
 
-    arena_init(&arena, CHUNK_FILTER_BYTES_MAX + 1024);
-    str_init(&body, CHUNK_BYTES_MAX);
     for (size_t i = 1; i < count; i++)
         if (rows[i]->first_ms < first_ms)
             first_ms = rows[i]->first_ms;
-    filter = chunk_filter(&arena, rows, count, &filter_length);
-    chunk_encode(rows, count, &body);
-    TRY(str_check(&body, "a chunk of observations", err));
-    return db_exec(db, SQL_CHUNK_INSERT,
-                   PARAMS(P_INT(day_of(rows[0]->last_ms)), P_INT(level), P_INT((int64_t)count),
-                          P_INT(rows[0]->entity_id), P_INT(rows[count - 1]->entity_id),
-                          P_INT(first_ms), P_BLOB(filter, filter_length),
-                          P_BLOB(body.text, body.length)),
-                   NULL, err);
+    str_clear(body);
+    chunk_encode(rows, count, body);
+    TRY(str_check(body, "a chunk of observations", err));
+    TRY(db_exec(db, SQL_CHUNK_INSERT,
+                PARAMS(P_INT(day_ms), P_INT((int64_t)count), P_INT(rows[0]->entity_id),
+                       P_INT(rows[count - 1]->entity_id), P_INT(first_ms), P_BLOB("", 0),
+                       P_BLOB(body->text, body->length)),
+                NULL, err));
+    return pair_source_add(db, rows, count, day_ms, err);
 }
 
-/* Sorted rows of one day, as chunks of about the same size; small ones where a look-up reads one of
- * many, that is when they are merged. */
+/* Sorted rows of one day, as chunks of about the same size: small ones, of which a look-up reads
+ * the one that may hold its pair. */
 static enum err_code insert_day(struct db *db, const struct observation *const *rows, size_t count,
-                                int64_t level, struct err *err)
+                                struct err *err)
 {
-    size_t most = level == 0 ? CHUNK_ROWS_MAX : CHUNK_MERGED_ROWS_MAX;
-    size_t chunks = (count + most - 1) / most;
+    AUTO(str_done) struct str body = {0};
+    size_t chunks = (count + CHUNK_PACKED_ROWS - 1) / CHUNK_PACKED_ROWS;
 
+    str_init(&body, CHUNK_BYTES_MAX);
     for (size_t i = 0; i < chunks; i++) {
         size_t from = count * i / chunks, to = count * (i + 1) / chunks;
 
-        TRY(insert_chunk(db, rows + from, to - from, level, err));
+        TRY(insert_chunk(db, rows + from, to - from, &body, err));
     }
     return ERR_NONE;
 }
@@ -91,56 +86,13 @@ static const struct field PLACE_FIELDS[] = {
     FIELD_END,
 };
 
-static enum err_code list_to_merge(struct db *db, struct arena *arena, int64_t day_ms,
-                                   struct chunk_place ret[static CHUNK_MERGED], size_t *ret_count,
-                                   struct err *err)
-{
-    AUTO(query_done) struct query q = {0};
-
-    *ret_count = 0;
-    TRY(db_query(db, SQL_CHUNK_TO_MERGE, PARAMS(P_INT(day_ms), P_INT(CHUNK_MERGED)), &q, err));
-    while (*ret_count < CHUNK_MERGED && query_next(&q, PLACE_FIELDS, arena, &ret[*ret_count]))
-        ++*ret_count;
-    return query_end(&q, err);
-}
-
-/* When enough of a day have come: afterwards each of them holds other entities. */
-static enum err_code merge_day(struct db *db, int64_t day_ms, struct err *err)
-{
-    AUTO(arena_done) struct arena arena = {0};
-    struct chunk_place places[CHUNK_MERGED];
-    struct chunk chunks[CHUNK_MERGED];
-    struct observation **rows;
-    size_t count, total = 0, at = 0;
-
-    arena_init(&arena, CHUNK_ARENA_BYTES_MAX);
-    TRY(list_to_merge(db, &arena, day_ms, places, &count, err));
-    if (count < CHUNK_MERGED)
-        return ERR_NONE;
-    for (size_t i = 0; i < count; i++) {
-        TRY(chunk_read(db, &arena, &places[i], &chunks[i], err));
-        total += chunks[i].count;
-    }
-    rows = ARENA_ARRAY(&arena, struct observation *, total);
-    for (size_t i = 0; i < count; i++)
-        for (size_t n = 0; n < chunks[i].count; n++)
-            rows[at++] = &chunks[i].rows[n];
-    observation_sort(rows, total);
-    TRY(insert_day(db, readable(rows), total, 1, err));
-    for (size_t i = 0; i < count; i++)
-        TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(places[i].id), P_INT(places[i].day_ms)),
-                    NULL, err));
-    return ERR_NONE;
-}
-
 static enum err_code store_day(struct db *db, struct observation **rows, size_t count,
                                struct err *err)
 {
     int64_t day_ms = day_of(rows[0]->last_ms);
 
     TRY(db_exec(db, SQL_CHUNK_DAY, PARAMS(P_INT(day_ms)), NULL, err));
-    TRY(insert_day(db, readable(rows), count, 0, err));
-    return merge_day(db, day_ms, err);
+    return insert_day(db, readable(rows), count, err);
 }
 
 enum err_code chunk_store(struct db *db, struct observation **rows, size_t count, size_t rows_min,
@@ -167,43 +119,6 @@ enum err_code chunk_store(struct db *db, struct observation **rows, size_t count
 
 /* ---- what gathered in the table ---- */
 
-struct staged_row {
-    int64_t id, entity_id;
-    struct ip ip;
-    int64_t spec_id, model_id, object_id, first_ms, last_ms, count;
-    double score, percentile;
-};
-static const struct field STAGED_FIELDS[] = {
-    FIELD(struct staged_row, id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, entity_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, ip, FIELD_IP, .flags = 0),
-    FIELD(struct staged_row, spec_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, model_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, object_id, FIELD_INT, .flags = FIELD_NULLABLE),
-    FIELD(struct staged_row, first_ms, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, last_ms, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, count, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, score, FIELD_REAL, .flags = 0),
-    FIELD(struct staged_row, percentile, FIELD_REAL, .flags = FIELD_NULLABLE),
-    FIELD_END,
-};
-
-static struct observation observation_of(const struct staged_row *row)
-{
-    return (struct observation){
-        .entity_id = row->entity_id,
-        .ip = row->ip,
-        .spec_id = row->spec_id,
-        .model_id = row->model_id,
-        .object_id = row->object_id,
-        .first_ms = row->first_ms,
-        .last_ms = row->last_ms,
-        .count = (uint64_t)row->count,
-        .score = row->score,
-        .percentile = row->percentile,
-    };
-}
-
 /* *last_id: where to begin after, then the id of the last row read. */
 static enum err_code read_staged(struct db *db, struct arena *arena, struct observation **ret,
                                  size_t *ret_count, int64_t *last_id, struct err *err)
@@ -216,7 +131,7 @@ static enum err_code read_staged(struct db *db, struct arena *arena, struct obse
     TRY(db_query(db, SQL_OBSERVATION_TO_PACK, PARAMS(P_INT(*last_id), P_INT(CHUNK_STAGED_ROWS)), &q,
                  err));
     while (*ret_count < CHUNK_STAGED_ROWS && query_next(&q, STAGED_FIELDS, arena, &row)) {
-        rows[*ret_count] = observation_of(&row);
+        rows[*ret_count] = staged_observation(&row);
         ret[*ret_count] = &rows[*ret_count];
         ++*ret_count;
         *last_id = row.id;
@@ -257,14 +172,6 @@ enum err_code chunk_pack(struct db *db, struct err *err)
 
 /* ---- reading ---- */
 
-struct filter_row {
-    struct blob filter;
-};
-static const struct field FILTER_FIELDS[] = {
-    FIELD(struct filter_row, filter, FIELD_BLOB, .flags = 0),
-    FIELD_END,
-};
-
 enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id, int64_t since_ms,
                          int64_t until_ms, struct chunk *ret, struct err *err)
 {
@@ -280,49 +187,16 @@ enum err_code chunk_next(struct db *db, struct arena *arena, int64_t after_id, i
     return chunk_read(db, arena, &place, ret, err);
 }
 
-enum err_code chunk_places(struct db *db, struct arena *arena, int64_t entity_id, size_t limit,
-                           struct chunk_place **ret, size_t *ret_count, struct err *err)
+enum err_code chunk_delete(struct db *db, const struct chunk_place *place, struct err *err)
 {
-    AUTO(query_done) struct query q = {0};
-    struct chunk_place *places = NULL;
-    size_t count = 0, room = 0;
-
-    TRY(db_query(db, SQL_CHUNK_CANDIDATES, PARAMS(P_INT(entity_id), P_INT((int64_t)limit)), &q,
-                 err));
-    for (;;) {
-        struct chunk_place place;
-
-        if (!query_next(&q, PLACE_FIELDS, arena, &place))
-            break;
-        if (count == room) {
-            struct chunk_place *more = ARENA_ARRAY(arena, struct chunk_place, 2 * room + 64);
-
-            if (count > 0)
-                (void)memcpy(more, places, count * sizeof *places);
-            places = more;
-            room = 2 * room + 64;
-        }
-        places[count++] = place;
-    }
-    *ret = places;
-    *ret_count = count;
-    return query_end(&q, err);
-}
-
-enum err_code chunk_may(struct db *db, struct arena *arena, const struct chunk_place *place,
-                        int64_t entity_id, const struct ip *ip, bool *ret, struct err *err)
-{
-    struct filter_row row;
-
-    TRY(db_row(db, SQL_CHUNK_FILTER, PARAMS(P_INT(place->id), P_INT(place->day_ms)), FILTER_FIELDS,
-               arena, &row, err));
-    *ret = chunk_may_hold(row.filter.bytes, row.filter.length, entity_id, ip);
-    return ERR_NONE;
+    TRY(pair_source_delete(db, place->id, err));
+    return db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(place->id), P_INT(place->day_ms)), NULL, err);
 }
 
 enum err_code chunk_drop(struct db *db, int64_t before_ms, int64_t limit, int64_t *ret_gone,
                          struct err *err)
 {
+    TRY(pair_drop(db, day_of(before_ms), err));
     return db_exec(db, SQL_CHUNK_DROP, PARAMS(P_INT(day_of(before_ms)), P_INT(limit)), ret_gone,
                    err);
 }

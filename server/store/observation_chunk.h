@@ -3,8 +3,7 @@
  * as their findings are. The others are packed into observation_chunk (store/chunk.h), by day: at
  * once when a batch brings many of a day, otherwise from the table when CHUNK_STAGED_ROWS have
  * gathered there; so in the table these are only the last ones, after the id that the counter
- * observations_packed names. Chunks that came one by one are merged, so that few of a day hold the
- * same entity.
+ * observations_packed names. Which pairs are in them is found by store/pair_run.h.
  *
  * To read all observations: the rows of the table, and chunk_next over the chunks. To let a day go:
  * chunk_drop, which frees what is older; rows of the table go by themselves. */
@@ -20,13 +19,11 @@ struct db;
 enum {
     CHUNK_BATCH_ROWS_MIN = 256, /* fewer of a day in one batch stay rows at first */
     CHUNK_STAGED_ROWS = 10000,
-    CHUNK_MERGED = 16, /* chunks at a time */
-    CHUNK_MERGED_ROWS_MAX = 2000,
+    CHUNK_PACKED_ROWS = 1600, /* of a chunk, at most */
 };
 
 /* Inside a writer's job: packs rows of any days; puts the pointers in order. A day with fewer than
- * rows_min is left out: *ret_left of them are then first in rows. Packs and merges what is due; at
- * most some hundred thousand rows are touched. */
+ * rows_min is left out: *ret_left of them are then first in rows. */
 NODISCARD enum err_code chunk_store(struct db *db, struct observation **rows, size_t count,
                                     size_t rows_min, size_t *ret_left, struct err *err);
 /* Before rows are added to the table in a job. */
@@ -39,16 +36,6 @@ NODISCARD enum err_code chunk_pack(struct db *db, struct err *err);
 struct chunk_place {
     int64_t id, day_ms;
 };
-/* Where an entity may be: chunks whose range of entities holds it, newest day first; at most limit.
- */
-NODISCARD enum err_code chunk_places(struct db *db, struct arena *arena, int64_t entity_id,
-                                     size_t limit, struct chunk_place **ret, size_t *ret_count,
-                                     struct err *err);
-/* By its filter: false when the pair is not in it. */
-NODISCARD enum err_code chunk_may(struct db *db, struct arena *arena,
-                                  const struct chunk_place *place, int64_t entity_id,
-                                  const struct ip *ip, bool *ret, struct err *err);
-
 struct chunk {
     int64_t id;
     struct observation *rows;
@@ -64,6 +51,9 @@ NODISCARD enum err_code chunk_read(struct db *db, struct arena *arena,
                                    const struct chunk_place *place, struct chunk *ret,
                                    struct err *err);
 
+/* Inside a writer's job. */
+NODISCARD enum err_code chunk_delete(struct db *db, const struct chunk_place *place,
+                                     struct err *err);
 /* Inside a writer's job: lets go of chunks of days before that of before_ms. *ret_gone of them;
  * fewer than limit: none is left. PostgreSQL drops the partitions, all at once. */
 NODISCARD enum err_code chunk_drop(struct db *db, int64_t before_ms, int64_t limit,

@@ -1,7 +1,7 @@
 -- name: CHUNK_INSERT
 -- mode: write
 INSERT INTO observation_chunk (day_ms, level, rows, entity_low, entity_high, first_ms, filter, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+VALUES ($1, 0, $2, $3, $4, $5, $6, $7);
 
 -- name: CHUNK_DAY
 -- mode: write
@@ -9,25 +9,12 @@ SELECT 1 WHERE CAST($1 AS INTEGER) IS NULL;
 -- postgres:
 SELECT observation_chunk_day($1);
 
--- Of every day, by the index alone.
--- name: CHUNK_CANDIDATES
-SELECT id, day_ms FROM observation_chunk
- WHERE entity_low <= $1 AND entity_high >= $1 ORDER BY day_ms DESC LIMIT $2;
-
--- name: CHUNK_FILTER
-SELECT filter FROM observation_chunk WHERE id = $1 AND day_ms = $2;
-
 -- name: CHUNK_BODY
 SELECT body FROM observation_chunk WHERE id = $1 AND day_ms = $2;
 
 -- name: CHUNK_NEXT
 SELECT id, day_ms FROM observation_chunk
  WHERE id > $1 AND day_ms >= $2 AND first_ms < $3 ORDER BY id LIMIT 1;
-
--- name: CHUNK_TO_MERGE
--- mode: write
-SELECT id, day_ms FROM observation_chunk
- WHERE day_ms = $1 AND level = 0 ORDER BY id LIMIT $2;
 
 -- name: CHUNK_DELETE
 -- mode: write

@@ -40,21 +40,23 @@ static int by_observation(const void *a_, const void *b_)
                                *(const struct observation *const *)b_);
 }
 
-static void compare_equals(struct observation **rows, size_t count)
+/* Those that the number does not tell apart; by_day: of one day. */
+static void compare_equals(struct observation **rows, size_t count, bool by_day)
 {
     size_t end;
 
     for (size_t i = 0; i < count; i = end) {
         uint64_t key = key_of(rows[i]), day = day_of(rows[i]);
 
-        for (end = i + 1; end < count && key_of(rows[end]) == key && day_of(rows[end]) == day;)
+        for (end = i + 1;
+             end < count && key_of(rows[end]) == key && (!by_day || day_of(rows[end]) == day);)
             end++;
         if (end - i > 1)
             qsort(rows + i, end - i, sizeof(struct observation *), by_observation);
     }
 }
 
-void observation_sort(struct observation **rows, size_t count)
+static void sort(struct observation **rows, size_t count, bool by_day)
 {
     AUTO(own_freep) struct radix_item *items = own_array(2 * count + 1, sizeof *items);
     AUTO(own_freep) struct observation **copy = own_array(count + 1, sizeof(struct observation *));
@@ -65,10 +67,21 @@ void observation_sort(struct observation **rows, size_t count)
         items[i] = (struct radix_item){key_of(rows[i]), (uint32_t)i};
     }
     radix_sort(items, items + count, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && by_day; i++)
         items[i].key = day_of(copy[items[i].index]);
-    radix_sort(items, items + count, count); /* which leaves those of a day as they are */
+    if (by_day) /* which leaves those of a day as they are */
+        radix_sort(items, items + count, count);
     for (size_t i = 0; i < count; i++)
         rows[i] = copy[items[i].index];
-    compare_equals(rows, count);
+    compare_equals(rows, count, by_day);
+}
+
+void observation_sort(struct observation **rows, size_t count)
+{
+    sort(rows, count, true);
+}
+
+void observation_sort_pairs(struct observation **rows, size_t count)
+{
+    sort(rows, count, false);
 }

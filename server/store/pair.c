@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "store/db.h"
 #include "store/observation_chunk.h"
+#include "store/pair_run.h"
 
 enum {
     NAMES_MS = 2000, /* for the names, when the rest took all of its time */
@@ -157,54 +158,41 @@ static enum err_code add_staged(struct lookup *look, struct err *err)
     return query_end(&q, err);
 }
 
-/* Rows of a chunk are in order: the pair's are together. */
-static void add_chunk(struct lookup *look, const struct chunk *chunk)
+static enum err_code add_place(struct lookup *look, struct arena *arena,
+                               const struct pair_place *place, int64_t since_ms, struct err *err)
 {
-    struct observation key = {.entity_id = look->entity_id, .ip = look->ip, .first_ms = INT64_MIN};
-    size_t low = 0, high = chunk->count;
+    const struct observation *rows;
+    size_t count;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (observation_compare(&chunk->rows[middle], &key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < chunk->count; low++) {
-        const struct observation *row = &chunk->rows[low];
-
-        if (row->entity_id != look->entity_id || !ip_equal(&row->ip, &look->ip))
-            return;
-        add(look, &(struct sighting){row->spec_id, row->model_id, 1, (int64_t)row->count,
-                                     row->first_ms, row->last_ms, row->score, row->percentile});
-    }
+    TRY(pair_read(look->db, arena, place, look->entity_id, &look->ip, &rows, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].last_ms >= since_ms)
+            add(look, &(struct sighting){rows[i].spec_id, rows[i].model_id,
+                                         place->is_run ? rows[i].object_id : 1,
+                                         (int64_t)rows[i].count, rows[i].first_ms, rows[i].last_ms,
+                                         rows[i].score, rows[i].percentile});
+    return ERR_NONE;
 }
 
 static enum err_code add_packed(struct lookup *look, struct err *err)
 {
     AUTO(arena_done) struct arena places = {0};
     AUTO(arena_done) struct arena arena = {0};
-    struct chunk_place *items = NULL;
+    struct pair_place *items = NULL;
     size_t count = 0;
+    int64_t since_ms;
 
     arena_init(&places, CHUNK_ARENA_BYTES);
     arena_init(&arena, CHUNK_ARENA_BYTES);
-    TRY(chunk_places(look->db, &places, look->entity_id, PAIR_CHUNKS_MAX, &items, &count, err));
+    TRY(db_int(look->db, SQL_COUNTER_GET, PARAMS(P_TEXT(PAIRS_SINCE)), &since_ms, err));
+    TRY(pair_places(look->db, &places, look->entity_id, PAIR_CHUNKS_MAX, &items, &count, err));
     for (size_t i = 0; i < count; i++, arena_reset(&arena)) {
-        struct chunk chunk;
-        bool may;
-
         look->result->partial_from = items[i].day_ms + DAY_MS;
         if (clock_mono_ms() >= look->until_mono_ms)
             return err_set(err, ERR_TIMEOUT, "the pair was not looked up to the end");
-        TRY(chunk_may(look->db, &arena, &items[i], look->entity_id, &look->ip, &may, err));
-        if (!may)
-            continue;
-        TRY(chunk_read(look->db, &arena, &items[i], &chunk, err));
-        add_chunk(look, &chunk);
+        TRY(add_place(look, &arena, &items[i], since_ms, err));
     }
-    if (count == PAIR_CHUNKS_MAX)
+    if (count >= PAIR_CHUNKS_MAX)
         return err_set(err, ERR_TIMEOUT, "there are more chunks than are looked at");
     return ERR_NONE;
 }

@@ -1,6 +1,6 @@
 #pragma once
 /* Whether an entity was ever seen with an address, flagged or not: from its findings, the last rows
- * of observation, and the packed ones, of which the filters leave few to be read (store/chunk.h).
+ * of observation, and the packed ones by their runs of pairs (store/pair_run.h).
  * Newest days first, up to a deadline; on one snapshot. */
 #include "base/err.h"
 #include "base/field.h"

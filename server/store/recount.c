@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "store/db.h"
 #include "store/observation_chunk.h"
+#include "store/pair_run.h"
 #include "store/rollup.h"
 
 enum {
@@ -470,5 +471,6 @@ enum err_code recount_run(struct db *db, struct recount *ret, struct err *err)
     TRY(check_rollups(&run, sums, err));
     TRY(check_counter(&run, "observations", "observations_gone", sums[0], err));
     TRY(check_counter(&run, "flagged", "flagged_gone", sums[1], err));
+    TRY(pair_check(db, ret->counters, err));
     return check_objects(&run, err);
 }

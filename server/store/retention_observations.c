@@ -1,9 +1,6 @@
 /* A unit of the archive is one value of bytes: chunks (store/chunk.h), each with its length before
  * it in four little-endian bytes. It leaves the observations and enters the archive in one
  * transaction, so each row is in one place at any time, and nothing changes it any more. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -11,6 +8,7 @@
 #include "store/db.h"
 #include "store/observation_chunk.h"
 #include "store/retention_parts.h"
+#include "store/staged.h"
 
 enum {
     STEP_CHUNKS = 4, /* of some hundred kilobytes each */
@@ -28,27 +26,6 @@ static const struct field CHUNK_FIELDS[] = {
     FIELD(struct chunk_row, day, FIELD_INT, .flags = 0),
     FIELD(struct chunk_row, rows, FIELD_INT, .flags = 0),
     FIELD(struct chunk_row, body, FIELD_BLOB, .flags = 0),
-    FIELD_END,
-};
-
-struct staged_row {
-    int64_t id, entity_id;
-    struct ip ip;
-    int64_t spec_id, model_id, object_id, first_ms, last_ms, count;
-    double score, percentile;
-};
-static const struct field STAGED_FIELDS[] = {
-    FIELD(struct staged_row, id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, entity_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, ip, FIELD_IP, .flags = 0),
-    FIELD(struct staged_row, spec_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, model_id, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, object_id, FIELD_INT, .flags = FIELD_NULLABLE),
-    FIELD(struct staged_row, first_ms, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, last_ms, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, count, FIELD_INT, .flags = 0),
-    FIELD(struct staged_row, score, FIELD_REAL, .flags = 0),
-    FIELD(struct staged_row, percentile, FIELD_REAL, .flags = FIELD_NULLABLE),
     FIELD_END,
 };
 
@@ -110,8 +87,7 @@ static enum err_code step_chunks(struct db *db, const struct retention_step *ste
     for (size_t i = 0; i < count; i++) {
         add_part(&body, chunks[i].body.bytes, chunks[i].body.length);
         *ret_rows += chunks[i].rows;
-        TRY(db_exec(db, SQL_CHUNK_DELETE, PARAMS(P_INT(chunks[i].id), P_INT(chunks[i].day)), NULL,
-                    err));
+        TRY(chunk_delete(db, &(struct chunk_place){chunks[i].id, chunks[i].day}, err));
     }
     return count > 0 && step->archive ? insert_unit(db, chunks[0].day, *ret_rows, &body, err)
                                       : ERR_NONE;
@@ -119,26 +95,10 @@ static enum err_code step_chunks(struct db *db, const struct retention_step *ste
 
 /* ---- rows that are not packed ---- */
 
-static struct observation observation_of(const struct staged_row *row)
-{
-    return (struct observation){
-        .entity_id = row->entity_id,
-        .ip = row->ip,
-        .spec_id = row->spec_id,
-        .model_id = row->model_id,
-        .object_id = row->object_id,
-        .first_ms = row->first_ms,
-        .last_ms = row->last_ms,
-        .count = (uint64_t)row->count,
-        .score = row->score,
-        .percentile = row->percentile,
-    };
-}
-
 struct staged {
     int64_t ids[STEP_STAGED];
     struct observation rows[STEP_STAGED];
-    const struct observation *order[STEP_STAGED];
+    struct observation *order[STEP_STAGED];
     size_t count;
 };
 
@@ -152,7 +112,7 @@ static enum err_code read_staged(struct db *db, int64_t before_ms, struct staged
                  PARAMS(P_TEXT(PACKED), P_INT(before_ms), P_INT(STEP_STAGED)), &q, err));
     for (ret->count = 0; ret->count < STEP_STAGED && query_next(&q, STAGED_FIELDS, NULL, &row);) {
         ret->ids[ret->count] = row.id;
-        ret->rows[ret->count] = observation_of(&row);
+        ret->rows[ret->count] = staged_observation(&row);
         ret->order[ret->count] = &ret->rows[ret->count];
         ret->count++;
     }
@@ -164,20 +124,11 @@ static int64_t day_of(const struct observation *row)
     return row->last_ms - row->last_ms % DAY_MS;
 }
 
-static int by_day(const void *a_, const void *b_)
-{
-    const struct observation *a = *(const struct observation *const *)a_;
-    const struct observation *b = *(const struct observation *const *)b_;
-    int64_t day_a = day_of(a), day_b = day_of(b);
-
-    return day_a != day_b ? (day_a > day_b) - (day_a < day_b) : observation_compare(a, b);
-}
-
 static enum err_code archive_staged(struct db *db, struct staged *staged, struct err *err)
 {
     size_t end;
 
-    qsort(staged->order, staged->count, sizeof(const struct observation *), by_day);
+    observation_sort(staged->order, staged->count);
     for (size_t i = 0; i < staged->count; i = end) {
         AUTO(str_done) struct str chunk = {0};
         AUTO(str_done) struct str body = {0};
@@ -187,7 +138,7 @@ static enum err_code archive_staged(struct db *db, struct staged *staged, struct
             end++;
         str_init(&chunk, CHUNK_BYTES_MAX);
         str_init(&body, ARCHIVE_UNIT_BYTES_MAX);
-        chunk_encode(&staged->order[i], end - i, &chunk);
+        chunk_encode((const struct observation *const *)&staged->order[i], end - i, &chunk);
         TRY(str_check(&chunk, "a chunk of observations", err));
         add_part(&body, chunk.text, chunk.length);
         TRY(insert_unit(db, day_of(staged->order[i]), (int64_t)(end - i), &body, err));

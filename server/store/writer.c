@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "store/db.h"
 #include "store/db_backend.h"
+#include "store/pair_run.h"
 
 enum { KEEPER_MS = 200 }; /* between two looks */
 
@@ -35,6 +36,7 @@ struct writer {
     pthread_cond_t work, finished;
     struct queue brief, bulk;
     unsigned brief_groups; /* since the last one of bulk */
+    size_t owed;           /* rows to be read for the runs of pairs; 0: nothing is due */
     size_t callers; /* inside writer_run: they touch the writer once more after their job is done */
     bool stopping;
     bool has_thread, has_keeper; /* of those that start and stop it alone */
@@ -121,6 +123,15 @@ static void note_trouble(struct writer *writer, enum err_code code, const struct
     }
 }
 
+/* Under the lock: what was stored in bulk is to be found, too. */
+static void owe(struct writer *writer, struct job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        writer->owed += jobs[i]->rows * WRITER_PAIR_ROWS;
+    if (writer->owed > WRITER_OWED_MAX)
+        writer->owed = WRITER_OWED_MAX;
+}
+
 static void finish_group(struct writer *writer, struct job **jobs, size_t count)
 {
     struct err err = {0};
@@ -130,6 +141,7 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
         fail_all(jobs, count, &err);
     (void)pthread_mutex_lock(&writer->lock);
     note_trouble(writer, code, &err);
+    owe(writer, jobs, count);
     if (code == ERR_NONE && writer->on_commit != NULL)
         writer->on_commit(writer->on_commit_context);
     writer->unkept = true;
@@ -140,22 +152,69 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
+static enum err_code step_pairs(struct db *db, bool *ret_more, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+
+    TRY(db_begin(db, &tx, err));
+    TRY(pair_step(db, &PAIR_SIZES, ret_more, err));
+    return tx_commit(&tx, err);
+}
+
+/* A step of the runs of pairs, for which nobody waits. When it fails the sources stay to be read,
+ * which tells why; the next bulk job has it tried again. */
+static void pay(struct writer *writer)
+{
+    struct err err = {0};
+    bool more = false;
+
+    if (step_pairs(writer->db, &more, &err) != ERR_NONE)
+        more = false;
+    (void)pthread_mutex_lock(&writer->lock);
+    writer->owed = !more ? 0 : writer->owed > PAIR_STEP_ROWS ? writer->owed - PAIR_STEP_ROWS : 1;
+    writer->unkept = true;
+    (void)pthread_cond_signal(&writer->committed);
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+/* Under the lock: after short jobs; before bulk ones as far as they made it due. */
+static bool is_pay_day(const struct writer *writer)
+{
+    if (writer->owed == 0 || writer->stopping || writer->brief.count > 0)
+        return false;
+    return writer->owed >= PAIR_STEP_ROWS || writer->bulk.count == 0;
+}
+
+/* 0 jobs: it stops, or *ret_pays. */
+static size_t wait_for_work(struct writer *writer, struct job **ret, bool *ret_pays)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    while (writer->brief.count + writer->bulk.count + writer->owed == 0 && !writer->stopping)
+        (void)pthread_cond_wait(&writer->work, &writer->lock);
+    *ret_pays = is_pay_day(writer);
+    if (!*ret_pays)
+        count = take_group(writer, ret);
+    (void)pthread_mutex_unlock(&writer->lock);
+    return count;
+}
+
 static void *writer_main(void *argument)
 {
     struct writer *writer = argument;
 
     for (;;) {
         struct job *jobs[WRITER_GROUP_MAX];
-        size_t count;
+        bool pays;
+        size_t count = wait_for_work(writer, jobs, &pays);
 
-        (void)pthread_mutex_lock(&writer->lock);
-        while (writer->brief.count + writer->bulk.count == 0 && !writer->stopping)
-            (void)pthread_cond_wait(&writer->work, &writer->lock);
-        count = take_group(writer, jobs);
-        (void)pthread_mutex_unlock(&writer->lock);
-        if (count == 0)
+        if (pays)
+            pay(writer);
+        else if (count > 0)
+            finish_group(writer, jobs, count);
+        else
             return NULL;
-        finish_group(writer, jobs, count);
     }
 }
 

@@ -5,7 +5,9 @@
  *
  * What somebody waits for goes first: short jobs (writer_run) before bulk ones (writer_run_bulk),
  * and a transaction of bulk jobs ends at WRITER_BULK_ROWS, so a short job waits for one of them at
- * most. After WRITER_BRIEF_GROUPS transactions of short jobs in a row one of bulk has its turn. */
+ * most. After WRITER_BRIEF_GROUPS transactions of short jobs in a row one of bulk has its turn.
+ * Between them the writer makes the runs of pairs (pair_run.h) that bulk jobs made due, a step a
+ * transaction, and goes on when nothing else is to do. */
 #include "base/err.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,8 @@ enum {
     WRITER_GROUP_MAX = 64,  /* jobs a transaction */
     WRITER_BULK_ROWS = 20000,
     WRITER_BRIEF_GROUPS = 2,
+    WRITER_PAIR_ROWS = 6, /* read of what look-ups need for a row of bulk, at most */
+    WRITER_OWED_MAX = 2000000,
 };
 
 typedef enum err_code writer_job(struct db *db, void *argument, struct err *err);

@@ -75,30 +75,6 @@ TEST(a_few_of_many_days_stay_rows_until_enough_gathered)
     CHECK(packed() == 2 * CHUNK_STAGED_ROWS && unpacked() == 0);
 }
 
-TEST(chunks_of_a_day_are_merged)
-{
-    struct chunk chunk = {.id = 0};
-    int64_t last_entity = 0, rows = 0;
-
-    given_model("m1");
-    for (int i = 0; i < CHUNK_MERGED; i++) {
-        given_pairs(MANY, i, 1);
-        (void)ingest(pairs, MANY);
-        CHECK(packed() == (i + 1) * MANY);
-    }
-    CHECK(chunks() == CHUNK_MERGED * MANY / CHUNK_MERGED_ROWS_MAX);
-    CHECK(sql_int("SELECT MIN(level) FROM observation_chunk") == 1);
-    for (;;) { /* each holds other entities, but for the one where it was cut */
-        CHECK_OK(chunk_next(store.reader, &store.arena, chunk.id, T0, TIME_MS_MAX, &chunk, &err));
-        if (chunk.id == 0)
-            break;
-        CHECK(chunk.rows[0].entity_id >= last_entity);
-        last_entity = chunk.rows[chunk.count - 1].entity_id;
-        rows += (int64_t)chunk.count;
-    }
-    CHECK(rows == CHUNK_MERGED * MANY);
-}
-
 TEST(days_are_dropped_whole)
 {
     int64_t gone;
@@ -159,7 +135,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(many_of_a_day_are_packed_and_flagged_ones_are_rows),
         STORE_TEST(a_few_of_many_days_stay_rows_until_enough_gathered),
-        STORE_TEST(chunks_of_a_day_are_merged),
         STORE_TEST(days_are_dropped_whole),
         STORE_TEST(training_reads_rows_and_packed_ones),
     };

@@ -171,7 +171,7 @@ TEST(a_full_disk_undoes_the_batch_and_the_next_one_goes_on)
         pairs[i] = usual("i-1", "10.1.2.3");
     batch.object = &object;
     before = rows();
-    CHECK(sql_int_on(store.db, "PRAGMA max_page_count = 70") == 70);
+    CHECK(sql_int_on(store.db, "PRAGMA max_page_count = 1") > 1); /* as large as it is */
     CHECK_ERR(ERR_FULL, run_job(ingest_job, &job));
     CHECK_HAS(err.text, "make room on the disk, nothing was lost");
     CHECK(rows() == before);

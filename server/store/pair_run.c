@@ -1,0 +1,200 @@
+#include "store/pair_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "store/db.h"
+#include "store/observation_chunk.h"
+
+#define FILTER_ARENA_BYTES ((size_t)CHUNK_FILTER_BYTES_MAX + 4096)
+
+enum err_code pair_source_add(struct db *db, const struct observation *const *rows, size_t count,
+                              int64_t day_ms, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    size_t length;
+    uint8_t *filter;
+
+    arena_init(&arena, FILTER_ARENA_BYTES);
+    filter = chunk_filter(&arena, rows, count, &length);
+    return db_exec(db, SQL_PAIR_SOURCE_ADD,
+                   PARAMS(P_INT(day_ms), P_INT((int64_t)count), P_INT(rows[0]->entity_id),
+                          P_INT(rows[count - 1]->entity_id), P_BLOB(filter, length)),
+                   NULL, err);
+}
+
+enum err_code pair_source_delete(struct db *db, int64_t chunk_id, struct err *err)
+{
+    return db_exec(db, SQL_PAIR_SOURCE_DELETE, PARAMS(P_INT(chunk_id)), NULL, err);
+}
+
+enum err_code pair_drop(struct db *db, int64_t before_ms, struct err *err)
+{
+    TRY(db_exec(db, SQL_PAIR_SINCE, PARAMS(P_INT(before_ms)), NULL, err));
+    TRY(db_exec(db, SQL_PAIR_SOURCES_DROP, PARAMS(P_INT(before_ms)), NULL, err));
+    return db_exec(db, SQL_PAIR_RUNS_DROP, PARAMS(P_INT(before_ms)), NULL, err);
+}
+
+/* ---- reading ---- */
+
+struct place_row {
+    int64_t id, day_ms;
+};
+static const struct field SOURCE_FIELDS[] = {
+    FIELD(struct place_row, id, FIELD_INT, .flags = 0),
+    FIELD(struct place_row, day_ms, FIELD_INT, .flags = 0),
+    FIELD_END,
+};
+static const struct field RUN_FIELDS[] = {
+    {.name = "id", .type = FIELD_INT, .offset = offsetof(struct place_row, id)},
+    {.name = "last_ms", .type = FIELD_INT, .offset = offsetof(struct place_row, day_ms)},
+    FIELD_END,
+};
+
+struct places {
+    struct arena *arena;
+    struct pair_place *items;
+    size_t count, room;
+};
+
+static void add_place(struct places *places, const struct place_row *row, bool is_run)
+{
+    if (places->count == places->room) {
+        size_t room = 2 * places->room + 64;
+        struct pair_place *items = ARENA_ARRAY(places->arena, struct pair_place, room);
+
+        if (places->count > 0)
+            (void)memcpy(items, places->items, places->count * sizeof *items);
+        places->items = items;
+        places->room = room;
+    }
+    places->items[places->count++] =
+        (struct pair_place){row->id, row->day_ms - row->day_ms % DAY_MS, is_run};
+}
+
+static enum err_code read_places(struct query *q, const struct field *fields, bool is_run,
+                                 struct places *places, struct err *err)
+{
+    struct place_row row;
+
+    while (query_next(q, fields, places->arena, &row))
+        add_place(places, &row, is_run);
+    return query_end(q, err);
+}
+
+static int by_day(const void *a_, const void *b_)
+{
+    const struct pair_place *a = a_, *b = b_;
+
+    return (a->day_ms < b->day_ms) - (a->day_ms > b->day_ms);
+}
+
+enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id, size_t limit,
+                          struct pair_place **ret, size_t *ret_count, struct err *err)
+{
+    AUTO(query_done) struct query sources = {0};
+    AUTO(query_done) struct query runs = {0};
+    struct places places = {.arena = arena};
+
+    TRY(db_query(db, SQL_PAIR_SOURCES, PARAMS(P_INT(entity_id), P_INT((int64_t)limit)), &sources,
+                 err));
+    TRY(read_places(&sources, SOURCE_FIELDS, false, &places, err));
+    TRY(db_query(db, SQL_PAIR_RUNS, NO_PARAMS, &runs, err));
+    TRY(read_places(&runs, RUN_FIELDS, true, &places, err));
+    if (places.count > 0)
+        qsort(places.items, places.count, sizeof *places.items, by_day);
+    *ret = places.items;
+    *ret_count = places.count;
+    return ERR_NONE;
+}
+
+struct filter_row {
+    struct blob filter;
+};
+static const struct field FILTER_FIELDS[] = {
+    FIELD(struct filter_row, filter, FIELD_BLOB, .flags = 0),
+    FIELD_END,
+};
+
+static enum err_code read_source(struct db *db, struct arena *arena, const struct pair_place *place,
+                                 int64_t entity_id, const struct ip *ip, struct chunk *ret,
+                                 struct err *err)
+{
+    struct chunk_place chunk = {place->id, place->day_ms};
+    struct filter_row row;
+
+    *ret = (struct chunk){.id = place->id};
+    TRY(db_row(db, SQL_PAIR_FILTER, PARAMS(P_INT(place->id)), FILTER_FIELDS, arena, &row, err));
+    if (!chunk_may_hold(row.filter.bytes, row.filter.length, entity_id, ip))
+        return ERR_NONE;
+    return chunk_read(db, arena, &chunk, ret, err);
+}
+
+struct body_row {
+    int64_t entity_low;
+    struct ip ip_low;
+    struct blob body;
+};
+static const struct field BODY_FIELDS[] = {
+    FIELD(struct body_row, entity_low, FIELD_INT, .flags = 0),
+    FIELD(struct body_row, ip_low, FIELD_IP, .flags = 0),
+    FIELD(struct body_row, body, FIELD_BLOB, .flags = 0),
+    FIELD_END,
+};
+
+static enum err_code read_run(struct db *db, struct arena *arena, const struct pair_place *place,
+                              int64_t entity_id, const struct ip *ip, struct chunk *ret,
+                              struct err *err)
+{
+    struct body_row row;
+    enum err_code code =
+        db_row(db, SQL_PAIR_CHUNK_AT, PARAMS(P_INT(place->id), P_INT(entity_id), P_IP(ip)),
+               BODY_FIELDS, arena, &row, err);
+
+    *ret = (struct chunk){.id = place->id};
+    if (code == ERR_NOT_FOUND)
+        return ERR_NONE;
+    TRY(code);
+    if (chunk_decode(row.body.bytes, row.body.length, arena, &ret->rows, &ret->count, err) !=
+        ERR_NONE)
+        return err_prefix(err, "pair_run %lld", (long long)place->id);
+    return ERR_NONE;
+}
+
+/* Rows are in order: the pair's are together. */
+static void find(const struct chunk *chunk, int64_t entity_id, const struct ip *ip,
+                 const struct observation **ret, size_t *ret_count)
+{
+    struct observation key = {.entity_id = entity_id, .ip = *ip, .first_ms = INT64_MIN};
+    size_t low = 0, high = chunk->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (observation_compare(&chunk->rows[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret = chunk->rows + low;
+    while (high < chunk->count && chunk->rows[high].entity_id == entity_id &&
+           ip_equal(&chunk->rows[high].ip, ip))
+        high++;
+    *ret_count = high - low;
+}
+
+enum err_code pair_read(struct db *db, struct arena *arena, const struct pair_place *place,
+                        int64_t entity_id, const struct ip *ip, const struct observation **ret,
+                        size_t *ret_count, struct err *err)
+{
+    struct chunk chunk;
+
+    *ret = NULL;
+    *ret_count = 0;
+    TRY((place->is_run ? read_run : read_source)(db, arena, place, entity_id, ip, &chunk, err));
+    if (chunk.count > 0)
+        find(&chunk, entity_id, ip, ret, ret_count);
+    return ERR_NONE;
+}

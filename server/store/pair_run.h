@@ -1,0 +1,68 @@
+#pragma once
+/* Which pairs were seen, for look-ups: without an index of pairs, which would cost ten times the
+ * writing, and without reading every chunk of observations.
+ *
+ * A chunk of observations is first a source: listed with its entities and a filter. Of the sources
+ * of PAIR_RUN_ROWS observations a run is made: every (entity, address, spec) of them once, with how
+ * often it was seen, sorted, in chunks. PAIR_RUN_FAN runs of a level are merged into one of the
+ * next level, in which a pair is once again. So a look-up reads one chunk of a few dozen runs,
+ * however many observations there are (a log-structured merge: O'Neil et al. 1996).
+ *
+ * Runs are made in steps of a bounded number of rows, each a transaction; until one is whole its
+ * sources are read instead. A run outlives the observations that it was made of by as long as it
+ * holds younger ones, so pairs last seen before the counter pairs_since_ms are not told, and left
+ * out when runs are merged.
+ *
+ * The rows of a run's chunk are struct observation in the format of store/chunk.h, of which object
+ * says how often the pair was seen, and score, percentile and model are of the last time. */
+#include "base/err.h"
+#include "base/ip.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct db;
+struct observation;
+
+#define PAIRS_SINCE "pairs_since_ms" /* the counter */
+
+enum {
+    PAIR_RUN_ROWS = 160000,
+    PAIR_RUN_FAN = 8,
+    PAIR_STEP_ROWS = 32000, /* of the sources or runs, read in one step */
+    PAIR_CHUNK_ROWS = 512,
+    PAIR_SOURCES_MAX = 512, /* of one run */
+};
+struct pair_sizes { /* tests have small ones */
+    size_t run_rows, fan, step_rows, chunk_rows;
+};
+extern const struct pair_sizes PAIR_SIZES; /* those above */
+
+/* Inside a writer's job, right after a chunk of observations was added: it is a source. */
+NODISCARD enum err_code pair_source_add(struct db *db, const struct observation *const *rows,
+                                        size_t count, int64_t day_ms, struct err *err);
+/* Inside a writer's job: chunks are let go of, one, or those of days before one. */
+NODISCARD enum err_code pair_source_delete(struct db *db, int64_t chunk_id, struct err *err);
+NODISCARD enum err_code pair_drop(struct db *db, int64_t before_ms, struct err *err);
+/* Inside a writer's job: makes what is due a step further; *ret_more: something is left to do. */
+NODISCARD enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool *ret_more,
+                                  struct err *err);
+
+/* Reads every run: what the first one that is wrong says. ret: "" before. */
+NODISCARD enum err_code pair_check(struct db *db, char ret[static 256], struct err *err);
+
+struct pair_place {     /* where a pair may be */
+    int64_t id, day_ms; /* the last day of what is there */
+    bool is_run;
+};
+/* Newest day first; at most limit sources. */
+NODISCARD enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id,
+                                    size_t limit, struct pair_place **ret, size_t *ret_count,
+                                    struct err *err);
+/* The rows of the pair, none when it is not there. Of a source each is a sighting; of a run see
+ * above. */
+NODISCARD enum err_code pair_read(struct db *db, struct arena *arena,
+                                  const struct pair_place *place, int64_t entity_id,
+                                  const struct ip *ip, const struct observation **ret,
+                                  size_t *ret_count, struct err *err);

@@ -1,0 +1,117 @@
+-- name: PAIR_SOURCE_ADD
+-- mode: write
+INSERT INTO pair_source (chunk_id, run_id, day_ms, rows, entity_low, entity_high, filter)
+VALUES (last_insert_rowid(), NULL, $1, $2, $3, $4, $5);
+-- postgres:
+INSERT INTO pair_source (chunk_id, run_id, day_ms, rows, entity_low, entity_high, filter)
+VALUES (currval('observation_chunk_id'), NULL, $1, $2, $3, $4, $5);
+
+-- name: PAIR_SOURCE_DELETE
+-- mode: write
+DELETE FROM pair_source WHERE chunk_id = $1;
+
+-- name: PAIR_SOURCES_DROP
+-- mode: write
+DELETE FROM pair_source WHERE day_ms < $1;
+
+-- Few: those that are in no run yet.
+-- name: PAIR_SOURCES
+SELECT chunk_id AS id, day_ms FROM pair_source
+ WHERE entity_low <= $1 AND entity_high >= $1 ORDER BY day_ms DESC LIMIT $2;
+
+-- name: PAIR_FILTER
+SELECT filter FROM pair_source WHERE chunk_id = $1;
+
+-- name: PAIR_RUNS
+SELECT id, last_ms FROM pair_run WHERE state = 1 ORDER BY last_ms DESC;
+
+-- The chunk of a run that a pair is in, if it is in the run.
+-- name: PAIR_CHUNK_AT
+SELECT entity_low, ip_low, body FROM pair_chunk
+ WHERE run_id = $1 AND (entity_low, ip_low) <= ($2, $3)
+ ORDER BY entity_low DESC, ip_low DESC LIMIT 1;
+
+-- name: PAIR_CHUNK_AFTER
+SELECT entity_low, ip_low, body FROM pair_chunk
+ WHERE run_id = $1 AND (entity_low, ip_low) > ($2, $3) ORDER BY entity_low, ip_low LIMIT 1;
+
+-- name: PAIR_CHUNK_ADD
+-- mode: write
+INSERT INTO pair_chunk (run_id, entity_low, ip_low, pairs, body) VALUES ($1, $2, $3, $4, $5);
+
+-- The lowest first: the others have what those leave.
+-- name: PAIR_RUN_MAKING
+-- mode: write
+SELECT id, level, entity_at, ip_at, last_ms FROM pair_run WHERE state = 0 ORDER BY level LIMIT 1;
+
+-- name: PAIR_RUN_ADD
+-- mode: write
+INSERT INTO pair_run (level, state, into_id, entity_at, ip_at, pairs, sightings, last_ms)
+VALUES ($1, 0, NULL, -1, $2, 0, 0, 0) RETURNING id;
+
+-- name: PAIR_RUN_GROWN
+-- mode: write
+UPDATE pair_run SET entity_at = $1, ip_at = $2, pairs = pairs + $3, sightings = sightings + $4,
+       last_ms = $5
+ WHERE id = $6;
+
+-- name: PAIR_RUN_WHOLE
+-- mode: write
+UPDATE pair_run SET state = 1 WHERE id = $1;
+
+-- name: PAIR_RUN_MERGED
+-- mode: write
+UPDATE pair_run SET state = 2 WHERE into_id = $1;
+
+-- name: PAIR_SOURCES_MERGED
+-- mode: write
+DELETE FROM pair_source WHERE run_id = $1;
+
+-- name: PAIR_SOURCES_FREE
+-- mode: write
+SELECT chunk_id AS id, rows FROM pair_source WHERE run_id IS NULL ORDER BY chunk_id LIMIT $1;
+
+-- name: PAIR_SOURCES_CLAIM
+-- mode: write
+UPDATE pair_source SET run_id = $1 WHERE run_id IS NULL AND chunk_id <= $2;
+
+-- name: PAIR_SOURCES_OF_RUN
+-- mode: write
+SELECT chunk_id AS id, entity_low, day_ms FROM pair_source
+ WHERE run_id = $1 AND entity_high > $2 ORDER BY entity_low;
+
+-- name: PAIR_RUNS_READY
+-- mode: write
+SELECT r.level FROM pair_run r
+ WHERE r.state = 1 AND r.into_id IS NULL
+   AND NOT EXISTS (SELECT 1 FROM pair_run m WHERE m.state = 0 AND m.level = r.level + 1)
+ GROUP BY r.level HAVING COUNT(*) >= $1 ORDER BY r.level LIMIT 1;
+
+-- name: PAIR_RUNS_CLAIM
+-- mode: write
+UPDATE pair_run SET into_id = $1 WHERE state = 1 AND level = $2 AND into_id IS NULL;
+
+-- name: PAIR_RUNS_OF_RUN
+-- mode: write
+SELECT id, last_ms FROM pair_run WHERE into_id = $1 AND state = 1;
+
+-- name: PAIR_RUNS_DROP
+-- mode: write
+UPDATE pair_run SET state = 2 WHERE state = 1 AND into_id IS NULL AND last_ms < $1;
+
+-- name: PAIR_SINCE
+-- mode: write
+UPDATE counter SET value = $1 WHERE name = 'pairs_since_ms' AND value < $1;
+
+-- name: PAIR_CHUNKS_SWEEP
+-- mode: write
+DELETE FROM pair_chunk WHERE id IN
+       (SELECT c.id FROM pair_run r JOIN pair_chunk c ON c.run_id = r.id WHERE r.state = 2 LIMIT $1);
+
+-- name: PAIR_RUNS_SWEEP
+-- mode: write
+DELETE FROM pair_run WHERE state = 2
+   AND NOT EXISTS (SELECT 1 FROM pair_chunk c WHERE c.run_id = pair_run.id);
+
+-- name: CHECK_PAIR_RUNS
+SELECT id, pairs, sightings FROM pair_run WHERE state = 1 ORDER BY id;
