@@ -237,11 +237,11 @@ static enum err_code profile_records(const struct learning *learning, const stru
 static enum err_code fit_tree(const struct learning *learning, const struct survey *survey,
                               struct learned *ret, struct err *err)
 {
-    AUTO(spool_done) struct spool events = {.pool = NULL};
+    AUTO(prefix_events_done) struct prefix_events events = {.last = NULL};
     AUTO(train_walk_done) struct train_walk walk;
-    uint16_t today = prefix_day(survey->last_ms);
+    uint16_t newest = prefix_day(survey->last_ms);
 
-    spool_init(&events, &learning->set->pool, sizeof(struct prefix_event));
+    prefix_events_init(&events, &learning->set->pool, survey->entity_count);
     train_walk_init(&walk, learning->set, learning->calibrating);
     for (;;) {
         const struct train_record *record;
@@ -251,11 +251,12 @@ static enum err_code fit_tree(const struct learning *learning, const struct surv
         if (record == NULL)
             break;
         event = prefix_event(survey->numbers[record->entity], &record->ip,
-                             record->time_ms > 0 ? prefix_day(record->time_ms) : today);
-        TRY(spool_add(&events, &event, err));
+                             record->time_ms > 0 ? prefix_day(record->time_ms) : newest);
+        event.repeated = record->count > 1;
+        TRY(prefix_events_add(&events, &event, err));
     }
-    TRY(prefix_fit(&events, survey->entity_count, today, learning->options->half_life_days,
-                   &ret->model.parts.tree, &ret->prefixes, err));
+    TRY(prefix_fit(&events, 0, learning->options->half_life_days, &ret->model.parts.tree,
+                   &ret->prefixes, err));
     if (learning->options->asn != NULL)
         ret->model.parts.asn = *learning->options->asn;
     prefix_tree_route(&ret->model.parts.tree, &ret->model.parts.asn);

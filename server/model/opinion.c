@@ -12,6 +12,9 @@ const char *const OPINION_WORDS[] = {"stranger", "impostor", "newcomer", "ip_ins
  * it, for as many attackers would use it (s = (1 - 2s) / 4). */
 #define SHARED_UNKNOWN (1.0 / 6)
 enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
+/* An address that has no neighbour of the entity in so much of its bits (a /12, a /24) lies alone.
+ */
+#define ISLAND 0.375
 /* An entity of which so much is at addresses it used before is one that comes back to them. */
 #define RETURNS_ENOUGH 0.5
 /* Next to a threshold, what an opinion of another unit adds. */
@@ -25,17 +28,22 @@ static double evidence(const struct prefix_score *prefix, double shared)
     return prefix->entity + log2((1 - shared) * exp2(prefix->asn) + shared * exp2(prefix->below));
 }
 
+static bool lies_alone(const struct prefix_score *prefix)
+{
+    return prefix->once && prefix->firm_bits < ISLAND * prefix->length;
+}
+
 /* The bits for the pair, and once more those of the prefix known. An entity that comes back is
  * known by one sighting, and an address it used before is as usual as can be: how often or how
- * long ago does not make it more of a stranger. One that hardly ever does is known by two: that it
- * was somewhere once may have been somebody else. */
+ * long ago does not make it more of a stranger; unless it was there one time only and never nearby.
+ * One that hardly ever comes back is known by two: a single one may have been somebody else. */
 static double familiarity(const struct prefix_score *prefix, double shared, double returns)
 {
     double one = fmin(1, returns / RETURNS_ENOUGH), most = 2.0 * prefix->length, bits;
 
     bits = evidence(prefix, shared) + prefix->firm_bits +
            one * (prefix->known_bits - prefix->firm_bits);
-    if (prefix->known_bits == prefix->length)
+    if (prefix->known_bits == prefix->length && !lies_alone(prefix))
         bits += one * (most - bits);
     return bits;
 }

@@ -22,7 +22,30 @@ uint16_t prefix_day(int64_t time_ms)
 {
     int64_t day = time_ms / DAY_MS;
 
-    return day < 0 ? 0 : day > UINT16_MAX ? UINT16_MAX : (uint16_t)day;
+    return day < 0 ? 0 : day > PREFIX_DAY_MAX ? PREFIX_DAY_MAX : (uint16_t)day;
+}
+
+void prefix_events_init(struct prefix_events *events, struct spool_pool *pool,
+                        uint64_t entity_count)
+{
+    spool_init(&events->spool, pool, sizeof(struct prefix_event));
+    events->entity_count = entity_count;
+    events->last = own_array(entity_count + 1, sizeof *events->last);
+}
+
+enum err_code prefix_events_add(struct prefix_events *events, const struct prefix_event *event,
+                                struct err *err)
+{
+    uint16_t *last = &events->last[event->entity];
+
+    *last = *last > event->day ? *last : event->day;
+    return spool_add(&events->spool, event, err);
+}
+
+void prefix_events_done(struct prefix_events *events)
+{
+    spool_done(&events->spool);
+    own_freep(&events->last);
 }
 
 static int by_day_down(const void *a, const void *b)
@@ -41,10 +64,10 @@ static int by_key(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-/* What its day makes of an address; 0 = forgotten. */
-static double weight_of(uint16_t day, uint16_t today, double half_life_days)
+/* What its day makes of something that ends with the last one; 0 = forgotten. */
+static double weight_of(uint16_t day, uint16_t last, double half_life_days)
 {
-    double half_lives = today > day ? (double)(today - day) / half_life_days : 0;
+    double half_lives = last > day ? (double)(last - day) / half_life_days : 0;
 
     return half_lives > PREFIX_HALF_LIVES_MAX ? 0 : exp2(-half_lives);
 }
@@ -71,6 +94,7 @@ static void add_habit(struct habits *habits, const struct prefix_event *event)
 
     if (last != NULL && last->key == event->key) {
         last->day = last->day > event->day ? last->day : event->day;
+        last->repeated = true;
         return;
     }
     if (habits->used == ARRAY_LEN(habits->events))
@@ -85,7 +109,8 @@ struct growth {
     size_t used, capacity;
     double half_life_days;
     uint16_t today;
-    struct spool all; /* struct prefix_event, once more */
+    const uint16_t *last; /* struct prefix_events has it */
+    struct spool all;     /* struct prefix_event, once more */
     struct habits habits;
 };
 
@@ -123,9 +148,9 @@ static enum err_code end_entity(struct growth *growth, uint64_t entity, struct e
         const struct prefix_event *event = &habits->events[i];
         size_t at = growth->used++;
 
-        sum += weight_of(event->day, growth->today, growth->half_life_days);
+        sum += weight_of(event->day, growth->last[entity], growth->half_life_days);
         arrays->keys[f][at] = event->key;
-        arrays->days[f][at] = event->day;
+        arrays->days[f][at] = (uint16_t)(event->day | (event->repeated ? 0 : PREFIX_ONCE));
         arrays->weights[f][at] = (float)sum;
         TRY(spool_add(&growth->all, event, err));
     }
@@ -133,6 +158,14 @@ static enum err_code end_entity(struct growth *growth, uint64_t entity, struct e
     habits->used = 0;
     habits->pruned = false;
     return ERR_NONE;
+}
+
+static bool is_remembered(const struct growth *growth, const struct prefix_event *event)
+{
+    uint16_t last = growth->last[event->entity];
+
+    return weight_of(event->day, last, growth->half_life_days) > 0 &&
+           weight_of(last, growth->today, growth->half_life_days) > 0;
 }
 
 /* Of the events from the reader's place on those of the family. *next is the first one behind. */
@@ -143,7 +176,7 @@ static enum err_code fill(struct growth *growth, struct spool_reader *reader, co
         for (const struct prefix_event *event; (event = *next) != NULL;) {
             if (event->family != growth->family || event->entity != entity)
                 break;
-            if (weight_of(event->day, growth->today, growth->half_life_days) > 0)
+            if (is_remembered(growth, event))
                 add_habit(&growth->habits, event);
             TRY(spool_next(reader, next, err));
         }
@@ -230,9 +263,8 @@ static enum err_code fit_family(struct growth *growth, int f, struct spool_reade
     return ERR_NONE;
 }
 
-enum err_code prefix_fit(struct spool *events, uint64_t entity_count, uint16_t today,
-                         double half_life_days, struct prefix_tree *ret,
-                         struct prefix_arrays *arrays, struct err *err)
+enum err_code prefix_fit(struct prefix_events *events, uint16_t today, double half_life_days,
+                         struct prefix_tree *ret, struct prefix_arrays *arrays, struct err *err)
 {
     const struct spool_order order = {
         .compare = by_entity_order, .digits = EVENT_DIGITS, .digit_count = sizeof EVENT_DIGITS};
@@ -244,12 +276,13 @@ enum err_code prefix_fit(struct spool *events, uint64_t entity_count, uint16_t t
     growth->arrays = arrays;
     growth->half_life_days = half_life_days;
     growth->today = today;
-    *ret = (struct prefix_tree){.entity_count = entity_count};
-    TRY(spool_sort(events, &order, err));
-    spool_reader_init(&reader, events);
+    growth->last = events->last;
+    *ret = (struct prefix_tree){.entity_count = events->entity_count};
+    TRY(spool_sort(&events->spool, &order, err));
+    spool_reader_init(&reader, &events->spool);
     TRY(spool_next(&reader, &next, err));
     for (int f = 0; f < PREFIX_FAMILIES && code == ERR_NONE; f++) {
-        spool_init(&growth->all, events->pool, sizeof(struct prefix_event));
+        spool_init(&growth->all, events->spool.pool, sizeof(struct prefix_event));
         code = fit_family(growth, f, &reader, &next, ret, err);
         spool_done(&growth->all);
     }

@@ -4,15 +4,22 @@
 #include "base/spool.h"
 #include "model/prefix_tree.h"
 
-/* An address not seen for so many half-lives is forgotten. */
+/* An address not seen for so many half-lives is forgotten, counted to when its entity was seen
+ * last: the habits of one that pauses do not fade. */
 enum { PREFIX_HALF_LIVES_MAX = 6 };
 
-/* That an entity used an address. */
+/* That an entity used an address; as made by prefix_event, one time. */
 struct prefix_event {
     uint64_t key; /* prefix_key */
     uint32_t entity;
-    uint16_t day;
-    uint16_t family;
+    uint16_t day; /* at most PREFIX_DAY_MAX */
+    uint8_t family;
+    bool repeated;
+};
+struct prefix_events {
+    struct spool spool;
+    uint64_t entity_count;
+    uint16_t *last; /* per entity the newest day */
 };
 
 /* What a tree points to when it is not a file's. */
@@ -24,12 +31,19 @@ struct prefix_arrays {
 };
 
 struct prefix_event prefix_event(uint32_t entity, const struct ip *ip, uint16_t day);
-uint16_t prefix_day(int64_t time_ms); /* days since 1970, within what 16 bits hold */
+uint16_t prefix_day(int64_t time_ms); /* days since 1970, at most PREFIX_DAY_MAX */
 
-/* Sorts the events, of entities below entity_count. An address weighs 2^-(age / half-life) on that
- * day; half_life_days > 0. The tree has its index and points to the arrays, which are the caller's
- * to free also after an error: the spools'. */
-NODISCARD enum err_code prefix_fit(struct spool *events, uint64_t entity_count, uint16_t today,
+void prefix_events_init(struct prefix_events *events, struct spool_pool *pool,
+                        uint64_t entity_count);
+NODISCARD enum err_code prefix_events_add(struct prefix_events *events,
+                                          const struct prefix_event *event, struct err *err);
+void prefix_events_done(struct prefix_events *events); /* accepts zeroed ones */
+
+/* Sorts the events. An address weighs 2^-(age / half-life); half_life_days > 0. Entities that were
+ * not seen for PREFIX_HALF_LIVES_MAX before today are forgotten; today 0: none is. The tree has its
+ * index and points to the arrays, which are the caller's to free also after an error: the spools'.
+ */
+NODISCARD enum err_code prefix_fit(struct prefix_events *events, uint16_t today,
                                    double half_life_days, struct prefix_tree *ret,
                                    struct prefix_arrays *arrays, struct err *err);
 void prefix_arrays_done(struct prefix_arrays *arrays); /* accepts a zeroed one */

@@ -210,6 +210,7 @@ void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct 
     ret->others = total(&others);
     ret->below = total(&below);
     ret->bearers = all.high - all.low - (own.high - own.low);
+    ret->once = ret->known_bits == ret->length && (family->days[own.low] & PREFIX_ONCE) != 0;
     ret->asn =
         tree->asn != NULL && entity < tree->entity_count && ret->known_bits < ret->length
             ? asn_evidence(tree->asn, ret->length == PREFIX_BITS_V6, entity, key, ret->known_bits)
@@ -274,6 +275,6 @@ bool prefix_nearest(const struct prefix_tree *tree, uint64_t entity, const struc
     if (at == own.high || (at > own.low && (family->keys[at - 1] ^ key) < (family->keys[at] ^ key)))
         at--;
     *ret = ip_of_key(family->keys[at], length);
-    *ret_day = family->days[at];
+    *ret_day = prefix_last_seen(family->days[at]);
     return true;
 }

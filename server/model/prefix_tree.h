@@ -26,14 +26,22 @@ enum {
     PREFIX_NETWORK_BITS_V4 = 24,
     PREFIX_NETWORK_BITS_V6 = 48,
     PREFIX_INDEX_BITS = 16,
+    PREFIX_DAY_MAX = 0x7fff, /* in 2059 */
+    PREFIX_ONCE = 0x8000,
 };
+
+/* In days since 1970 UTC. The bit above them says that it was seen one time only. */
+static inline uint16_t prefix_last_seen(uint16_t day)
+{
+    return day & PREFIX_DAY_MAX;
+}
 
 /* Of one family. All arrays are borrowed but the index. */
 struct prefix_family {
     const uint64_t *starts; /* entity_count + 1: where an entity's addresses begin */
     const uint64_t *keys;   /* prefix_key of each; ascending within an entity, distinct */
     const float *weights;   /* summed up from the entity's first address to this one, included */
-    const uint16_t *days;   /* last seen, in days since 1970 UTC */
+    const uint16_t *days;   /* last seen, as prefix_last_seen takes it apart */
     /* All of them once more, by address, then by entity. */
     uint64_t count;
     const uint64_t *all_keys;
@@ -58,6 +66,7 @@ struct prefix_score {
     int length;       /* bits that count: 32 or 64 */
     int known_bits;   /* longest prefix shared with an address of the entity, up to length */
     int firm_bits;    /* with two of them, at most known_bits */
+    bool once;        /* the entity was seen at the address, one time only */
     uint64_t bearers; /* other entities that used the address (IPv6: its /64) */
     uint64_t neighbours; /* addresses of other entities in its /24 (IPv6: /48) */
 };

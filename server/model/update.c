@@ -106,7 +106,7 @@ static bool is_forgotten(const struct update *update, const struct identity *ide
 }
 
 static enum err_code add_base_events(const struct update *update, const struct model_parts *parts,
-                                     struct spool *events, struct err *err)
+                                     struct prefix_events *events, struct err *err)
 {
     const struct model_parts *base = &update->base->parts;
 
@@ -118,10 +118,12 @@ static enum err_code add_base_events(const struct update *update, const struct m
 
             for (uint64_t i = family->starts[entity]; i < family->starts[entity + 1]; i++) {
                 struct identity known = {base->entity_hashes[entity], family->keys[i], (uint16_t)f};
-                struct prefix_event event = {family->keys[i], index, family->days[i], (uint16_t)f};
+                struct prefix_event event = {family->keys[i], index,
+                                             prefix_last_seen(family->days[i]), (uint8_t)f,
+                                             (family->days[i] & PREFIX_ONCE) == 0};
 
                 if (!is_forgotten(update, &known))
-                    TRY(spool_add(events, &event, err));
+                    TRY(prefix_events_add(events, &event, err));
             }
         }
     }
@@ -129,7 +131,7 @@ static enum err_code add_base_events(const struct update *update, const struct m
 }
 
 /* Also sums up what the set has. */
-static enum err_code add_events(struct update *update, struct spool *events, uint16_t today,
+static enum err_code add_events(struct update *update, struct prefix_events *events, uint16_t today,
                                 struct err *err)
 {
     AUTO(train_walk_done) struct train_walk walk;
@@ -147,27 +149,27 @@ static enum err_code add_events(struct update *update, struct spool *events, uin
         known = identity_of(update->hashes[record->entity], &record->ip);
         event = (struct prefix_event){known.key, update->numbers[record->entity],
                                       record->time_ms > 0 ? prefix_day(record->time_ms) : today,
-                                      known.family};
+                                      (uint8_t)known.family, record->count > 1};
         if (!is_forgotten(update, &known))
-            TRY(spool_add(events, &event, err));
+            TRY(prefix_events_add(events, &event, err));
     }
 }
 
 static enum err_code join_tree(struct update *update, struct learned *ret, struct err *err)
 {
     struct model_parts *parts = &ret->model.parts;
-    AUTO(spool_done) struct spool events = {.pool = NULL};
+    AUTO(prefix_events_done) struct prefix_events events = {.last = NULL};
     struct train_record last;
     uint16_t today;
 
     TRY(spool_read(&update->set->records, update->set->records.count - 1, 1, &last, err));
     update->last_ms = last.time_ms;
     today = prefix_day(last.time_ms);
-    spool_init(&events, &update->set->pool, sizeof(struct prefix_event));
+    prefix_events_init(&events, &update->set->pool, parts->entity_count);
     TRY(add_base_events(update, parts, &events, err));
     TRY(add_events(update, &events, today, err));
-    return prefix_fit(&events, parts->entity_count, today, update->options->half_life_days,
-                      &parts->tree, &ret->prefixes, err);
+    return prefix_fit(&events, today, update->options->half_life_days, &parts->tree, &ret->prefixes,
+                      err);
 }
 
 /* The networks that base kept count as observations of their own; those that it did not keep are

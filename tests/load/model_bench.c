@@ -251,17 +251,17 @@ static void bench_prefix(const struct numbers *numbers)
     for (int run = 0; run < RUNS; run++) {
         AUTO(prefix_arrays_done) struct prefix_arrays arrays = {0};
         AUTO(prefix_tree_done) struct prefix_tree tree = {0};
-        AUTO(spool_done) struct spool events;
+        AUTO(prefix_events_done) struct prefix_events events = {.last = NULL};
         double began;
 
-        spool_init(&events, &pool, sizeof(struct prefix_event));
+        prefix_events_init(&events, &pool, numbers->entity_count);
         began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
         for (size_t i = 0; i < line_count; i++) {
             struct prefix_event event = prefix_event(numbers->entities[i], &lines[i].ip, 20000);
 
-            CHECK_OK(spool_add(&events, &event, &err));
+            CHECK_OK(prefix_events_add(&events, &event, &err));
         }
-        CHECK_OK(prefix_fit(&events, numbers->entity_count, 20000, 30, &tree, &arrays, &err));
+        CHECK_OK(prefix_fit(&events, 0, 30, &tree, &arrays, &err));
         best_fit = fmin(best_fit, seconds_of(CLOCK_THREAD_CPUTIME_ID) - began);
         began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
         for (size_t i = 0; i < scored; i++) {

@@ -72,17 +72,19 @@ TEST(what_does_not_hold_together_is_seen)
 static struct prefix_tree tree_of(struct prefix_arrays *arrays)
 {
     static const char *const ADDRESSES[] = {"10.1.1.1", "10.9.1.1", "20.1.1.1", "30.1.1.1"};
-    struct prefix_event events[ARRAY_LEN(ADDRESSES)];
-    AUTO(spool_done) struct spool spool;
+    AUTO(prefix_events_done) struct prefix_events events = {.last = NULL};
     struct spool_pool pool;
     struct prefix_tree tree;
     struct err err = {0};
 
-    for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++)
-        events[i] = (struct prefix_event){.key = key_of(ADDRESSES[i]), .day = 20000};
     spool_pool_init(&pool, UINT64_MAX, "/tmp");
-    kit_spool(&pool, events, sizeof *events, ARRAY_LEN(events), &spool);
-    CHECK_OK(prefix_fit(&spool, 2, 20000, 30, &tree, arrays, &err));
+    prefix_events_init(&events, &pool, 2);
+    for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++) {
+        struct prefix_event event = {.key = key_of(ADDRESSES[i]), .day = 20000};
+
+        CHECK_OK(prefix_events_add(&events, &event, &err));
+    }
+    CHECK_OK(prefix_fit(&events, 0, 30, &tree, arrays, &err));
     prefix_tree_route(&tree, &TABLE);
     return tree;
 }

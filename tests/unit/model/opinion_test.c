@@ -122,6 +122,10 @@ TEST(one_sighting_tells_of_an_entity_that_comes_back)
 
     CHECK(scored(OPINION_STRANGER, &used, 0, 0.5) == -64);
     CHECK(scored(OPINION_STRANGER, &used, 0, 0) == -18);
+    used.once = true; /* and nowhere near it */
+    CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -42);
+    used.firm_bits = 12;
+    CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -64);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0.5) == -30);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0) == -18);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0.25) == -24);

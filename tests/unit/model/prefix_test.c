@@ -30,22 +30,24 @@ static struct ip ip_of(const char *text)
 }
 
 static void fit_events(const struct prefix_event *events, size_t count, uint64_t entities,
-                       struct prefix_tree *tree, struct prefix_arrays *arrays)
+                       uint16_t today, struct prefix_tree *tree, struct prefix_arrays *arrays)
 {
-    AUTO(spool_done) struct spool spool;
+    AUTO(prefix_events_done) struct prefix_events added = {.last = NULL};
     struct spool_pool pool;
     struct err err = {0};
 
     spool_pool_init(&pool, UINT64_MAX, "/tmp");
-    kit_spool(&pool, events, sizeof *events, count, &spool);
-    CHECK_OK(prefix_fit(&spool, entities, TODAY, HALF_LIFE, tree, arrays, &err));
+    prefix_events_init(&added, &pool, entities);
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(prefix_events_add(&added, &events[i], &err));
+    CHECK_OK(prefix_fit(&added, today, HALF_LIFE, tree, arrays, &err));
 }
 
 static void fit(struct kit_tree *kit)
 {
     kit_tree_done(kit);
     kit->arrays = (struct prefix_arrays){.starts = {NULL}};
-    fit_events(kit->events, kit->count, ENTITIES, &kit->tree, &kit->arrays);
+    fit_events(kit->events, kit->count, ENTITIES, TODAY, &kit->tree, &kit->arrays);
 }
 
 static void learn_at(struct kit_tree *kit, uint32_t entity, const char *text, int age)
@@ -92,6 +94,16 @@ struct counted {
     uint64_t count;
 };
 
+static int last_of(const struct kit_tree *kit, uint32_t entity)
+{
+    int last = 0;
+
+    for (size_t i = 0; i < kit->count; i++)
+        if (kit->events[i].entity == entity && kit->events[i].day > last)
+            last = kit->events[i].day;
+    return last;
+}
+
 static struct counted count_under(const struct kit_tree *kit, bool (*of)(uint32_t, uint32_t),
                                   uint32_t entity, uint64_t key, uint16_t family, int bits)
 {
@@ -113,9 +125,9 @@ static struct counted count_under(const struct kit_tree *kit, bool (*of)(uint32_
         }
         if (!first || event->family != family || !of(event->entity, entity) ||
             (bits > 0 && (event->key ^ key) >> (64 - bits) != 0) ||
-            TODAY - day > HALF_LIFE * PREFIX_HALF_LIVES_MAX)
+            last_of(kit, event->entity) - day > HALF_LIFE * PREFIX_HALF_LIVES_MAX)
             continue;
-        counted.weight += exp2(-(double)(TODAY - day) / HALF_LIFE);
+        counted.weight += exp2(-(double)(last_of(kit, event->entity) - day) / HALF_LIFE);
         counted.count++;
     }
     return counted;
@@ -235,6 +247,8 @@ TEST(forgets_with_its_half_life)
     learn_at(&kit, 0, "203.0.113.4", 0);
     learn_at(&kit, 1, "203.0.113.4", HALF_LIFE);
     learn_at(&kit, 2, "203.0.113.4", HALF_LIFE * PREFIX_HALF_LIVES_MAX + 1);
+    learn_at(&kit, 1, "2001:db8::1", 0); /* when it was last seen */
+    learn_at(&kit, 2, "2001:db8::1", 0);
     fit(&kit);
     prefix_score(&kit.tree, 0, &ip, &fresh, NULL);
     prefix_score(&kit.tree, 1, &ip, &aged, NULL);
@@ -242,6 +256,51 @@ TEST(forgets_with_its_half_life)
     CHECK(fabs(aged.entity - 32 * log2((0.5 + 0.5) / 1.5 * 2)) < 1e-5);
     CHECK(fresh.entity > aged.entity && aged.entity > gone.entity);
     CHECK(aged.known_bits == 32 && gone.known_bits == 0);
+}
+
+TEST(who_pauses_is_not_forgotten_but_who_stays_away)
+{
+    AUTO(kit_tree_done) struct kit_tree kit = {.count = 0};
+    struct ip ip = ip_of("203.0.113.4");
+    struct prefix_score paused, away, kept;
+
+    learn_at(&kit, 0, "203.0.113.4", HALF_LIFE * PREFIX_HALF_LIVES_MAX);
+    learn_at(&kit, 1, "203.0.113.4", HALF_LIFE * PREFIX_HALF_LIVES_MAX + 1);
+    fit(&kit);
+    prefix_score(&kit.tree, 0, &ip, &paused, NULL);
+    prefix_score(&kit.tree, 1, &ip, &away, NULL);
+    CHECK(fabs(paused.entity - 32 * log2(1.5)) < 1e-9); /* as on the day it was last seen */
+    CHECK(away.known_bits == 0 && !prefix_knows(&kit.tree, 1));
+    kit_tree_done(&kit);
+    kit.arrays = (struct prefix_arrays){.starts = {NULL}};
+    fit_events(kit.events, kit.count, ENTITIES, 0, &kit.tree, &kit.arrays);
+    prefix_score(&kit.tree, 1, &ip, &kept, NULL);
+    CHECK(kept.entity == paused.entity && kept.known_bits == 32);
+}
+
+TEST(an_address_is_known_by_one_sighting_or_by_more)
+{
+    AUTO(kit_tree_done) struct kit_tree kit = {.count = 0};
+    struct ip ip = ip_of("203.0.113.4"), near = ip_of("203.0.113.5"), nearest;
+    struct prefix_score score;
+    uint16_t day;
+
+    learn_at(&kit, 0, "203.0.113.4", 0);
+    learn_at(&kit, 1, "203.0.113.4", 3);
+    learn_at(&kit, 1, "203.0.113.4", 3);
+    learn_at(&kit, 2, "203.0.113.4", 0);
+    kit.events[kit.count - 1].repeated = true;
+    fit(&kit);
+    prefix_score(&kit.tree, 0, &ip, &score, NULL);
+    CHECK(score.once);
+    prefix_score(&kit.tree, 0, &near, &score, NULL);
+    CHECK(!score.once);
+    for (uint32_t entity = 1; entity < 4; entity++) {
+        prefix_score(&kit.tree, entity, &ip, &score, NULL);
+        CHECK(!score.once);
+    }
+    CHECK(prefix_nearest(&kit.tree, 0, &near, &nearest, &day) && day == TODAY);
+    CHECK(prefix_nearest(&kit.tree, 1, &near, &nearest, &day) && day == TODAY - 3);
 }
 
 TEST(families_are_apart_and_nat64_is_ipv4)
@@ -328,7 +387,7 @@ TEST(an_entity_keeps_its_latest_addresses)
 
         events[i] = prefix_event(0, &ip, (uint16_t)(i < OLD ? TODAY - 9 : TODAY));
     }
-    fit_events(events, MANY, 1, &tree, &arrays);
+    fit_events(events, MANY, 1, TODAY, &tree, &arrays);
     CHECK(tree.families[0].count == PREFIX_ENTITY_ADDRESSES_MAX);
     for (uint32_t i = 0; i < MANY; i++) {
         struct ip ip = ip_from_v4(i * 2654435761u);
@@ -344,6 +403,8 @@ int main(void)
         cmocka_unit_test(scores_are_those_of_counting),
         cmocka_unit_test(golden_numbers),
         cmocka_unit_test(forgets_with_its_half_life),
+        cmocka_unit_test(who_pauses_is_not_forgotten_but_who_stays_away),
+        cmocka_unit_test(an_address_is_known_by_one_sighting_or_by_more),
         cmocka_unit_test(families_are_apart_and_nat64_is_ipv4),
         cmocka_unit_test(the_nearest_address_shares_most),
         cmocka_unit_test(order_and_repetition_change_nothing),
