@@ -125,6 +125,8 @@ $(CHART):
 # ---- tests: a unit test links its own layer and below, nothing else ----
 TEST_LIBS := -lcmocka
 unit_tests = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/$(1)/*_test.c)))
+# What is one engine's alone runs on that engine.
+POSTGRES_ALONE := $(patsubst %,$(B)/tests/store/%_test,postgres postgres_plan postgres_citus)
 # Runs all of them, and fails when one has.
 run_each = status=0; for t in $(1); do echo "== $$t"; $$t || status=1; done; exit $$status
 define unit_rule
@@ -134,13 +136,11 @@ $(B)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) 
 	$(Q)$$(CC) $$(CFLAGS_ALL) -Itests -Wno-missing-prototypes $(LDHARDEN) -o $$@ $$< $(B)/gen/assets.o \
 	    -Wl,--start-group $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) -Wl,--end-group $$(LDLIBS_ALL) $(TEST_LIBS)
 .PHONY: unit-$(1)
-unit-$(1): $(filter-out $(B)/tests/store/postgres_test,$(call unit_tests,$(1)))
+unit-$(1): $(filter-out $(POSTGRES_ALONE),$(call unit_tests,$(1)))
 	$$(Q)$$(call run_each,$$^)
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
-# What is one engine's alone runs on that engine.
 SQLITE_ALONE := $(patsubst %,$(B)/tests/store/%_test,sqlite plan network_fs backup)
-POSTGRES_ALONE := $(B)/tests/store/postgres_test
 ALL_TESTS := $(foreach l,$(LAYERS),$(call unit_tests,$(l)))
 UNIT_TESTS := $(filter-out $(POSTGRES_ALONE),$(ALL_TESTS))
 STORE_TESTS := $(filter-out $(SQLITE_ALONE) $(B)/tests/store/statements_test,$(call unit_tests,store))

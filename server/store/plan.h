@@ -1,7 +1,8 @@
 #pragma once
 /* How SQLite means to run each registered statement: nothing large may be searched from end to end.
  * Statements that may scan a table are listed with the reason. PostgreSQL plans by the sizes that
- * it finds, so there is nothing to hold against.
+ * it finds, so in use there is nothing to hold against; that it has an index for every statement is
+ * tested (postgres_plan_test).
  *
  * SQLite without statistics gives a statement the same plan in every database: so none are gathered
  * (no ANALYZE, no PRAGMA optimize), and what the tests assert is what runs. With those of a young
