@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 enum { RECORDS_MIN = 1024, MERGE_BYTES_MIN = 4096, DIGITS = 256 };
 
 void spool_pool_init(struct spool_pool *pool, uint64_t bytes_max, const char *folder)
@@ -93,10 +95,9 @@ static enum err_code flush(struct spool *spool, struct err *err)
 
 static enum err_code move_to_file(struct spool *spool, struct err *err)
 {
-    int file = open(spool->pool->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int file = -1;
 
-    if (file < 0)
-        return err_errno(err, ERR_IO, "making a file in \"%.256s\"", spool->pool->folder);
+    TRY(file_nameless(spool->pool->folder, &file, err));
     spool->pool->bytes_held -= held_bytes(spool);
     spool->file = file;
     spool->filed = true;

@@ -1,6 +1,5 @@
 #include "command/import_s3.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "aws/s3.h"
@@ -84,11 +83,10 @@ enum err_code import_s3_fetch(struct import_s3 *s3, const char *uri, const char 
                               int *ret_fd, struct err *err)
 {
     char bucket[S3_BUCKET_BYTES_MAX + 1], key[S3_KEY_BYTES_MAX + 1];
-    AUTO(fd_closep) int fd = open(temp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    AUTO(fd_closep) int fd = -1;
     struct s3_object object;
 
-    if (fd < 0)
-        return err_errno(err, ERR_IO, "making room for an object in \"%.256s\"", temp_dir);
+    TRY(file_nameless(temp_dir, &fd, err));
     if (!s3_uri_read(uri, bucket, key))
         return err_set(err, ERR_INTERNAL, "\"%.200s\" is no place in S3", uri);
     if (s3_get(s3->link,

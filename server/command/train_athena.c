@@ -1,6 +1,5 @@
 #include "command/train_athena.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,12 +142,6 @@ static enum err_code run_query(struct run *run, const char *table, const char *d
                    ret->state == ATHENA_CANCELLED ? "was cancelled" : "failed", ret->reason);
 }
 
-static enum err_code temporary(const char *folder, int *ret, struct err *err)
-{
-    *ret = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return *ret < 0 ? err_errno(err, ERR_IO, "making a file in \"%.256s\"", folder) : ERR_NONE;
-}
-
 static enum err_code fetch(struct run *run, const char *bucket, const char *key, uint64_t bytes_max,
                            int *ret_fd, struct err *err)
 {
@@ -156,7 +149,7 @@ static enum err_code fetch(struct run *run, const char *bucket, const char *key,
     struct s3_wanted wanted = {
         .bucket = bucket, .key = key, .bytes_max = bytes_max, .stop = &STOP_ASKED};
 
-    TRY(temporary(run->input->temp_dir, ret_fd, err));
+    TRY(file_nameless(run->input->temp_dir, ret_fd, err));
     wanted.file = *ret_fd;
     if (s3_get(run->link, &wanted, &object, err) != ERR_NONE)
         return err_prefix(err, "s3://%s/%s", bucket, key);

@@ -1,6 +1,5 @@
 #include "command/train_sagemaker.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,17 +227,14 @@ static enum err_code fetch_model(struct run *run, const char *artefact, const ch
                                  struct err *err)
 {
     char bucket[S3_BUCKET_BYTES_MAX + 1], key[S3_KEY_BYTES_MAX + 1], path[64];
-    AUTO(fd_closep) int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    AUTO(fd_closep) int fd = -1;
     struct unpacking unpacking = {artefact, out};
     struct s3_object object;
-    struct s3_wanted wanted = {.bucket = bucket,
-                               .key = key,
-                               .bytes_max = SAGEMAKER_MODEL_BYTES_MAX,
-                               .file = fd,
-                               .stop = &STOP_ASKED};
+    struct s3_wanted wanted = {
+        .bucket = bucket, .key = key, .bytes_max = SAGEMAKER_MODEL_BYTES_MAX, .stop = &STOP_ASKED};
 
-    if (fd < 0)
-        return err_errno(err, ERR_IO, "making a file in /tmp");
+    TRY(file_nameless("/tmp", &fd, err));
+    wanted.file = fd;
     if (!s3_uri_read(artefact, bucket, key))
         return err_set(err, ERR_CORRUPT, "\"%.200s\" is no place in S3", artefact);
     if (s3_get(run->link, &wanted, &object, err) != ERR_NONE)

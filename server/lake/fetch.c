@@ -1,10 +1,10 @@
 #include "lake/fetch.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 
 #include "aws/client.h"
+#include "base/file.h"
 #include "lake/notice.h"
 
 enum { MEMORY_OBJECT_BYTES_MAX = 32 << 20 /* larger ones go to a file */ };
@@ -58,8 +58,8 @@ enum err_code fetch_room(const struct notice *notice, uint64_t bytes_max, const 
     if (notice->size_bytes > 0 && notice->size_bytes <= MEMORY_OBJECT_BYTES_MAX)
         *ret_fd = memfd_create("object", MFD_CLOEXEC);
     else
-        *ret_fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        return file_nameless(folder, ret_fd, err);
     if (*ret_fd < 0)
-        return err_errno(err, ERR_IO, "making room for the object in %s", folder);
+        return err_errno(err, ERR_IO, "making room for the object in memory");
     return ERR_NONE;
 }

@@ -1,6 +1,5 @@
 /* Objects of a queue's messages brought here from S3: some ahead of need, so that the way there
  * costs little; in memory within a budget, beyond it in files without names. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -51,10 +50,10 @@ static enum err_code open_room(struct sqs_source *source, struct handed *handed,
         handed->memory_bytes = handed->object->size_bytes;
         handed->fd = memfd_create("object", MFD_CLOEXEC);
     } else {
-        handed->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        return file_nameless(folder, &handed->fd, err);
     }
     if (handed->fd < 0)
-        return err_errno(err, ERR_IO, "making room for the object in %s", folder);
+        return err_errno(err, ERR_IO, "making room for the object in memory");
     return ERR_NONE;
 }
 

@@ -15,13 +15,6 @@
 
 enum { READ_BYTES = 256 * 1024, ETAG_DIGEST_BYTES = 16 };
 
-void fd_closep(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 static const char *kind_of(mode_t mode)
 {
     if (S_ISDIR(mode))

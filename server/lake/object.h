@@ -2,6 +2,7 @@
 /* Objects: what a notice points at. A local file's etag is the first 32 hex digits of the SHA-256
  * of its bytes, so equal content is one object however often it is announced. Any thread. */
 #include "base/err.h"
+#include "base/file.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,3 @@ NODISCARD enum err_code object_open(const char *path, uint64_t bytes_max, int *r
 /* Up to size bytes, as many as there are; interrupted reads go on. */
 NODISCARD enum err_code object_read(int fd, void *bytes, size_t size, size_t *ret_length,
                                     struct err *err);
-/* AUTO(fd_closep) int fd = -1; */
-void fd_closep(int *fd);
