@@ -21,7 +21,7 @@
 enum { OUTPUT_BYTES_MAX = 64 * 1024, CAPACITY_MIN = 1024, TOP = 100, BOOTSTRAP_SEED = 1 };
 
 struct evaluate_options {
-    const char *model, *train, *spec, *format, *asn;
+    const char *model, *train, *spec, *format, *asn, *max_bad;
 };
 
 static const struct conf_setting SETTINGS[] = {
@@ -35,6 +35,8 @@ static const struct conf_setting SETTINGS[] = {
      "a table of autonomous systems, for the baseline by them; the model's own unless given"},
     {"format", CONF_TEXT, offsetof(struct evaluate_options, format), CONF_FLAG_ONLY, 0, 0, "WORD",
      "json or table"},
+    {"max-bad", CONF_TEXT, offsetof(struct evaluate_options, max_bad), CONF_FLAG_ONLY, 0, 0, "N%",
+     "pass over bad rows, up to so many of all; they are counted by reason on standard error"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
@@ -147,10 +149,11 @@ static void add_row(struct evaluation *evaluation, const struct pairs_row *row, 
     evaluation->flagged += score->flagged;
 }
 
-static enum err_code add_rows(struct evaluation *evaluation, const char *path, struct err *err)
+static enum err_code add_rows(struct evaluation *evaluation, const char *path,
+                              struct pairs_tally *tally, struct err *err)
 {
     const struct pairs_options reading = {
-        .format = PAIRS_CSV, .columns_max = PAIRS_COLUMNS_LABELS, .header = true};
+        .format = PAIRS_CSV, .columns_max = PAIRS_COLUMNS_LABELS, .header = true, .tally = tally};
     AUTO(pairs_reader_close) struct pairs_reader reader = {.file = -1};
     struct pairs_row row;
     const char *spec;
@@ -160,7 +163,7 @@ static enum err_code add_rows(struct evaluation *evaluation, const char *path, s
     for (;;) {
         TRY(pairs_reader_next(&reader, &row, &more, err));
         if (!more)
-            return ERR_NONE;
+            return pairs_tally_check(tally, err);
         TRY(spec_of(evaluation, &row, &spec, err));
         if (row.label >= 0 && spec != NULL)
             add_row(evaluation, &row, spec);
@@ -308,13 +311,16 @@ static enum err_code print_report(const struct evaluation *evaluation, const cha
     return ERR_NONE;
 }
 
-static enum err_code read_baseline(const char *path, const struct asn_table *asn,
-                                   struct baseline **ret, struct err *err)
+static enum err_code read_baseline(const struct evaluate_options *options,
+                                   const struct asn_table *asn, struct baseline **ret,
+                                   struct err *err)
 {
     AUTO(pairs_input_done) struct pairs_input input = {0};
 
     pairs_input_init(&input);
-    TRY(pairs_input_add(&input, path, err));
+    TRY(pairs_tally_init(&input.tally, options->max_bad, err));
+    TRY(pairs_input_add(&input, options->train, err));
+    TRY(pairs_tally_check(&input.tally, err));
     *ret = baseline_new(input.pairs, input.count, asn);
     return ERR_NONE;
 }
@@ -326,21 +332,23 @@ static enum err_code run(const struct evaluate_options *options, const struct co
     AUTO(asn_file_done) struct asn_file asn = {.numbers = NULL};
     AUTO(baseline_freep) struct baseline *baseline = NULL;
     AUTO(evaluation_done) struct evaluation evaluation = {.spec = options->spec};
+    struct pairs_tally tally;
 
     if (args->positional_count != 1)
         return err_set(err, ERR_USAGE, "evaluate needs one CSV file of labelled pairs");
     if (!str_equal(options->format, "json") && !str_equal(options->format, "table"))
         return err_set(err, ERR_USAGE, "--format must be json or table, not \"%s\"",
                        options->format);
+    TRY(pairs_tally_init(&tally, options->max_bad, err));
     TRY(model_load(options->model, &model, err));
     evaluation.model = model;
     if (options->asn != NULL)
         TRY(asn_file_read(options->asn, &asn, err));
     if (options->train != NULL)
-        TRY(read_baseline(options->train, options->asn != NULL ? &asn.table : model_asn(model),
-                          &baseline, err));
+        TRY(read_baseline(options, options->asn != NULL ? &asn.table : model_asn(model), &baseline,
+                          err));
     evaluation.baseline = baseline;
-    TRY(add_rows(&evaluation, args->positional[0], err));
+    TRY(add_rows(&evaluation, args->positional[0], &tally, err));
     if (evaluation.samples[SCORER_MODEL].count == 0)
         return err_set(err, ERR_INVALID, "\"%s\" has no labelled pairs of a spec the model knows",
                        args->positional[0]);
@@ -349,7 +357,7 @@ static enum err_code run(const struct evaluate_options *options, const struct co
 
 int cmd_evaluate(int argc, char **argv)
 {
-    struct evaluate_options options = {.spec = "", .format = "json"};
+    struct evaluate_options options = {.spec = "", .format = "json", .max_bad = "0%"};
     struct conf_args args = {0};
     struct err err = {0};
     enum err_code code = conf_read(&COMMAND_EVALUATE, argc, argv, &options, &args, &err);

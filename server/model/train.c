@@ -1,6 +1,7 @@
 /* Training from end to end: order, calibration on the newest fifth, then a fit on everything. */
 #include "model/train.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,24 @@ enum err_code train_set_check(const struct train_set *set, const struct train_op
                        "this processor runs no loops called \"%s\"; its best are %s",
                        options->kernel, kernel_named(NULL)->name);
     return hyper_check(&options->hyper, err);
+}
+
+/* Of one entity shuffled negatives would be its own addresses, of one address nothing is learned.
+ */
+static enum err_code check_variety(const struct train_set *set, const struct train_options *options,
+                                   struct err *err)
+{
+    if (!set->varied && set->entity_count == 1)
+        return err_set(err, ERR_INVALID,
+                       "all %" PRIu64 " pairs are the same one, of \"%.80s\": nothing can be "
+                       "learned from it",
+                       set->records.count, set->entities[0].name);
+    if (set->entity_count == 1 && options->hyper.shuffled_negative_sampling_rate > 0)
+        return err_set(err, ERR_INVALID,
+                       "there is one entity only, \"%.80s\": shuffled negatives would be its own "
+                       "addresses; a shuffled_negative_sampling_rate of 0 learns without them",
+                       set->entities[0].name);
+    return ERR_NONE;
 }
 
 char *train_checkpoint_name(const char *checkpoint, bool calibrating)
@@ -135,6 +154,7 @@ enum err_code train_set_run(struct train_set *set, const struct train_options *o
     int64_t vectors = options->hyper.num_entity_vectors;
 
     TRY(train_set_check(set, options, err));
+    TRY(check_variety(set, options, err));
     chosen.hyper = hyper_chosen(&options->hyper, (size_t)set->records.count, 0);
     chosen.hyper.num_entity_vectors = vectors; /* by the entities, which are not counted yet */
     trained = own_alloc(sizeof *trained);

@@ -138,6 +138,9 @@ enum err_code train_set_add(struct train_set *set, const struct train_pair *pair
     record.count = pair->count < UINT32_MAX ? (uint32_t)pair->count : UINT32_MAX;
     record.scatter =
         hash_bytes(pair->ip.bytes, sizeof pair->ip.bytes, set->entities[record.entity].name_hash);
+    if (set->records.count == 0)
+        set->first_ip = record.ip;
+    set->varied = set->varied || !ip_equal(&set->first_ip, &record.ip);
     TRY(spool_add(&set->records, &record, err));
     set->spec_pairs[set->entities[record.entity].spec]++;
     set->last = record.entity;

@@ -26,7 +26,9 @@ struct train_set {
     struct spool_pool pool;
     char *folder;
     struct spool records;
-    bool ordered; /* as the trainer wants them */
+    bool ordered;       /* as the trainer wants them */
+    struct ip first_ip; /* of the first record */
+    bool varied;        /* there is another address */
     struct arena texts;
     const char *specs[MODEL_SPECS_MAX];
     uint64_t spec_pairs[MODEL_SPECS_MAX]; /* of each spec */

@@ -73,6 +73,21 @@ class Scoring(unittest.TestCase):
         done = run("train", "--out", "t.model", "--epochs", 1, "--max-bad", "1%", "some-bad.csv", check=0)
         self.assertIn(b"skipped 1 of 501 rows: address_port 1", done.stderr)
 
+    def test_evaluation_passes_over_them_too(self):
+        labelled = "entity,ip,time,label\n" + "".join(f"{entity},{ip},0,{i % 2}\n"
+                                                       for i, (entity, ip) in enumerate(rows(99)))
+        (kit.FOLDER / "labelled.csv").write_text(labelled + "a,1.2.3.4:80,0,1\n")
+        (kit.FOLDER / "learned.csv").write_text(csv(rows(49)) + "a,1.2.3,0,0\n")
+        evaluate = ("evaluate", "--model", kit.MODEL, "--train", "learned.csv", "labelled.csv")
+        self.assertIn(b"learned.csv:50:3: ", run(*evaluate, check=1).stderr)
+        self.assertIn(b"labelled.csv:101:3: ", run(*evaluate[:3], "labelled.csv", check=1).stderr)
+        self.assertIn(b"1 of 50 rows are bad, more than --max-bad 1%",
+                      run(*evaluate, "--max-bad", "1%", check=1).stderr)
+        done = run(*evaluate, "--max-bad", "2%", check=0)
+        self.assertEqual(json.loads(done.stdout)["rows"], 99)
+        self.assertIn(b"skipped 1 of 100 rows: address_port 1", done.stderr)
+        self.assertIn(b"skipped 1 of 50 rows: address 1", done.stderr)
+
     def memory(self, body_pieces):
         """The most that score held, in KiB."""
         process = subprocess.Popen([str(kit.BINARY), "score", "--model", str(kit.MODEL)], stdin=subprocess.PIPE,

@@ -205,7 +205,15 @@ TEST(what_cannot_be_learned_from_is_refused)
     CHECK_ERR(ERR_INVALID, train_run(kit->pairs, 5, &kit->options, &trained, &err));
     CHECK_HAS(err.text, "epochs");
     kit->options.hyper.epochs = 1;
-    CHECK_OK(train_run(kit->pairs, 1, &kit->options, &trained, &err));
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, 1, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "all 1 pairs are the same one, of \"");
+    for (size_t i = 0; i < KIT_PAIRS; i++)
+        kit->pairs[i].entity = "alone";
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, KIT_PAIRS, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "there is one entity only, \"alone\"");
+    CHECK_HAS(err.text, "shuffled_negative_sampling_rate of 0");
+    kit->options.hyper.shuffled_negative_sampling_rate = 0;
+    CHECK_OK(train_run(kit->pairs, 4, &kit->options, &trained, &err)); /* too few to calibrate */
     CHECK(isnan(kit_score(trained_model(trained), "", "host-4", "10.4.0.9").percentile));
 }
 
