@@ -36,6 +36,7 @@ static const struct json_rule ROW_RULES[] = {
     ROW(spec, "spec", FIELD_TEXT, .length_max = SPEC_NAME_LENGTH_MAX),
     ROW(account, "account", FIELD_TEXT, .length_max = SCORES_ACCOUNT_BYTES_MAX),
     ROW(region, "region", FIELD_TEXT, .length_max = SCORES_ACCOUNT_BYTES_MAX),
+    ROW(unanswered, "unanswered", FIELD_BOOL, .flags = 0),
     ROW(entity_known, "entity_known", FIELD_BOOL, .flags = 0),
     ROW(known_bits, "known_bits", FIELD_INT, .min = -1, .max = SCORES_KNOWN_BITS_MAX),
     ROW(explanation_node, "explanation", FIELD_JSON, .flags = 0),

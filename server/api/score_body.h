@@ -36,7 +36,7 @@ struct score_row {
     double score;       /* finite; higher = more unusual */
     double dot_product; /* as given, or NAN */
     double percentile;  /* NAN = not given */
-    int64_t entity_known, known_bits;
+    int64_t unanswered, entity_known, known_bits;
     const char *explanation;             /* JSON text, NULL = none */
     const struct json *explanation_node; /* while the row is read */
 };

@@ -45,6 +45,7 @@ static const struct member {
     {NAMED("account"), FIELD_TEXT, offsetof(struct score_row, account), 1,
      SCORES_ACCOUNT_BYTES_MAX},
     {NAMED("region"), FIELD_TEXT, offsetof(struct score_row, region), 1, SCORES_ACCOUNT_BYTES_MAX},
+    {NAMED("unanswered"), FIELD_BOOL, offsetof(struct score_row, unanswered), 0, 0},
     {NAMED("entity_known"), FIELD_BOOL, offsetof(struct score_row, entity_known), 0, 0},
     {NAMED("known_bits"), FIELD_INT, offsetof(struct score_row, known_bits), -1,
      SCORES_KNOWN_BITS_MAX},

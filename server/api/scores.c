@@ -144,6 +144,7 @@ static struct scored_pair *make_pairs(struct arena *arena, const struct score_bo
             .score = row->score,
             .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
             .flagged = row->score > spec->threshold,
+            .unanswered = row->unanswered != 0,
             .entity_known = row->entity_known != 0,
             .known_bits = (int)row->known_bits,
             .account = row->account,

@@ -46,7 +46,9 @@ const struct conf_command COMMAND_PAIRS = {
     .positional = "PATH…",
     .settings = SETTINGS,
     .more = "A PATH is an object (Parquet or OCSF JSON) or a folder of them. One line of JSON per "
-            "distinct\npair and hour goes to stdout, refused traffic too (\"rejected\": true).\n"
+            "distinct\npair and hour goes to stdout, refused traffic too (\"rejected\": "
+            "true),\nand calls "
+            "that nothing in the object answers (\"one_way\": true).\n"
             "Built in are cloudtrail-principal, dns-answer, eks-user, vpc-egress, vpc-ingress,\n"
             "waf-client and workshop. How to write one: specs/README.md in share/doc/pairwatch.\n",
 };
@@ -77,6 +79,8 @@ static enum err_code print_pair(struct output *output, const struct lake_pair *p
     json_text(&w, "object", path);
     if (pair->rejected)
         json_bool(&w, "rejected", true);
+    if (pair->one_way)
+        json_bool(&w, "one_way", true);
     json_end(&w);
     str_add_char(&output->line, '\n');
     TRY(str_check(&output->line, "a line of output", err));

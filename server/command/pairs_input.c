@@ -60,10 +60,12 @@ static enum err_code add_pair(struct pairs_input *input, const struct train_pair
         input->held_back++;
         return ERR_NONE;
     }
+    if (input->take == NULL && pair->unanswered)
+        return ERR_NONE;
     if (input->count == TRAIN_PAIRS_MAX)
         return err_set(err, ERR_TOO_LARGE, "there are more than %d pairs", TRAIN_PAIRS_MAX);
     if (input->take != NULL) {
-        input->count++;
+        input->count += !pair->unanswered;
         return input->take(input->taker, pair, err);
     }
     if (input->count == input->capacity) {
@@ -92,10 +94,11 @@ static enum err_code add_row(struct pairs_input *input, const struct pairs_row *
                               .entity = row->entity,
                               .ip = row->ip,
                               .time_ms = row->time_ms,
-                              .count = row->count > 0 ? row->count : 1};
+                              .count = row->count > 0 ? row->count : 1,
+                              .unanswered = row->one_way};
 
-    if (row->rejected)
-        input->rejected++;
+    input->rejected += row->rejected;
+    input->one_way += !row->rejected && row->one_way;
     if (row->rejected || row->label != 0 || !is_asked_for(input, pair.spec) ||
         (row->time_ms != 0 && !is_wanted(input, row->time_ms)))
         return ERR_NONE;
@@ -158,11 +161,12 @@ enum err_code pairs_input_add_object(struct pairs_input *input, const char *path
                                   .entity = found->entity,
                                   .ip = found->ip,
                                   .time_ms = found->first_ms,
-                                  .count = found->count};
+                                  .count = found->count,
+                                  .unanswered = found->one_way};
 
-        if (found->rejected)
-            input->rejected++;
-        else
+        input->rejected += found->rejected;
+        input->one_way += !found->rejected && found->one_way;
+        if (!found->rejected)
             TRY(add_pair(input, &pair, err));
     }
     return ERR_NONE;
@@ -266,7 +270,8 @@ static enum err_code add_observation(void *context, const struct training_row *r
                               .entity = row->entity,
                               .ip = row->ip,
                               .time_ms = row->first_ms,
-                              .count = row->count > 0 ? row->count : 1};
+                              .count = row->count > 0 ? row->count : 1,
+                              .unanswered = row->unanswered};
 
     if (atomic_load(&STOP_ASKED))
         return err_set(err, ERR_CANCELLED, "stopped while reading the database");

@@ -10,13 +10,14 @@ struct pairs_input {
     /* Where pairs go, one after the other; NULL: into the array, as long as memory lasts. */
     enum err_code (*take)(void *taker, const struct train_pair *pair, struct err *err);
     void *taker;
-    struct train_pair *pairs; /* owned */
+    struct train_pair *pairs; /* owned; none that is unanswered */
     size_t count, capacity;
     struct arena texts;
-    uint64_t objects, failed, rejected; /* objects read, unreadable; pairs of refused traffic */
-    const char *const *spec_names;      /* NULL-terminated, or NULL for all */
-    const char *spec_dir, *temp_dir;    /* or NULL */
-    int64_t since_ms, until_ms;         /* [since, until); 0 = none */
+    uint64_t objects, failed;        /* objects read, unreadable */
+    uint64_t rejected, one_way;      /* pairs of refused traffic; those that nobody answered */
+    const char *const *spec_names;   /* NULL-terminated, or NULL for all */
+    const char *spec_dir, *temp_dir; /* or NULL */
+    int64_t since_ms, until_ms;      /* [since, until); 0 = none */
     uint64_t object_bytes_max;
     uint64_t pairs_max;       /* distinct ones of an object; 0 = the lake's own */
     bool bare;                /* CSV is entity,ip without a header and nothing else */

@@ -51,7 +51,8 @@ static bool read_time(const struct json *node, struct pairs_row *ret, struct pai
 static bool read_line(const struct json *root, struct pairs_row *ret, struct pairs_fault *ret_fault)
 {
     const struct json *count = json_member(root, "count"), *spec = json_member(root, "spec"),
-                      *rejected = json_member(root, "rejected");
+                      *rejected = json_member(root, "rejected"),
+                      *one_way = json_member(root, "one_way");
     int64_t times = 1;
 
     if (count != NULL && (!json_int_of(count, &times) || times < 1))
@@ -60,6 +61,8 @@ static bool read_line(const struct json *root, struct pairs_row *ret, struct pai
         return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "the spec must be a text");
     if (rejected != NULL && !json_bool_of(rejected, &ret->rejected))
         return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "rejected must be true or false");
+    if (one_way != NULL && !json_bool_of(one_way, &ret->one_way))
+        return pairs_fault_set(ret_fault, PAIRS_FORM, 0, "one_way must be true or false");
     ret->count = (uint64_t)times;
     ret->spec = json_text_of(spec);
     return read_time(json_member(root, "time"), ret, ret_fault) &&

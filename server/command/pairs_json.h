@@ -2,9 +2,8 @@
 /* One JSON instance as a pair, in the forms of SageMaker's endpoints:
  *   {"data": {"features": {"values": [entity, ip]}}}    {"features": {"values": [entity, ip]}}
  *   {"data": {"features": [entity, ip]}}                {"features": [entity, ip]}
- * and nothing beside them; or a line of `pairwatch pairs`, of which time, spec, count and rejected
- * are read too and the other members passed over.
- * Pure, any thread. */
+ * and nothing beside them; or a line of `pairwatch pairs`, of which time, spec, count, rejected and
+ * one_way are read too and the other members passed over. Pure, any thread. */
 #include "command/pairs_row.h"
 
 struct json_doc;

@@ -15,7 +15,8 @@ struct pairs_row {
     int label;        /* 0 when there is none */
     const char *spec; /* NULL when there is none; until the next row */
     uint64_t count;   /* times it was observed; 0 = not said */
-    bool rejected;    /* refused traffic: not to be learned */
+    bool rejected;    /* refused traffic: left out */
+    bool one_way;     /* nobody answered: not to be learned */
 };
 
 /* Why a row is bad, by which skipped rows are counted. */

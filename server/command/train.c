@@ -148,7 +148,8 @@ const struct conf_command COMMAND_TRAIN = {
     .more =
         "A PATH is a CSV file (entity,ip[,time[,label]]), lines of `pairwatch pairs`, an object "
         "(Parquet\nor OCSF JSON), a folder of objects, or - for CSV or lines from standard input. "
-        "CSV rows labelled\n1 or -1 are left out, refused traffic too.\n"
+        "CSV rows labelled\n1 or -1 are left out, refused traffic too; calls that nobody answered "
+        "are not learned, and count\nonly where thresholds are set.\n"
         "Pairs that --memory has no room for lie in --temp-dir, 40 bytes each, and what is made of "
         "them\nin passing: a folder on a disk, not in memory as /tmp is on some machines.\n"
         "With --database a finding is learned only when a person judged it, and it alone, to be "
@@ -215,6 +216,10 @@ static void print_summary(const struct model *model, const struct pairs_input *i
     (void)printf("objects %" PRIu64 " (%" PRIu64 " failed), pairs %zu, entities %" PRIu64
                  ", %.1f s\n",
                  input->objects, input->failed, input->count, info.entities, seconds);
+    if (input->rejected + input->one_way > 0)
+        (void)printf("not learned: %" PRIu64 " pairs of refused traffic, %" PRIu64
+                     " that nobody answered\n",
+                     input->rejected, input->one_way);
     if (input->held_back > 0)
         (void)printf("held back by triage %" PRIu64 " pairs\n", input->held_back);
     (void)printf("%s\n", info.metrics_json);

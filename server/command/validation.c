@@ -40,6 +40,8 @@ enum err_code validation_take(void *taker, const struct train_pair *pair, struct
         {spec, pair->entity, draw_ip(&validation->rng, !ip_is_v4(&pair->ip))}};
     double dots[2];
 
+    if (pair->unanswered)
+        return ERR_NONE;
     model_dot_products(validation->model, pairs, 2, dots);
     for (int i = 0; i < 2; i++) {
         struct sample sample = {.score = dots[i], .positive = i == 0};

@@ -34,7 +34,9 @@ struct lake_pair {
     int64_t first_ms, last_ms;    /* event times seen within the bucket */
     uint64_t count;               /* rows of the object */
     const char *account, *region; /* "" when the object does not say */
-    bool rejected; /* every one of the rows was refused traffic: never learn from it */
+    /* Never to be learned: every one of the rows was refused traffic, or they were but calls that
+     * nothing in the object answers. */
+    bool rejected, one_way;
 };
 
 struct lake_spec_count { /* per spec that applies to the object */

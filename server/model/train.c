@@ -43,16 +43,26 @@ enum err_code train_set_check(const struct train_set *set, const struct train_op
 static enum err_code check_variety(const struct train_set *set, const struct train_options *options,
                                    struct err *err)
 {
-    if (!set->varied && set->entity_count == 1)
+    const struct train_entity *entity = set->entities;
+
+    if (set->learned == 0)
+        return err_set(err, ERR_INVALID,
+                       "there are no pairs to learn from: all of them are of refused traffic, or "
+                       "nobody answered");
+    if (set->learned_entities > 1)
+        return ERR_NONE;
+    while (!entity->learned)
+        entity++;
+    if (!set->varied)
         return err_set(err, ERR_INVALID,
                        "all %" PRIu64 " pairs are the same one, of \"%.80s\": nothing can be "
                        "learned from it",
-                       set->records.count, set->entities[0].name);
-    if (set->entity_count == 1 && options->hyper.shuffled_negative_sampling_rate > 0)
+                       set->learned, entity->name);
+    if (options->hyper.shuffled_negative_sampling_rate > 0)
         return err_set(err, ERR_INVALID,
                        "there is one entity only, \"%.80s\": shuffled negatives would be its own "
                        "addresses; a shuffled_negative_sampling_rate of 0 learns without them",
-                       set->entities[0].name);
+                       entity->name);
     return ERR_NONE;
 }
 
@@ -77,7 +87,7 @@ void train_checkpoint_remove(const char *checkpoint)
     }
 }
 
-static char *metrics_json(const struct trained *trained, uint64_t count)
+static char *metrics_json(const struct trained *trained, const struct train_set *set)
 {
     const struct calibration *calibration = &trained->calibration;
     struct json_writer writer;
@@ -86,7 +96,8 @@ static char *metrics_json(const struct trained *trained, uint64_t count)
     str_init(&text, JSON_BYTES_MAX);
     json_writer_init(&writer, &text);
     json_object(&writer, NULL);
-    json_int(&writer, "training_pairs", (int64_t)count);
+    json_int(&writer, "training_pairs", (int64_t)set->learned);
+    json_int(&writer, "unanswered_pairs", (int64_t)train_set_unanswered(set));
     json_real(&writer, "training_loss", round(trained->learned.loss * 1e6) / 1e6);
     json_real(&writer, "training_accuracy", round(trained->learned.accuracy * 1e6) / 1e6);
     json_int(&writer, "held_out_pairs", (int64_t)calibration->held_out);
@@ -115,7 +126,7 @@ static enum err_code learn_everything(struct train_set *set, const struct train_
 
     TRY(learn(&learning, &trained->learned, err));
     trained->hyperparameters_json = hyperparameters_json(options, parts->entity_count);
-    trained->metrics_json = metrics_json(trained, set->records.count);
+    trained->metrics_json = metrics_json(trained, set);
     parts->specs = trained->calibration.specs;
     parts->spec_count = trained->calibration.spec_count;
     parts->hyperparameters_json = trained->hyperparameters_json;
@@ -155,7 +166,7 @@ enum err_code train_set_run(struct train_set *set, const struct train_options *o
 
     TRY(train_set_check(set, options, err));
     TRY(check_variety(set, options, err));
-    chosen.hyper = hyper_chosen(&options->hyper, (size_t)set->records.count, 0);
+    chosen.hyper = hyper_chosen(&options->hyper, (size_t)set->learned, 0);
     chosen.hyper.num_entity_vectors = vectors; /* by the entities, which are not counted yet */
     trained = own_alloc(sizeof *trained);
     TRY(train_set_order(set, err));

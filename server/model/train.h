@@ -11,6 +11,9 @@ struct train_pair {
     struct ip ip;
     int64_t time_ms; /* 0 = unknown */
     uint64_t count;  /* times it was observed, at least 1 */
+    /* Refused traffic, or a call that nobody answered: it is scored like any other, so it counts
+     * where a threshold is set, and it is never learned. */
+    bool unanswered;
 };
 
 #define THRESHOLD_BUDGET_DEFAULT 40.0
@@ -66,17 +69,19 @@ enum { TRAIN_PAIRS_MAX = 2000 * 1000 * 1000, TRAIN_ENTITIES_MAX = 500 * 1000 * 1
 struct train_set;
 struct train_set *train_set_new(uint64_t memory_bytes, const char *folder);
 void train_set_freep(struct train_set **set); /* accepts NULL in it */
-/* Copies. A count above UINT32_MAX counts as that. ERR_INVALID: too many specs, or a name that is
+/* Copies. A count above INT32_MAX counts as that. ERR_INVALID: too many specs, or a name that is
  * too long; ERR_TOO_LARGE: too many pairs or entities; ERR_IO, ERR_FULL: of the folder. */
 NODISCARD enum err_code train_set_add(struct train_set *set, const struct train_pair *pair,
                                       struct err *err);
 uint64_t train_set_count(const struct train_set *set);
-size_t train_set_specs(const struct train_set *set); /* distinct ones */
-bool train_set_spilled(const struct train_set *set); /* whether pairs are in a file */
+uint64_t train_set_unanswered(const struct train_set *set); /* of them, those not to be learned */
+size_t train_set_specs(const struct train_set *set);        /* distinct ones */
+bool train_set_spilled(const struct train_set *set);        /* whether pairs are in a file */
 
 struct trained;
-/* ERR_INVALID: no pairs, a hyperparameter out of its range, or training diverged; ERR_CANCELLED:
- * the watch had enough; of the folder as train_set_add. The set may be used again. */
+/* ERR_INVALID: no pairs to learn, a hyperparameter out of its range, or training diverged;
+ * ERR_CANCELLED: the watch had enough; of the folder as train_set_add. The set may be used again.
+ */
 NODISCARD enum err_code train_set_run(struct train_set *set, const struct train_options *options,
                                       struct trained **ret, struct err *err);
 /* The same of an array. */

@@ -41,6 +41,11 @@ uint64_t train_set_count(const struct train_set *set)
     return set->records.count;
 }
 
+uint64_t train_set_unanswered(const struct train_set *set)
+{
+    return set->records.count - set->learned;
+}
+
 bool train_set_spilled(const struct train_set *set)
 {
     return set->records.filed;
@@ -121,6 +126,19 @@ static enum err_code entity_number(struct train_set *set, uint32_t spec, const c
     return ERR_NONE;
 }
 
+static void note_learned(struct train_set *set, const struct train_record *record)
+{
+    struct train_entity *entity = &set->entities[record->entity];
+
+    if (set->learned == 0)
+        set->first_ip = record->ip;
+    set->varied = set->varied || !ip_equal(&set->first_ip, &record->ip);
+    set->learned_entities += !entity->learned;
+    entity->learned = true;
+    set->spec_pairs[entity->spec]++;
+    set->learned++;
+}
+
 enum err_code train_set_add(struct train_set *set, const struct train_pair *pair, struct err *err)
 {
     struct train_record record = {.time_ms = pair->time_ms, .ip = pair->ip};
@@ -135,16 +153,15 @@ enum err_code train_set_add(struct train_set *set, const struct train_pair *pair
         TRY(spec_number(set, pair->spec, &spec, err));
         TRY(entity_number(set, spec, pair->entity, &record.entity, err));
     }
-    record.count = pair->count < UINT32_MAX ? (uint32_t)pair->count : UINT32_MAX;
+    record.count = pair->count < INT32_MAX ? (uint32_t)pair->count & INT32_MAX : INT32_MAX;
+    record.unanswered = pair->unanswered;
     record.scatter =
         hash_bytes(pair->ip.bytes, sizeof pair->ip.bytes, set->entities[record.entity].name_hash);
-    if (set->records.count == 0)
-        set->first_ip = record.ip;
-    set->varied = set->varied || !ip_equal(&set->first_ip, &record.ip);
     TRY(spool_add(&set->records, &record, err));
-    set->spec_pairs[set->entities[record.entity].spec]++;
     set->last = record.entity;
     set->ordered = false;
+    if (!pair->unanswered)
+        note_learned(set, &record);
     return ERR_NONE;
 }
 
@@ -171,7 +188,7 @@ static int by_time(const void *a, const void *b, void *context)
         order = ip_compare(&x->ip, &y->ip);
     if (order == 0)
         order = (x->count > y->count) - (x->count < y->count);
-    return order;
+    return order != 0 ? order : (int)x->unanswered - (int)y->unanswered;
 }
 
 enum err_code train_set_order(struct train_set *set, struct err *err)
@@ -210,6 +227,8 @@ enum err_code train_walk_next(struct train_walk *walk, const struct train_record
         *ret = next;
         if (next == NULL)
             return ERR_NONE;
+        if ((*ret)->unanswered)
+            continue;
         left = &walk->left[walk->set->entities[(*ret)->entity].spec];
         if (*left > 0) {
             --*left;
@@ -237,9 +256,9 @@ enum err_code train_set_held_out(struct train_set *set, struct spool *ret, struc
             return ERR_NONE;
         record = next;
         left = &older[set->entities[record->entity].spec];
-        if (*left > 0)
-            --*left;
-        else
+        if (*left == 0)
             TRY(spool_add(ret, record, err));
+        else
+            *left -= !record->unanswered;
     }
 }

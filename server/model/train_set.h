@@ -12,7 +12,8 @@ struct train_record {
     uint64_t scatter; /* hash of entity and address: an order for pairs of one time */
     struct ip ip;
     uint32_t entity; /* in the set */
-    uint32_t count;
+    uint32_t count : 31;
+    uint32_t unanswered : 1;
 };
 
 struct train_entity {
@@ -20,6 +21,7 @@ struct train_entity {
     uint64_t hash;      /* of name and spec, in the table */
     uint64_t name_hash; /* the same everywhere */
     uint32_t spec;
+    bool learned; /* some pair of it is to be */
 };
 
 struct train_set {
@@ -27,11 +29,13 @@ struct train_set {
     char *folder;
     struct spool records;
     bool ordered;       /* as the trainer wants them */
-    struct ip first_ip; /* of the first record */
-    bool varied;        /* there is another address */
+    struct ip first_ip; /* of what is to be learned */
+    bool varied;        /* there is another address in it */
     struct arena texts;
     const char *specs[MODEL_SPECS_MAX];
-    uint64_t spec_pairs[MODEL_SPECS_MAX]; /* of each spec */
+    uint64_t spec_pairs[MODEL_SPECS_MAX]; /* of each spec, to be learned */
+    uint64_t learned;                     /* of all */
+    uint32_t learned_entities;            /* that have such pairs */
     size_t spec_count;
     struct train_entity *entities;
     uint32_t entity_count, entity_capacity;
@@ -45,7 +49,7 @@ NODISCARD enum err_code train_set_order(struct train_set *set, struct err *err);
 NODISCARD enum err_code train_set_check(const struct train_set *set,
                                         const struct train_options *options, struct err *err);
 
-/* All records of an ordered set, or all but the held-out ones. */
+/* What is to be learned of an ordered set, or all of that but the held-out ones. */
 struct train_walk {
     const struct train_set *set;
     struct spool_reader reader;
@@ -56,7 +60,8 @@ void train_walk_done(struct train_walk *walk);
 /* *ret until the next call; NULL at the end. */
 NODISCARD enum err_code train_walk_next(struct train_walk *walk, const struct train_record **ret,
                                         struct err *err);
-/* The others, in their order. ret is initialised here. */
+/* The newest fifth, in its order, and with it what is not to be learned and as new. ret is
+ * initialised here. */
 NODISCARD enum err_code train_set_held_out(struct train_set *set, struct spool *ret,
                                            struct err *err);
 static inline const char *train_set_spec(const struct train_set *set, uint32_t entity)

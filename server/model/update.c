@@ -65,16 +65,18 @@ static void join_entities(struct update *update, struct learned *ret)
     const struct model_parts *base = &update->base->parts;
     const struct train_set *set = update->set;
     struct model_parts *parts = &ret->model.parts;
-    uint64_t room = base->entity_count + set->entity_count, used = 0;
-    uint64_t *all = own_array(room + 1, sizeof *all);
+    uint64_t room = base->entity_count, used = 0;
+    uint64_t *all = own_array(room + set->entity_count + 1, sizeof *all);
 
     update->hashes = own_array((size_t)set->entity_count + 1, sizeof *update->hashes);
     update->numbers = own_array((size_t)set->entity_count + 1, sizeof *update->numbers);
-    for (uint32_t i = 0; i < set->entity_count; i++)
+    memcpy(all, base->entity_hashes, base->entity_count * sizeof *all);
+    for (uint32_t i = 0; i < set->entity_count; i++) {
         update->hashes[i] =
             entity_hash(base->scoped, train_set_spec(set, i), set->entities[i].name);
-    memcpy(all, base->entity_hashes, base->entity_count * sizeof *all);
-    memcpy(all + base->entity_count, update->hashes, set->entity_count * sizeof *all);
+        if (set->entities[i].learned)
+            all[room++] = update->hashes[i];
+    }
     qsort(all, room, sizeof *all, by_value);
     for (uint64_t i = 0; i < room; i++)
         if (used == 0 || all[used - 1] != all[i])
@@ -92,7 +94,8 @@ static void join_names(const struct update *update, struct learned *ret)
     AUTO(own_freep) const char **names = own_array(parts->entity_count + 1, sizeof *names);
 
     for (uint32_t i = 0; i < update->set->entity_count; i++)
-        names[update->numbers[i]] = update->set->entities[i].name;
+        if (update->set->entities[i].learned)
+            names[update->numbers[i]] = update->set->entities[i].name;
     for (uint64_t i = 0; i < base->entity_count; i++)
         names[entity_find(parts, base->entity_hashes[i])] = entity_name(update->base, i);
     names_keep(names, ret);
@@ -224,8 +227,8 @@ static enum err_code join_networks(const struct update *update, struct learned *
     return ERR_NONE;
 }
 
-static char *update_json(const struct model *base, const struct trained *trained, uint64_t count,
-                         size_t forgotten)
+static char *update_json(const struct model *base, const struct trained *trained,
+                         const struct train_set *set, size_t forgotten)
 {
     struct json_writer writer;
     struct str text;
@@ -234,7 +237,8 @@ static char *update_json(const struct model *base, const struct trained *trained
     json_writer_init(&writer, &text);
     json_object(&writer, NULL);
     json_text(&writer, "learned_on_from", base->id);
-    json_int(&writer, "training_pairs", (int64_t)count);
+    json_int(&writer, "training_pairs", (int64_t)set->learned);
+    json_int(&writer, "unanswered_pairs", (int64_t)train_set_unanswered(set));
     json_int(&writer, "forgotten_pairs", (int64_t)forgotten);
     json_int(&writer, "held_out_pairs", (int64_t)trained->calibration.held_out);
     json_int(&writer, "held_out_unknown_entities", (int64_t)trained->calibration.unknown_entities);
@@ -336,7 +340,7 @@ enum err_code train_set_update(const struct model *base, struct train_set *set,
     update.forgotten_count = forgotten_count;
     TRY(join(&update, trained, err));
     trained->hyperparameters_json = own_strdup(base->parts.hyperparameters_json);
-    trained->metrics_json = update_json(base, trained, set->records.count, forgotten_count);
+    trained->metrics_json = update_json(base, trained, set, forgotten_count);
     parts->hyperparameters_json = trained->hyperparameters_json;
     parts->metrics_json = trained->metrics_json;
     parts->specs = trained->calibration.specs;

@@ -11,7 +11,8 @@
 #include "base/str.h"
 
 enum {
-    FORMAT = 1,
+    FORMAT = 2,
+    FORMAT_OLD = 1, /* of before there was a column unanswered */
     CHECK_BYTES = 8,
     FILTER_BITS_A_ROW = 10,
     FILTER_PROBES = 7,
@@ -34,8 +35,8 @@ int observation_compare(const struct observation *a, const struct observation *b
 
 /* ---- writing ---- */
 
-/* What a row takes at most: numbers, an address, three runs of one, two scores. */
-enum { ROW_BYTES_MAX = 5 * VARINT_BYTES_MAX + 17 + 6 * VARINT_BYTES_MAX + 16, HEAD_BYTES_MAX = 64 };
+/* What a row takes at most: numbers, an address, four runs of one, two scores. */
+enum { ROW_BYTES_MAX = 5 * VARINT_BYTES_MAX + 17 + 8 * VARINT_BYTES_MAX + 16, HEAD_BYTES_MAX = 64 };
 
 static uint8_t *put(uint8_t *to, uint64_t value)
 {
@@ -173,6 +174,7 @@ void chunk_encode(const struct observation *const *rows, size_t count, struct st
     to = put_runs(to, rows, count, offsetof(struct observation, spec_id));
     to = put_runs(to, rows, count, offsetof(struct observation, model_id));
     to = put_runs(to, rows, count, offsetof(struct observation, object_id));
+    to = put_runs(to, rows, count, offsetof(struct observation, unanswered));
     to = put_times(to, rows, count);
     for (size_t i = 0; i < count; i++)
         to = put(to, rows[i]->count);
@@ -280,7 +282,7 @@ static void take_reals(struct reader *r, size_t offset, struct observation *rows
     }
 }
 
-static void take_columns(struct reader *r, struct observation *rows, size_t count)
+static void take_columns(struct reader *r, uint64_t format, struct observation *rows, size_t count)
 {
     int64_t first;
 
@@ -291,6 +293,10 @@ static void take_columns(struct reader *r, struct observation *rows, size_t coun
     take_runs(r, offsetof(struct observation, spec_id), rows, count);
     take_runs(r, offsetof(struct observation, model_id), rows, count);
     take_runs(r, offsetof(struct observation, object_id), rows, count);
+    if (format != FORMAT_OLD)
+        take_runs(r, offsetof(struct observation, unanswered), rows, count);
+    for (size_t i = 0; i < count; i++)
+        r->broken |= rows[i].unanswered != 0 && rows[i].unanswered != 1;
     first = take_signed(r);
     for (size_t i = 0; i < count; i++)
         rows[i].first_ms = sum_of(first, take(r));
@@ -307,7 +313,7 @@ enum err_code chunk_decode(const void *bytes, size_t length, struct arena *arena
 {
     struct reader r = {.at = bytes, .end = (const uint8_t *)bytes + length};
     struct reader check = {0};
-    uint64_t count;
+    uint64_t format, count;
 
     if (length <= CHECK_BYTES)
         return err_set(err, ERR_CORRUPT, "a chunk of observations has %zu bytes", length);
@@ -315,13 +321,14 @@ enum err_code chunk_decode(const void *bytes, size_t length, struct arena *arena
     check = (struct reader){.at = r.end, .end = r.end + CHECK_BYTES};
     if (take_bits(&check, CHECK_BYTES) != hash_bytes(bytes, length - CHECK_BYTES, 0))
         return err_set(err, ERR_CORRUPT, "a chunk of observations was altered");
-    r.broken = take(&r) != FORMAT;
+    format = take(&r);
+    r.broken = format != FORMAT && format != FORMAT_OLD;
     count = take(&r);
     if (r.broken || count == 0 || count > CHUNK_ROWS_MAX)
         return err_set(err, ERR_CORRUPT, "a chunk of observations is of no known format");
     *ret = ARENA_ARRAY(arena, struct observation, count);
     *ret_count = count;
-    take_columns(&r, *ret, count);
+    take_columns(&r, format, *ret, count);
     if (r.broken || r.at != r.end)
         return err_set(err, ERR_CORRUPT, "a chunk of observations contradicts itself");
     return ERR_NONE;

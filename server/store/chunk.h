@@ -3,11 +3,13 @@
  * sorted by entity and address, column by column and delta-coded, in one value of bytes: a third of
  * what rows of a table take, and a pair is found without an index of pairs.
  *
- * Format 1, all numbers unsigned LEB128 unless said: 0x01; rows; the columns one after the other:
+ * Format 2, all numbers unsigned LEB128 unless said: 0x02; rows; the columns one after the other:
  *   entity      the first id, then the difference to the row before
  *   address     IPv4: value << 1, the value being the difference to the row before when that is
  *               IPv4 and of the same entity; IPv6: 1 and 16 bytes
  *   spec, model, object   runs: id + 1 (0 = none), how many rows have it
+ *   unanswered  runs: 1 or 2 for false or true, how many rows are so; format 1 has no such column,
+ *               and is read as false throughout
  *   first_ms    the smallest, then each row's difference to it
  *   last_ms     zigzag of its difference to first_ms
  *   count
@@ -35,6 +37,7 @@ struct observation {
     int64_t object_id; /* FIELD_NULL_INT when it came over HTTP */
     int64_t first_ms, last_ms;
     uint64_t count;
+    int64_t unanswered;       /* 0 or 1: not to be learned */
     double score, percentile; /* NAN = unknown */
 };
 

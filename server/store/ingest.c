@@ -197,6 +197,7 @@ static struct observation observation_of(const struct ingest *in, const struct e
         .count = pair->count,
         .score = pair->score,
         .percentile = pair->percentile,
+        .unanswered = pair->unanswered,
     };
 }
 
@@ -207,7 +208,8 @@ static enum err_code insert_row(struct db *db, const struct observation *row, in
                    PARAMS(P_INT(row->entity_id), P_IP(&row->ip), P_INT(row->spec_id),
                           P_INT(row->model_id), P_INT_OR_NULL(row->object_id), P_INT(row->first_ms),
                           P_INT(row->last_ms), P_INT((int64_t)row->count), P_REAL(row->score),
-                          P_REAL_OR_NULL(row->percentile), P_INT_OR_NULL(finding_id)),
+                          P_REAL_OR_NULL(row->percentile), P_INT(row->unanswered),
+                          P_INT_OR_NULL(finding_id)),
                    NULL, err);
 }
 

@@ -21,6 +21,7 @@ struct scored_pair {
     double percentile; /* NAN = unknown */
     double threshold;  /* what it was held against; NAN = unknown. For comparisons; not stored */
     bool flagged;
+    bool unanswered; /* refused traffic, or a call that nobody answered: not to be learned */
     bool entity_known;
     int known_bits; /* longest prefix shared with what the entity used; -1 = unknown */
     const char *account, *region; /* "" = unknown */

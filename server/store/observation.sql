@@ -12,8 +12,8 @@ SELECT time, count FROM
 -- name: OBSERVATION_INSERT
 -- mode: write
 INSERT INTO observation (entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count,
-       score, percentile, finding_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+       score, percentile, unanswered, finding_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 -- postgres:
 COPY observation (entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count,
-       score, percentile, finding_id) FROM STDIN;
+       score, percentile, unanswered, finding_id) FROM STDIN;

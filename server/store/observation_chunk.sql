@@ -26,7 +26,8 @@ SELECT COALESCE((SELECT MAX(id) FROM observation), 0) - value FROM counter WHERE
 
 -- name: OBSERVATION_TO_PACK
 -- mode: write
-SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count, score, percentile
+SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count, score, percentile,
+       unanswered
   FROM observation
  WHERE id > $1 AND finding_id IS NULL ORDER BY id LIMIT $2;
 

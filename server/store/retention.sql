@@ -14,7 +14,8 @@ SELECT CAST(COALESCE(SUM(rows), 0) AS BIGINT) AS rows,
 -- Those that came a few at a time and are not packed yet, after the last that was.
 -- name: RETAIN_STAGED
 -- mode: write
-SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count, score, percentile
+SELECT id, entity_id, ip, spec_id, model_id, object_id, first_ms, last_ms, count, score, percentile,
+       unanswered
   FROM observation
  WHERE id > (SELECT c.value FROM counter c WHERE c.name = $1) AND finding_id IS NULL
    AND last_ms < $2 AND id < (SELECT MAX(o.id) FROM observation o)

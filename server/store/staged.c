@@ -14,6 +14,7 @@ const struct field STAGED_FIELDS[] = {
     FIELD(struct staged_row, count, FIELD_INT, .flags = 0),
     FIELD(struct staged_row, score, FIELD_REAL, .flags = 0),
     FIELD(struct staged_row, percentile, FIELD_REAL, .flags = FIELD_NULLABLE),
+    FIELD(struct staged_row, unanswered, FIELD_INT, .flags = 0),
     FIELD_END,
 };
 
@@ -30,5 +31,6 @@ struct observation staged_observation(const struct staged_row *row)
         .count = (uint64_t)row->count,
         .score = row->score,
         .percentile = row->percentile,
+        .unanswered = row->unanswered,
     };
 }

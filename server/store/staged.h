@@ -12,6 +12,7 @@ struct staged_row {
     struct ip ip;
     int64_t spec_id, model_id, object_id, first_ms, last_ms, count;
     double score, percentile;
+    int64_t unanswered;
 };
 extern const struct field STAGED_FIELDS[];
 struct observation staged_observation(const struct staged_row *row);

@@ -17,7 +17,7 @@ struct page_row {
     int64_t id;
     const char *spec, *entity;
     struct ip ip;
-    int64_t first_ms, count, finding, verdict, source;
+    int64_t first_ms, count, unanswered, finding, verdict, source;
 };
 static const struct field PAGE_FIELDS[] = {
     FIELD(struct page_row, id, FIELD_INT, .flags = 0),
@@ -26,6 +26,7 @@ static const struct field PAGE_FIELDS[] = {
     FIELD(struct page_row, ip, FIELD_IP, .flags = 0),
     FIELD(struct page_row, first_ms, FIELD_INT, .flags = 0),
     FIELD(struct page_row, count, FIELD_INT, .flags = 0),
+    FIELD(struct page_row, unanswered, FIELD_INT, .flags = 0),
     FIELD(struct page_row, finding, FIELD_INT, .flags = FIELD_NULLABLE),
     FIELD(struct page_row, verdict, FIELD_ENUM, .flags = FIELD_NULLABLE,
           .words = FINDING_VERDICT_WORDS),
@@ -63,6 +64,7 @@ static struct training_row row_of(const struct page_row *row)
         .ip = row->ip,
         .first_ms = row->first_ms,
         .count = (uint64_t)row->count,
+        .unanswered = row->unanswered != 0,
         .use = row->finding == FIELD_NULL_INT ? TRAINING_LEARN
                                               : training_use_of(row->verdict, row->source),
     };

@@ -4,6 +4,7 @@
  * queue. */
 #include "base/err.h"
 #include "base/ip.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct training_row {
     struct ip ip;
     int64_t first_ms;
     uint64_t count;
+    bool unanswered; /* refused, or nobody answered: scored, and not learned */
     enum training_use use;
 };
 /* An error ends the reading and is passed on. */

@@ -1,5 +1,5 @@
 -- name: TRAINING_OBSERVATIONS
-SELECT o.id, s.name AS spec, e.uid AS entity, o.ip, o.first_ms, o.count, f.id AS finding,
+SELECT o.id, s.name AS spec, e.uid AS entity, o.ip, o.first_ms, o.count, o.unanswered, f.id AS finding,
        f.verdict, f.verdict_source AS source
   FROM observation o JOIN spec s ON s.id = o.spec_id JOIN entity e ON e.id = o.entity_id
   LEFT JOIN finding f ON f.spec_id = o.spec_id AND f.entity_id = o.entity_id AND f.ip = o.ip
@@ -8,7 +8,7 @@ SELECT o.id, s.name AS spec, e.uid AS entity, o.ip, o.first_ms, o.count, f.id AS
 
 -- name: TRAINING_FINDINGS
 SELECT f.id, s.name AS spec, e.uid AS entity, f.ip, f.first_seen_ms AS first_ms,
-       f.observations AS count, f.id AS finding, f.verdict, f.verdict_source AS source
+       f.observations AS count, 0 AS unanswered, f.id AS finding, f.verdict, f.verdict_source AS source
   FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
  WHERE f.id > $1 ORDER BY f.id LIMIT $2;
 

@@ -115,6 +115,7 @@ static struct scored_pair scored_of(const struct lake_pair *pair, const struct m
         .percentile = score->percentile,
         .threshold = score->threshold,
         .flagged = score->flagged,
+        .unanswered = pair->rejected || pair->one_way,
         .entity_known = score->entity_known,
         .known_bits = score->known_bits,
         .account = pair->account,

@@ -46,7 +46,8 @@ static enum err_code gather(void *context, const struct training_row *row, struc
                               .entity = row->entity,
                               .ip = row->ip,
                               .time_ms = row->first_ms,
-                              .count = row->count > 0 ? row->count : 1};
+                              .count = row->count > 0 ? row->count : 1,
+                              .unanswered = row->unanswered};
 
     if (atomic_load(gathering->stop))
         return err_set(err, ERR_CANCELLED, "stopped while learning");
@@ -119,8 +120,10 @@ static enum err_code learn_from(const struct learn_options *options, const struc
                          gathering->filter.never_count, &train, &trained, err));
     TRY(write_model(options, trained, path, err));
     TRY(register_and_activate(options, path, err));
-    log_info("learned on", "file=%s pairs=%" PRIu64 " held_back=%" PRIu64, log_quote(path),
-             train_set_count(gathering->set), gathering->held_back);
+    log_info("learned on", "file=%s pairs=%" PRIu64 " unanswered=%" PRIu64 " held_back=%" PRIu64,
+             log_quote(path),
+             train_set_count(gathering->set) - train_set_unanswered(gathering->set),
+             train_set_unanswered(gathering->set), gathering->held_back);
     return ERR_NONE;
 }
 

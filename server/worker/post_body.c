@@ -49,6 +49,8 @@ static void write_pair(struct json_writer *json, const struct scored_pair *pair)
         json_text(json, "account", pair->account);
     if (*pair->region != '\0')
         json_text(json, "region", pair->region);
+    if (pair->unanswered)
+        json_bool(json, "unanswered", true);
     json_bool(json, "entity_known", pair->entity_known);
     json_int(json, "known_bits", pair->known_bits);
     if (pair->explanation_json != NULL)

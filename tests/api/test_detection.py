@@ -43,16 +43,29 @@ class Lines(Program):
         line = {"time": "2026-01-01T00:00:00.000Z", "spec": "vpc-egress", "entity": "i-1",
                 "ip": "192.0.2.1", "count": 3}
         refused = {**line, "ip": "203.0.113.9", "rejected": True}
-        text = "".join(json.dumps(item) + "\n" for item in (line, refused))
+        other = {**line, "entity": "i-3"}
+        text = "".join(json.dumps(item) + "\n" for item in (line, refused, other))
         done = self.run_program("train", "--out", "a.model", "-", input=text)
-        self.assertIn("pairs 1, entities 1", done.stdout)
+        self.assertIn("pairs 2, entities 2", done.stdout)
+        self.assertIn("not learned: 1 pairs of refused traffic, 0 that nobody answered", done.stdout)
+
+    def test_calls_that_nobody_answered_are_not_learned(self):
+        line = {"time": "2026-01-01T00:00:00.000Z", "spec": "vpc-egress", "entity": "i-1", "ip": "192.0.2.1"}
+        call = {**line, "entity": "i-2", "ip": "203.0.113.9", "one_way": True}
+        other = {**line, "entity": "i-3"}
+        text = "".join(json.dumps(item) + "\n" for item in (line, call, other))
+        done = self.run_program("train", "--out", "a.model", "-", input=text)
+        self.assertIn("pairs 2, entities 2", done.stdout)
+        self.assertIn("not learned: 0 pairs of refused traffic, 1 that nobody answered", done.stdout)
+        self.run_program("train", "--out", "a.model", "-", input=json.dumps(call), code=1)
 
     def test_a_bad_line_is_told_with_its_place(self):
         good = '{"entity":"i-1","ip":"192.0.2.1"}\n'
         for bad, what in (('{"entity":"i-1","ip":"192.0.2.1","count":0}', "count"),
                           ('{"entity":"i-1","ip":"192.0.2.1","time":"noon"}', "time"),
                           ('{"entity":"i-1","ip":"192.0.2.1","spec":7}', "spec"),
-                          ('{"entity":"i-1","ip":"192.0.2.1","rejected":1}', "rejected")):
+                          ('{"entity":"i-1","ip":"192.0.2.1","rejected":1}', "rejected"),
+                          ('{"entity":"i-1","ip":"192.0.2.1","one_way":"no"}', "one_way")):
             done = self.run_program("train", "--out", "a.model", "-", input=good + bad, code=1)
             self.assertIn("stdin:2:1: ", done.stderr)
             self.assertIn(what, done.stderr)

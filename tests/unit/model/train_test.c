@@ -119,6 +119,66 @@ TEST(a_model_tells_what_it_was_made_of)
     CHECK(calibration.threshold <= (double)calibration.quantiles[1000]);
 }
 
+/* They are scored, so a threshold counts them; the model knows nothing of them. */
+TEST(what_nobody_answered_is_not_learned)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(model_freep) struct model *plain = kit_model(kit), *model = NULL;
+    AUTO(trained_freep) struct trained *trained = NULL;
+    AUTO(train_set_freep) struct train_set *set = train_set_new(0, kit->folder);
+    struct model_calibration before, after;
+    struct model_info info;
+    struct err err = {0};
+
+    for (size_t i = 0; i < KIT_PAIRS; i++) {
+        struct train_pair call = kit->pairs[i];
+
+        call.ip = ip_from_v4(0xcb007100 + (uint32_t)i % 256);
+        call.unanswered = true;
+        call.entity = i % 100 == 0 ? "never-answered" : call.entity;
+        CHECK_OK(train_set_add(set, &kit->pairs[i], &err));
+        CHECK_OK(train_set_add(set, &call, &err));
+    }
+    CHECK(train_set_count(set) == 2 * KIT_PAIRS && train_set_unanswered(set) == KIT_PAIRS);
+    CHECK_OK(train_set_run(set, &kit->options, &trained, &err));
+    CHECK_OK(trained_write(trained, kit->path, &err));
+    CHECK_OK(model_load(kit->path, &model, &err));
+    model_info(model, &info);
+    CHECK(info.entities == KIT_ENTITIES && info.training_pairs == 3999);
+    CHECK_HAS(info.metrics_json, "\"unanswered_pairs\":2000");
+    for (size_t i = 0; i < KIT_PAIRS; i += 50) {
+        struct model_pair pair = {"", kit->pairs[i].entity, kit->pairs[i].ip};
+        double a, b;
+
+        model_dot_products(plain, &pair, 1, &a);
+        model_dot_products(model, &pair, 1, &b);
+        CHECK(a == b);
+    }
+    CHECK(kit_score(model, "", "host-4", "203.0.113.9").known_bits == 0);
+    CHECK(model_calibration(plain, "", &before) && model_calibration(model, "", &after));
+    CHECK(after.sample_size > before.sample_size && after.threshold > before.threshold);
+    trained_freep(&trained);
+    CHECK_OK(train_set_update(plain, set, NULL, 0, &kit->options, &trained, &err));
+    model_info(trained_model(trained), &info);
+    CHECK(info.entities == KIT_ENTITIES && info.training_pairs == 2 * 3999);
+    CHECK(kit_score(trained_model(trained), "", "host-4", "203.0.113.9").known_bits == 0);
+}
+
+TEST(a_set_that_nobody_answered_is_refused)
+{
+    AUTO(kit_freep) struct kit *kit = kit_new();
+    AUTO(trained_freep) struct trained *trained = NULL;
+    struct err err = {0};
+
+    for (size_t i = 0; i < 5; i++)
+        kit->pairs[i].unanswered = true;
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, 5, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "nobody answered");
+    CHECK_ERR(ERR_INVALID, train_run(kit->pairs, 6, &kit->options, &trained, &err));
+    CHECK_HAS(err.text, "all 1 pairs are the same one");
+    CHECK_OK(train_run(kit->pairs, 12, &kit->options, &trained, &err));
+}
+
 /* What calibrates is not the last entities by name. */
 TEST(pairs_without_times_are_held_out_at_random)
 {
@@ -248,6 +308,8 @@ int main(void)
         cmocka_unit_test(the_same_pairs_in_any_order_give_the_same_file),
         cmocka_unit_test(golden_scores),
         cmocka_unit_test(a_model_tells_what_it_was_made_of),
+        cmocka_unit_test(what_nobody_answered_is_not_learned),
+        cmocka_unit_test(a_set_that_nobody_answered_is_refused),
         cmocka_unit_test(pairs_without_times_are_held_out_at_random),
         cmocka_unit_test(networks_are_by_use),
         cmocka_unit_test(specs_are_kept_apart),

@@ -21,6 +21,7 @@ static struct observation observation_of(struct rng *rng, bool wild)
         .object_id = rng_below(rng, 4) == 0 ? FIELD_NULL_INT : (int64_t)rng_below(rng, 1000),
         .first_ms = T0 + (int64_t)rng_below(rng, DAY_MS),
         .count = wild ? rng_u64(rng) : 1,
+        .unanswered = rng_below(rng, 5) == 0,
         .score = wild ? rng_normal(rng) * 1e300 : (double)(float)rng_normal(rng),
         .percentile = rng_below(rng, 3) == 0 ? NAN : 100 * rng_unit(rng),
     };
@@ -59,7 +60,8 @@ static bool same(const struct observation *a, const struct observation *b)
     return a->entity_id == b->entity_id && ip_equal(&a->ip, &b->ip) && a->spec_id == b->spec_id &&
            a->model_id == b->model_id && a->object_id == b->object_id &&
            a->first_ms == b->first_ms && a->last_ms == b->last_ms && a->count == b->count &&
-           same_real(a->score, b->score) && same_real(a->percentile, b->percentile);
+           a->unanswered == b->unanswered && same_real(a->score, b->score) &&
+           same_real(a->percentile, b->percentile);
 }
 
 static void check_round_trip(size_t count)
@@ -86,6 +88,38 @@ TEST(what_is_read_back_is_what_was_written)
         check_round_trip(COUNTS[i]);
         given_rows(COUNTS[i], i, true);
         check_round_trip(COUNTS[i]);
+    }
+}
+
+/* One row, written out as the format's comment has it; the first format knew of no unanswered. */
+TEST(a_chunk_of_the_first_format_is_read)
+{
+    static const uint8_t ROW[] = {5, 6 << 1, 1 + 1, 1, 2 + 1, 1, 0, 1},
+                         REST[] = {0xa0, 0x1f, 0, 9 << 1, 4, 4,    0,   0,
+                                   0x80, 0x3f, 4, 0,      0, 0xc0, 0x7f};
+    struct observation *back;
+    size_t count;
+
+    for (uint8_t format = 1; format <= 2; format++) {
+        uint8_t bytes[64] = {format, 1};
+        size_t length = 2;
+        uint64_t sum;
+
+        (void)memcpy(bytes + length, ROW, sizeof ROW);
+        length += sizeof ROW;
+        if (format == 2) {
+            bytes[length++] = 1 + 1;
+            bytes[length++] = 1;
+        }
+        (void)memcpy(bytes + length, REST, sizeof REST);
+        length += sizeof REST;
+        sum = hash_bytes(bytes, length, 0);
+        (void)memcpy(bytes + length, &sum, sizeof sum);
+        CHECK_OK(chunk_decode(bytes, length + sizeof sum, &store.arena, &back, &count, &err));
+        CHECK(count == 1 && back->entity_id == 5 && ip_v4(&back->ip) == 6 && back->spec_id == 1 &&
+              back->model_id == 2 && back->object_id == FIELD_NULL_INT);
+        CHECK(back->first_ms == 2000 && back->last_ms == 2009 && back->count == 4);
+        CHECK(back->score == 1 && isnan(back->percentile) && back->unanswered == format - 1);
     }
 }
 
@@ -130,7 +164,7 @@ TEST(a_chunk_made_up_is_refused)
 
     rng_init(&rng, 7);
     for (int round = 0; round < 20000; round++) {
-        uint8_t bytes[64] = {1, 5};
+        uint8_t bytes[64] = {(uint8_t)(1 + round % 2), 5};
         size_t length = 2 + rng_below(&rng, 54), count;
         struct observation *back;
         uint64_t sum;
@@ -171,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_is_read_back_is_what_was_written),
+        STORE_TEST(a_chunk_of_the_first_format_is_read),
         STORE_TEST(usual_rows_take_less_than_fifty_bytes),
         STORE_TEST(a_damaged_chunk_is_refused),
         STORE_TEST(a_chunk_made_up_is_refused),

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/observation_chunk.h"
 #include "store/training.h"
 
 struct seen {
@@ -41,16 +42,23 @@ static struct scored_pair pair_of(const char *entity, bool flagged)
     return pair;
 }
 
-static void ingest_pair(const char *entity, bool flagged)
+static void ingest_pairs(const struct scored_pair *pairs, size_t count)
 {
-    struct scored_pair pair = pair_of(entity, flagged);
-    struct ingest_batch batch = {.model_id = "m1", .origin = "worker", .pairs = &pair, .count = 1};
+    struct ingest_batch batch = {
+        .model_id = "m1", .origin = "worker", .pairs = pairs, .count = count};
     struct ingest_job job = {.batch = &batch};
     struct tx tx;
 
     CHECK_OK(db_begin(store.db, &tx, &err));
     CHECK_OK(ingest_job(store.db, &job, &err));
     CHECK_OK(tx_commit(&tx, &err));
+}
+
+static void ingest_pair(const char *entity, bool flagged)
+{
+    struct scored_pair pair = pair_of(entity, flagged);
+
+    ingest_pairs(&pair, 1);
 }
 
 /* The verdict on findings first .. first + count - 1, in one request. */
@@ -143,6 +151,40 @@ TEST(observations_come_with_what_triage_says_of_their_pair)
     CHECK(seen.count == 5 && use_of(&seen, "fine") == TRAINING__MAX);
 }
 
+/* What nobody answered is told apart: in rows, flagged or not, and in chunks. */
+TEST(what_nobody_answered_is_told)
+{
+    enum { MANY = 2 * CHUNK_BATCH_ROWS_MIN };
+    struct scored_pair *pairs = own_array(MANY, sizeof *pairs);
+    struct seen seen = {.count = 0};
+    size_t unanswered = 0;
+
+    given_model("m1");
+    for (size_t i = 0; i < MANY; i++) {
+        pairs[i] = pair_of("many", false);
+        pairs[i].ip = ip_from_v4((uint32_t)i + 1);
+        pairs[i].unanswered = i % 3 == 0;
+        pairs[i].first_ms = i % 16 == 0 ? T0 : T0 - 1000; /* the others are not asked for */
+    }
+    ingest_pairs(pairs, MANY); /* become a chunk */
+    for (size_t i = 0; i < 4; i++) {
+        pairs[0] = pair_of(i < 2 ? "few" : "flagged", i >= 2);
+        pairs[0].unanswered = i % 2 == 0;
+        ingest_pairs(pairs, 1);
+    }
+    CHECK_OK(training_observations(store.reader, T0, T0 + 1, see, &seen, &err));
+    CHECK(seen.count == 4 + MANY / 16);
+    for (size_t i = 0; i < seen.count; i++) {
+        uint32_t n = ip_v4(&seen.rows[i].ip) - 1;
+
+        if (strcmp(seen.rows[i].entity, "many") == 0)
+            CHECK(seen.rows[i].unanswered == (n % 3 == 0));
+        unanswered += seen.rows[i].unanswered;
+    }
+    CHECK(unanswered == 2 + (MANY / 16 + 2) / 3);
+    own_freep(&pairs);
+}
+
 TEST(many_verdicts_a_minute_are_in_bulk)
 {
     struct finding finding;
@@ -179,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(the_rule),
         STORE_TEST(observations_come_with_what_triage_says_of_their_pair),
+        STORE_TEST(what_nobody_answered_is_told),
         STORE_TEST(many_verdicts_a_minute_are_in_bulk),
     };
 
