@@ -30,7 +30,8 @@ const char *const SIM_SELECTS[2] = {
     COMMON("Amazon VPC", "Flowlogs", "Network Activity", "4001", "Network Activity", "4")
         ENDPOINT("src", "dst", "2") ENDPOINT(
             "dst", "src",
-            "1") "struct_pack(protocol_num := 6::INTEGER, tcp_flags := 2::INTEGER, protocol_ver := "
+            "1") "struct_pack(protocol_num := 6::INTEGER, tcp_flags := CASE action WHEN '2' THEN 2 "
+                 "ELSE 3 END::INTEGER, protocol_ver := " /* a SYN; a connection that ended, too */
                  "CASE WHEN "
                  "contains(src_ip, ':') THEN 'IPv6' ELSE 'IPv4' END, boundary_id := 99::INTEGER, "
                  "boundary := "

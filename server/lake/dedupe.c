@@ -116,6 +116,7 @@ static void add_new(struct dedupe *dedupe, const char *spec_name, const struct s
         .hash = hash,
         .bucket = bucket,
         .spec = sighting->spec,
+        .answers = sighting->answers,
         .pair =
             {
                 .spec = spec_name,
@@ -129,6 +130,7 @@ static void add_new(struct dedupe *dedupe, const char *spec_name, const struct s
                 .region =
                     keep_text(dedupe, &dedupe->region, sighting->region, sighting->region_length),
                 .rejected = sighting->rejected,
+                .one_way = sighting->one_way,
             },
     };
     dedupe->count++;
@@ -153,6 +155,8 @@ enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
     pair = &entry->pair;
     pair->count += sighting->rows;
     pair->rejected = pair->rejected && sighting->rejected;
+    pair->one_way = pair->one_way && sighting->one_way;
+    entry->answers = entry->answers || sighting->answers;
     if (sighting->time_ms < pair->first_ms)
         pair->first_ms = sighting->time_ms;
     if (sighting->time_ms > pair->last_ms)
@@ -160,7 +164,23 @@ enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
     return ERR_NONE;
 }
 
-struct lake_pair *dedupe_pairs(const struct dedupe *dedupe, size_t spec_count)
+bool dedupe_answered(const struct dedupe *dedupe, const struct dedupe_entry *entry, size_t spec)
+{
+    struct sighting asked = {.spec = spec,
+                             .entity = entry->pair.entity,
+                             .entity_length = strlen(entry->pair.entity),
+                             .ip = entry->pair.ip};
+
+    for (int64_t bucket = entry->bucket - 1; bucket <= entry->bucket + 1; bucket++) {
+        const struct dedupe_entry *found = find(dedupe, &asked, hash_of(&asked, bucket), bucket);
+
+        if (found != NULL && found->answers)
+            return true;
+    }
+    return false;
+}
+
+struct lake_pair *dedupe_pairs(const struct dedupe *dedupe, size_t spec_count, size_t *ret_count)
 {
     struct lake_pair *pairs = ARENA_ARRAY(dedupe->arena, struct lake_pair, dedupe->count);
     size_t done = 0;
@@ -169,5 +189,6 @@ struct lake_pair *dedupe_pairs(const struct dedupe *dedupe, size_t spec_count)
         for (size_t i = 0; i < dedupe->count; i++)
             if (dedupe->entries[i].spec == spec)
                 pairs[done++] = dedupe->entries[i].pair;
+    *ret_count = done;
     return pairs;
 }

@@ -17,6 +17,8 @@ struct sighting { /* one row's pair */
     const char *account, *region; /* not NUL-terminated */
     size_t account_length, region_length;
     bool rejected;
+    bool one_way;  /* a call, as far as the row tells */
+    bool answers;  /* one of the spec that this one answers */
     uint64_t rows; /* that it stands for */
 };
 
@@ -25,6 +27,7 @@ struct dedupe_entry {
     uint64_t hash;
     int64_t bucket;
     size_t spec;
+    bool answers; /* one of its rows does */
 };
 
 struct dedupe {
@@ -43,5 +46,8 @@ void dedupe_done(struct dedupe *dedupe);
 /* spec_name lives as long as the lake. ERR_TOO_LARGE at pairs_max or when the arena is full. */
 NODISCARD enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
                                    const struct sighting *sighting, struct err *err);
-/* All pairs, ordered by spec, then first sighting; in the arena. */
-struct lake_pair *dedupe_pairs(const struct dedupe *dedupe, size_t spec_count);
+/* Whether a pair of the entity and address is there that answers: of a spec, in the same bucket or
+ * in one beside it. */
+bool dedupe_answered(const struct dedupe *dedupe, const struct dedupe_entry *entry, size_t spec);
+/* The pairs of the first specs, in their order, then by first sighting; in the arena. */
+struct lake_pair *dedupe_pairs(const struct dedupe *dedupe, size_t spec_count, size_t *ret_count);

@@ -136,10 +136,10 @@ static bool all_hold(const struct spec_conditions *conditions, const struct cell
     return true;
 }
 
-static bool is_rejected(const struct lake_spec *spec, const struct cell *cells)
+static bool any_holds(const struct spec_conditions *conditions, const struct cell *cells)
 {
-    for (size_t i = 0; i < spec->rejected.count; i++)
-        if (holds(&spec->rejected.items[i], &cells[spec->rejected.items[i].path], false))
+    for (size_t i = 0; i < conditions->count; i++)
+        if (holds(&conditions->items[i], &cells[conditions->items[i].path], false))
             return true;
     return false;
 }
@@ -306,7 +306,9 @@ static enum unscored_reason read_row(struct extraction *x, char entity[static EN
     sighting->entity = entity;
     if (!first_time(spec, x->cells, &sighting->time_ms))
         return UNSCORED_NO_TIME;
-    sighting->rejected = is_rejected(spec, x->cells);
+    sighting->rejected = any_holds(&spec->rejected, x->cells);
+    sighting->one_way = any_holds(&spec->one_way, x->cells);
+    sighting->answers = !sighting->rejected && !any_holds(&spec->no_answer, x->cells);
     if (sighting->rejected && !spec->score_rejected && !x->extract->keep_rejected)
         return UNSCORED_REJECTED;
     return UNSCORED__MAX;
@@ -365,7 +367,7 @@ static bool class_of(const struct cell *cell, int64_t *ret)
 
 enum err_code extract_row(struct extract *extract, const struct cell *cells, struct err *err)
 {
-    bool has_class, claimed = false;
+    bool has_class, claimed = false, unused;
     int64_t class_uid;
 
     extract->rows += extract->weight;
@@ -373,22 +375,52 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
     extract->class_seen |= has_class;
     for (size_t i = 0; has_class && i < extract->set->count; i++)
         if (spec_has_class(extract->set->specs[i], class_uid))
-            TRY(apply(extract, i, cells, &claimed, err));
+            TRY(apply(extract, i, cells, extract->set->specs[i]->silent ? &unused : &claimed, err));
     extract->rows_unclaimed += claimed ? 0 : extract->weight;
     return ERR_NONE;
 }
 
-void extract_result(const struct extract *extract, struct lake_result *ret)
+/* Index of the spec that answers the pairs of one; the set's count when there is none. */
+static size_t answering(const struct spec_set *set, const struct lake_spec *spec)
+{
+    size_t i = spec->answered_by != NULL ? 0 : set->count;
+
+    while (i < set->count && strcmp(set->specs[i]->name, spec->answered_by) != 0)
+        i++;
+    return i;
+}
+
+/* A call that has its answer is none any more; so is one of which nothing could tell. */
+static void find_answers(struct extract *extract)
+{
+    const struct spec_set *set = extract->set;
+    size_t by[SPEC_COUNT_MAX];
+
+    for (size_t i = 0; i < set->count; i++)
+        by[i] = answering(set, set->specs[i]);
+    for (size_t i = 0; i < extract->dedupe.count; i++) {
+        struct dedupe_entry *entry = &extract->dedupe.entries[i];
+
+        if (entry->pair.one_way)
+            entry->pair.one_way = by[entry->spec] < set->count &&
+                                  !dedupe_answered(&extract->dedupe, entry, by[entry->spec]);
+    }
+}
+
+void extract_result(struct extract *extract, struct lake_result *ret)
 {
     struct arena *arena = extract->dedupe.arena;
+    size_t spec_count = 0;
 
+    while (spec_count < extract->set->count && !extract->set->specs[spec_count]->silent)
+        spec_count++;
+    find_answers(extract);
     ret->rows = extract->rows;
     ret->rows_unclaimed = extract->rows_unclaimed;
-    ret->pairs = dedupe_pairs(&extract->dedupe, extract->set->count);
-    ret->pair_count = extract->dedupe.count;
-    ret->specs = ARENA_ARRAY(arena, struct lake_spec_count, extract->set->count);
+    ret->pairs = dedupe_pairs(&extract->dedupe, spec_count, &ret->pair_count);
+    ret->specs = ARENA_ARRAY(arena, struct lake_spec_count, spec_count);
     ret->spec_count = 0;
-    for (size_t i = 0; i < extract->set->count; i++) {
+    for (size_t i = 0; i < spec_count; i++) {
         struct lake_spec_count *count = &ret->specs[ret->spec_count];
 
         if (extract->counts[i].rows == 0)

@@ -30,4 +30,4 @@ void extract_done(struct extract *extract);
 NODISCARD enum err_code extract_row(struct extract *extract, const struct cell *cells,
                                     struct err *err);
 /* The object was read to its end. */
-void extract_result(const struct extract *extract, struct lake_result *ret);
+void extract_result(struct extract *extract, struct lake_result *ret);

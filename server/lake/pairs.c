@@ -55,7 +55,7 @@ enum err_code lake_open(const struct lake_options *options, struct lake **ret, s
     set_options(lake, options);
     spec_set_init(&lake->set, &lake->arena);
     TRY(spec_load(&lake->set, options->spec_dir, err));
-    TRY(spec_choose(&lake->set, options->spec_names, err));
+    TRY(spec_choose_answered(&lake->set, options->spec_names, err));
     *ret = TAKE(lake);
     return ERR_NONE;
 }
@@ -77,12 +77,16 @@ void lake_closep(struct lake **lake)
 
 size_t lake_spec_count_of(const struct lake *lake)
 {
-    return lake->set.count;
+    size_t count = 0;
+
+    while (count < lake->set.count && !lake->set.specs[count]->silent)
+        count++;
+    return count;
 }
 
 const char *lake_spec_name(const struct lake *lake, size_t index)
 {
-    return index < lake->set.count ? lake->set.specs[index]->name : NULL;
+    return index < lake_spec_count_of(lake) ? lake->set.specs[index]->name : NULL;
 }
 
 static enum err_code read_parquet(struct lake *lake, int fd, struct extract *extract,

@@ -180,7 +180,8 @@ static enum err_code read_condition(struct parser *p, char *value, size_t offset
     return ERR_NONE;
 }
 
-static enum err_code read_name(struct parser *p, char *value, UNUSED size_t offset, struct err *err)
+/* Into a member of the spec: of itself, or of another one. */
+static enum err_code read_name(struct parser *p, char *value, size_t offset, struct err *err)
 {
     size_t length = strlen(value);
 
@@ -188,7 +189,7 @@ static enum err_code read_name(struct parser *p, char *value, UNUSED size_t offs
         strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
         return fault(p, value, err,
                      "a name is 1 to 64 of a-z, 0-9 and '-', which does not begin it, not:", value);
-    p->spec->name = arena_strdup(p->set->arena, value);
+    *(const char **)(void *)((char *)p->spec + offset) = arena_strdup(p->set->arena, value);
     return ERR_NONE;
 }
 
@@ -237,7 +238,7 @@ static const struct key {
     bool repeated; /* may stand more than once */
     bool required;
 } KEYS[] = {
-    {"name", read_name, 0, false, true},
+    {"name", read_name, AT(name), false, true},
     {"classes", read_classes, 0, false, true},
     {"entity", read_paths, AT(roles[ROLE_ENTITY]), false, true},
     {"ip", read_paths, AT(roles[ROLE_IP]), false, true},
@@ -249,6 +250,9 @@ static const struct key {
     {"each", read_condition, AT(each), true, false},
     {"rejected", read_condition, AT(rejected), true, false},
     {"score_rejected", read_bool, AT(score_rejected), false, false},
+    {"one_way", read_condition, AT(one_way), true, false},
+    {"no_answer", read_condition, AT(no_answer), true, false},
+    {"answered_by", read_name, AT(answered_by), false, false},
     {"normaliser", read_normaliser, 0, false, false},
 };
 
@@ -278,10 +282,15 @@ static enum err_code read_line(struct parser *p, char *line, struct err *err)
 
 static enum err_code check_complete(struct parser *p, struct err *err)
 {
+    const struct lake_spec *spec = p->spec;
+
     for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
         if (KEYS[i].required && (p->seen & (1U << i)) == 0)
             return err_set(err, ERR_INVALID, "%s:%d:1: the spec has no %s", p->origin, p->line,
                            KEYS[i].name);
+    if ((spec->one_way.count > 0) != (spec->answered_by != NULL))
+        return err_set(err, ERR_INVALID, "%s:%d:1: one_way and answered_by go together", p->origin,
+                       p->line);
     return ERR_NONE;
 }
 

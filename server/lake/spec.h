@@ -53,13 +53,19 @@ struct lake_spec {
     struct spec_conditions each;     /* on the items of the list that ip goes through */
     struct spec_conditions rejected; /* one of them holds: refused traffic */
     bool score_rejected;
+    /* One of them holds: a call, as far as the row tells. It is answered by a row of the other spec
+     * with the same entity and address, unless one of that spec's no_answer holds of it. */
+    struct spec_conditions one_way;
+    struct spec_conditions no_answer;
+    const char *answered_by; /* name of the other spec; NULL = whether it is cannot be told */
+    bool silent;             /* not asked for: it only answers */
     enum spec_normaliser normaliser;
 };
 
 struct arena;
 struct spec_set {
     struct arena *arena; /* all texts */
-    size_t count;
+    size_t count;        /* the silent ones are the last */
     struct lake_spec *specs[SPEC_COUNT_MAX];
     size_t path_count;
     const char *paths[PLAN_PATHS_MAX]; /* "src_endpoint.ip", "answers[].rdata"; distinct */

@@ -127,6 +127,8 @@ static void drop_paths(struct spec_set *set)
         renumber_conditions(&r, &spec->require);
         renumber_conditions(&r, &spec->each);
         renumber_conditions(&r, &spec->rejected);
+        renumber_conditions(&r, &spec->one_way);
+        renumber_conditions(&r, &spec->no_answer);
     }
 }
 
@@ -140,17 +142,71 @@ static bool is_asked(const char *const *names, const char *name)
     return false;
 }
 
-enum err_code spec_choose(struct spec_set *set, const char *const *names, struct err *err)
+static bool is_among(struct lake_spec *const *specs, size_t count, const struct lake_spec *spec)
 {
-    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (specs[i] == spec)
+            return true;
+    return false;
+}
+
+static bool is_wanted(struct lake_spec *const *kept, size_t count, const struct lake_spec *spec)
+{
+    for (size_t i = 0; i < count; i++)
+        if (kept[i]->answered_by != NULL && strcmp(kept[i]->answered_by, spec->name) == 0)
+            return !is_among(kept, count, spec);
+    return false;
+}
+
+/* Behind those that were chosen come those that tell of their pairs whether they were answered. */
+static size_t add_silent(const struct spec_set *all, struct lake_spec **kept, size_t chosen)
+{
+    size_t count = chosen;
+
+    for (size_t i = 0; i < all->count; i++)
+        if (is_wanted(kept, chosen, all->specs[i])) {
+            all->specs[i]->silent = true;
+            kept[count++] = all->specs[i];
+        }
+    return count;
+}
+
+static void forget_answers(struct lake_spec *spec)
+{
+    spec->one_way.count = spec->no_answer.count = 0;
+    spec->answered_by = NULL;
+}
+
+static enum err_code choose(struct spec_set *set, const char *const *names, bool answers,
+                            struct err *err)
+{
+    struct lake_spec *kept[SPEC_COUNT_MAX];
+    size_t count = 0;
 
     for (size_t i = 0; names != NULL && names[i] != NULL; i++)
         if (spec_find(set, names[i]) == NULL)
             return unknown(set, names[i], err);
     for (size_t i = 0; i < set->count; i++)
         if (is_asked(names, set->specs[i]->name))
-            set->specs[kept++] = set->specs[i];
-    set->count = kept;
+            kept[count++] = set->specs[i];
+    if (answers)
+        count = add_silent(set, kept, count);
+    for (size_t i = 0; i < count; i++) {
+        set->specs[i] = kept[i];
+        if (!answers)
+            forget_answers(kept[i]);
+    }
+    set->count = count;
     drop_paths(set);
     return ERR_NONE;
+}
+
+enum err_code spec_choose(struct spec_set *set, const char *const *names, struct err *err)
+{
+    return choose(set, names, false, err);
+}
+
+enum err_code spec_choose_answered(struct spec_set *set, const char *const *names, struct err *err)
+{
+    return choose(set, names, true, err);
 }

@@ -8,3 +8,6 @@ NODISCARD enum err_code spec_load(struct spec_set *set, const char *folder, stru
  * and lists the known ones. */
 NODISCARD enum err_code spec_choose(struct spec_set *set, const char *const *names,
                                     struct err *err);
+/* The same, and keeps what tells which calls were answered: spec_choose lets go of that. */
+NODISCARD enum err_code spec_choose_answered(struct spec_set *set, const char *const *names,
+                                             struct err *err);

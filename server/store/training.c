@@ -56,6 +56,7 @@ enum training_use training_use_of(int64_t verdict, int64_t source)
     return TRAINING_HOLD;
 }
 
+/* A person's word that a finding is fine outweighs that nobody answered. */
 static struct training_row row_of(const struct page_row *row)
 {
     return (struct training_row){
@@ -64,7 +65,7 @@ static struct training_row row_of(const struct page_row *row)
         .ip = row->ip,
         .first_ms = row->first_ms,
         .count = (uint64_t)row->count,
-        .unanswered = row->unanswered != 0,
+        .unanswered = row->unanswered != 0 && row->finding == FIELD_NULL_INT,
         .use = row->finding == FIELD_NULL_INT ? TRAINING_LEARN
                                               : training_use_of(row->verdict, row->source),
     };

@@ -27,7 +27,7 @@ struct training_row {
     struct ip ip;
     int64_t first_ms;
     uint64_t count;
-    bool unanswered; /* refused, or nobody answered: scored, and not learned */
+    bool unanswered; /* refused, or nobody answered, and it is no finding: scored, not learned */
     enum training_use use;
 };
 /* An error ends the reading and is passed on. */

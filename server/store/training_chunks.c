@@ -133,7 +133,7 @@ static enum err_code visit_row(struct reading *reading, const struct observation
             .ip = row->ip,
             .first_ms = row->first_ms,
             .count = row->count,
-            .unanswered = row->unanswered != 0,
+            .unanswered = row->unanswered != 0 && found == NULL,
             .use = found == NULL ? TRAINING_LEARN : training_use_of(found->verdict, found->source),
         },
         err);

@@ -99,6 +99,73 @@ TEST(refused_flows_are_kept_when_asked_for)
     CHECK(RESULT.pair_count == 1 && RESULT.pairs[0].count == 2 && !RESULT.pairs[0].rejected);
 }
 
+#define REPLY(more)                                                                                \
+    "{\"class_uid\":4001,\"time\":1764158400000,\"src_endpoint\":{\"ip\":\"10.0.0.1\","            \
+    "\"instance_uid\":\"i-1\"},\"dst_endpoint\":{\"ip\":\"192.0.2.1\"}" more "}\n"
+#define TCP(flags) ",\"connection_info\":{\"protocol_num\":6,\"tcp_flags\":" flags "}"
+#define UDP        ",\"connection_info\":{\"protocol_num\":17,\"tcp_flags\":0}"
+
+TEST(a_call_that_nobody_answered_is_told)
+{
+    static const struct {
+        const char *name, *text;
+        bool one_way;
+    } CASES[] = {
+        {"a SYN", FLOW(TCP("2")), true},
+        {"SYNs", FLOW(TCP("2")) FLOW(TCP("2")), true},
+        {"a SYN that is answered", FLOW(TCP("2")) REPLY(TCP("18")), false},
+        {"and the answer comes first", REPLY(TCP("18")) FLOW(TCP("2")), false},
+        {"a closed port", FLOW(TCP("2")) REPLY(TCP("4")), true},
+        {"an answer that is refused", FLOW(TCP("2")) REPLY(TCP("18") ",\"action_id\":2"), true},
+        {"a connection that goes on", FLOW(TCP("0")), false},
+        {"one that began and ended", FLOW(TCP("2")) FLOW(TCP("3")), false},
+        {"a datagram", FLOW(UDP), true},
+        {"datagrams both ways", FLOW(UDP) REPLY(UDP), false},
+        {"nothing is told", FLOW(""), false},
+        {"nothing came back", FLOW(",\"traffic\":{\"bytes_in\":0}"), true},
+        {"something came back", FLOW(",\"traffic\":{\"bytes_in\":9}"), false},
+        {"another's answer",
+         FLOW(TCP("2")) "{\"class_uid\":4001,\"time\":1764158400000,\"src_endpoint\":{"
+                        "\"instance_uid\":\"i-2\"},\"dst_endpoint\":{\"ip\":\"192.0.2.1\"}}",
+         true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+        for (int all = 0; all < 2; all++) { /* the other spec asked for, or only listened to */
+            struct lake_options options = {.spec_names = all == 1 ? NULL : INGRESS};
+            size_t pair = 0;
+            struct err err = {0};
+
+            CHECK_OK(read_with(&options, CASES[i].text, &err));
+            while (pair < RESULT.pair_count && strcmp(RESULT.pairs[pair].spec, INGRESS[0]) != 0)
+                pair++;
+            CHECK_CASE(CASES[i].name,
+                       pair < RESULT.pair_count && RESULT.pairs[pair].one_way == CASES[i].one_way);
+            CHECK_CASE(CASES[i].name,
+                       all == 1 || (RESULT.pair_count == 1 && RESULT.spec_count == 1 &&
+                                    lake_spec_count_of(LAKE) == 1));
+        }
+}
+
+/* A call of one hour is answered in the next; later ones are others. */
+TEST(an_answer_is_looked_for_in_the_hours_beside)
+{
+    static const char *const REPLIES[] = {
+        "{\"class_uid\":4001,\"time\":1764161999000,\"src_endpoint\":{\"instance_uid\":\"i-1\"},"
+        "\"dst_endpoint\":{\"ip\":\"192.0.2.1\"}}",
+        "{\"class_uid\":4001,\"time\":1764165600000,\"src_endpoint\":{\"instance_uid\":\"i-1\"},"
+        "\"dst_endpoint\":{\"ip\":\"192.0.2.1\"}}"};
+    struct lake_options options = {.spec_names = INGRESS};
+    char text[1024];
+    struct err err = {0};
+
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof text, "%s%s", FLOW(TCP("2")), REPLIES[i]);
+        CHECK_OK(read_with(&options, text, &err));
+        CHECK(RESULT.pair_count == 1 && RESULT.pairs[0].one_way == (i == 1));
+    }
+}
+
 TEST(pairs_come_by_spec_then_by_first_sighting)
 {
     static const char *const BOTH[] = {"workshop", "vpc-ingress", NULL};
@@ -273,6 +340,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_byte_order_mark_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_of_no_spec_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refused_flows_are_kept_when_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_call_that_nobody_answered_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_answer_is_looked_for_in_the_hours_beside, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(pairs_come_by_spec_then_by_first_sighting, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(too_many_pairs_are_refused, set_up, tear_down),

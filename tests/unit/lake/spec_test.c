@@ -45,6 +45,8 @@ TEST(spec_reads_every_key)
                    "require = k like in *\n"
                    "rejected = d in 2\n"
                    "score_rejected = yes\n"
+                   "one_way = f in 2\none_way = g in 17\nno_answer = f in 4\n"
+                   "answered_by = other\n"
                    "normaliser = strip_session",
                    &err));
     spec = spec_find(&SET, "all");
@@ -59,6 +61,8 @@ TEST(spec_reads_every_key)
     CHECK(spec->require.count == 2 && spec->require.items[0].op == OP_NOT_LIKE);
     CHECK_STR(spec->require.items[1].values[0], "in *");
     CHECK(spec->rejected.count == 1 && spec->score_rejected);
+    CHECK(spec->one_way.count == 2 && spec->no_answer.count == 1);
+    CHECK_STR(spec->answered_by, "other");
     CHECK(spec->normaliser == NORMALISE_STRIP_SESSION);
 }
 
@@ -87,6 +91,9 @@ static const struct fault {
     {"score_rejected = true\n", "wanted yes or no, not: \"true\""},
     {"normaliser = upper\n", "wanted none, lower or strip_session"},
     {"name = x\nclasses = 1\nentity = a\nip = b\n", "the spec has no time"},
+    {WHOLE "one_way = a in 1\n", "one_way and answered_by go together"},
+    {WHOLE "answered_by = y\n", "one_way and answered_by go together"},
+    {WHOLE "answered_by = Y\n", "a name is 1 to 64"},
     {WHOLE "each = l[].t in A\n", "which is in no list that ip goes through"},
     {WHOLE "each = c in A\n", "which is in no list that ip goes through"},
 };
