@@ -178,14 +178,19 @@ static enum err_code write_now(struct str *out, struct db *db, struct arena *are
     return ERR_NONE;
 }
 
+void metrics_counters(struct str *out, const struct counter_list *counters)
+{
+    for (size_t i = 0; i < ARRAY_LEN(METRICS); i++)
+        write_metric(out, &METRICS[i], counters);
+    write_lag(out, counters);
+}
+
 enum err_code metrics_ingest(struct str *out, struct db *db, struct arena *arena, struct err *err)
 {
     struct counter_list counters;
 
     TRY(counter_list(db, arena, &counters, err));
-    for (size_t i = 0; i < ARRAY_LEN(METRICS); i++)
-        write_metric(out, &METRICS[i], &counters);
-    write_lag(out, &counters);
+    metrics_counters(out, &counters);
     TRY(write_sources(out, db, arena, err));
     return write_now(out, db, arena, err);
 }

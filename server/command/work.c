@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "command/command.h"
 #include "command/work.h"
+#include "command/work_metrics.h"
 #include "worker/endpoint_model.h"
 #include "worker/post.h"
 #include "worker/remote.h"
@@ -22,7 +24,7 @@ struct work_options {
     struct conf_list specs;
     bool once;
     int64_t threads, object_bytes_max, since_ms, until_ms, stall_s;
-    const char *calibration;
+    const char *calibration, *metrics;
     int64_t scorer_rows, scorer_timeout_ms, scorer_wait_ms;
     const char *learn;
     double alerts_per_day;
@@ -87,6 +89,9 @@ const struct conf_setting WORK_SETTINGS[] = {
      "role to assume for SQS and S3: the subscriber's, when the lake is of another account"},
     {"aws-external-id", CONF_TEXT, offsetof(struct work_options, aws_external_id), 0, 0, 0, "ID",
      "the external id given when the subscriber was made"},
+    {"metrics", CONF_TEXT, offsetof(struct work_options, metrics), 0, 0, 0, "HOST:PORT|emf",
+     "where GET /metrics tells what this worker counts, to whoever reaches it; or emf: a line of "
+     "CloudWatch's embedded metric format for each batch on standard output"},
     {"s3-stall-seconds", CONF_INT, offsetof(struct work_options, stall_s), 0, 1, 3600, "N",
      "an object that S3 sends nothing of for so long is asked for again"},
     {NULL, 0, 0, 0, 0, 0, NULL, NULL},
@@ -164,6 +169,31 @@ static enum err_code check_post(const struct work_options *options,
     return ERR_NONE;
 }
 
+static const char *emf_name(void)
+{
+    const char *name = getenv("AWS_LAMBDA_FUNCTION_NAME");
+
+    return name != NULL ? name : "work";
+}
+
+/* With its counters told to whoever asks, if that is wanted. */
+static enum err_code run_watched(const struct work_options *options, struct worker_options *worker,
+                                 struct worker_totals *ret, struct err *err)
+{
+    AUTO(watch_done) struct worker_watch watch;
+    AUTO(work_metrics_stopp) struct work_metrics *metrics = NULL; /* ends before the watch */
+
+    watch_init(&watch);
+    worker->watch = &watch;
+    if (str_equal(options->metrics, "emf"))
+        worker->emf = emf_name();
+    else if (options->metrics != NULL && str_starts(options->queue, "lambda:"))
+        return err_set(err, ERR_USAGE, "a function's metrics are emf: nobody can ask it");
+    else if (options->metrics != NULL)
+        TRY(work_metrics_start(options->metrics, &watch, &metrics, err));
+    return worker_run(worker, ret, err);
+}
+
 static enum err_code run(const struct work_options *options, struct worker_totals *ret,
                          struct err *err)
 {
@@ -211,7 +241,7 @@ static enum err_code run(const struct work_options *options, struct worker_total
         names[i] = options->specs.items[i];
     worker.spec_names = options->specs.count > 0 ? names : NULL;
 
-    TRY(worker_run(&worker, ret, err));
+    TRY(run_watched(options, &worker, ret, err));
     if (options->once && ret->failed > 0)
         return err_set(err, ERR_INVALID,
                        "%" PRIu64 " of %" PRIu64

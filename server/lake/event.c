@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/tally.h"
 
 enum {
     MESSAGE_ID_BYTES_MAX = 100,
@@ -66,6 +67,7 @@ static enum err_code read_messages(const struct json *records, struct arena *are
             continue;
         log_warn("message is no notice", "id=%s reason=%s", log_quote(message->id),
                  log_quote(reason.text));
+        tally_add("poison", NULL, NULL, 1);
         message->announcement.count = 0;
         message->failed = true;
     }

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "lake/event.h"
 #include "lake/fetch.h"
 #include "lake/notice_backend.h"
@@ -104,6 +105,7 @@ static void refuse(struct lambda_source *source, const struct invocation *invoca
 
     log_warn("an event that cannot be read", "id=%s reason=%s", log_quote(invocation->id),
              log_quote(reason->text));
+    tally_add("poison", NULL, NULL, 1);
     if (lambda_fail(source->next_link, source->address, invocation->id, "Pairwatch.NoNotice",
                     reason->text, &err) != ERR_NONE)
         log_error("an answer did not get through", "reason=%s", log_quote(err.text));
@@ -156,6 +158,7 @@ static void hand_out(struct invocation *invocation, struct event_message *messag
         .etag = arena_strdup(arena, object->etag),
         .region = arena_strdup(arena, object->region),
         .size_bytes = object->size_bytes,
+        .time_ms = object->time_ms,
         .receipt = receipt,
     };
 }

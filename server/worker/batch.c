@@ -298,8 +298,10 @@ static enum err_code store_batch(const struct batch_context *context,
 }
 
 static void add_totals(const struct lake_result *lake, const struct batch *batch,
-                       const struct ingest_result *stored, struct worker_totals *totals)
+                       const struct ingest_result *stored, int64_t made_ms,
+                       struct worker_totals *totals)
 {
+    totals_stored(totals, made_ms, clock_now_ms());
     totals->objects++;
     totals->rows += lake->rows;
     totals->pairs += lake->pair_count;
@@ -397,7 +399,7 @@ static enum err_code store_object(const struct batch_context *context, const str
         totals->repeated++;
         return ERR_NONE;
     }
-    add_totals(lake, &batch, &stored, totals);
+    add_totals(lake, &batch, &stored, notice->time_ms, totals);
     return ERR_NONE;
 }
 

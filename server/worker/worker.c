@@ -17,6 +17,7 @@
 #include "store/migrate.h"
 #include "store/writer.h"
 #include "worker/batch.h"
+#include "worker/emf.h"
 #include "worker/endpoint_model.h"
 #include "worker/learn.h"
 #include "worker/models.h"
@@ -40,6 +41,7 @@ struct worker {
     struct post *post;
     struct queue_options queue_options;
     struct pulse pulse;
+    struct emf emf;
 
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
@@ -69,31 +71,21 @@ static void note_failure(struct worker *worker, const struct err *err)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
-static void add_up(struct worker_totals *sum, const struct worker_totals *add)
-{
-    sum->objects += add->objects;
-    sum->failed += add->failed;
-    sum->repeated += add->repeated;
-    sum->rows += add->rows;
-    sum->pairs += add->pairs;
-    sum->scored += add->scored;
-    for (int i = 0; i < UNSCORED__MAX; i++)
-        sum->unscored[i] += add->unscored[i];
-    sum->unscored_no_model += add->unscored_no_model;
-    sum->unscored_no_spec += add->unscored_no_spec;
-    sum->unscored_refused += add->unscored_refused;
-    sum->unscored_ipv6 += add->unscored_ipv6;
-    sum->flagged += add->flagged;
-    sum->findings_new += add->findings_new;
-    sum->findings_updated += add->findings_updated;
-}
-
 static void add_totals(struct worker *worker, const struct worker_totals *add)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    add_up(&worker->totals, add);
+    totals_add(&worker->totals, add);
     progress_add(&worker->progress, (long long)(add->objects + add->repeated));
     (void)pthread_mutex_unlock(&worker->lock);
+    if (worker->options->watch != NULL)
+        watch_add(worker->options->watch, add);
+}
+
+static void count_in_hand(struct worker *worker, int64_t more)
+{
+    (void)atomic_fetch_add(&worker->pulse.in_flight, more);
+    if (worker->options->watch != NULL)
+        (void)atomic_fetch_add(&worker->options->watch->in_flight, more);
 }
 
 static enum err_code receive(struct worker *worker, struct arena *arena, struct notice *ret,
@@ -105,7 +97,7 @@ static enum err_code receive(struct worker *worker, struct arena *arena, struct 
     code = queue_receive(worker->queue, RECEIVE_MAX, RECEIVE_WAIT_MS, arena, ret, ret_count,
                          ret_drained, err);
     (void)pthread_mutex_unlock(&worker->receive_lock);
-    (void)atomic_fetch_add(&worker->pulse.in_flight, (int64_t)*ret_count);
+    count_in_hand(worker, (int64_t)*ret_count);
     tally_add("received", NULL, NULL, *ret_count);
     return code;
 }
@@ -114,7 +106,7 @@ static void give_back(struct worker *worker, const struct notice *notice,
                       enum queue_outcome outcome)
 {
     queue_done(worker->queue, notice, outcome);
-    (void)atomic_fetch_sub(&worker->pulse.in_flight, 1);
+    count_in_hand(worker, -1);
 }
 
 static void log_batch(const struct worker_totals *batch, size_t received, int64_t began_ms)
@@ -132,6 +124,8 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 {
     AUTO(arena_done) struct arena arena = {0};
     struct worker_totals batch = {0};
+    double lag_s[RECEIVE_MAX + 1];
+    size_t lags = 0;
     int64_t began_ms = clock_mono_ms();
     enum err_code code = ERR_NONE;
 
@@ -147,11 +141,15 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
                   : totals.failed > 0      ? QUEUE_FAILED
                                            : QUEUE_DEALT);
         add_totals(worker, &totals);
-        add_up(&batch, &totals);
+        totals_add(&batch, &totals);
+        lag_s[lags] = (double)totals.lag_ms / 1000;
+        lags += totals.stored_ms != 0 && notices[i].time_ms != 0;
         arena_reset(&arena);
     }
     if (count > 0)
         log_batch(&batch, count, began_ms);
+    if (count > 0 && worker->options->emf != NULL)
+        emf_write(&worker->emf, &batch, count, lag_s, lags);
     /* Stopped on the way: what was in hand goes back, and nothing is wrong. */
     return code == ERR_CANCELLED && atomic_load(worker->options->stop) ? ERR_NONE : code;
 }
@@ -473,7 +471,10 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     struct worker worker = {.options = options,
                             .lock = PTHREAD_MUTEX_INITIALIZER,
                             .receive_lock = PTHREAD_MUTEX_INITIALIZER};
-    enum err_code code = open_shared(&worker, err);
+    enum err_code code;
+
+    emf_init(&worker.emf, options->emf);
+    code = open_shared(&worker, err);
 
     if (code == ERR_NONE) {
         worker.totals.began = true;
@@ -486,6 +487,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     post_close(worker.post);
     models_close(worker.models);
     aws_close(worker.aws);
+    emf_done(&worker.emf);
     *ret = worker.totals;
     return code;
 }

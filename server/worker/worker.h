@@ -7,8 +7,8 @@
  * with its reason and never stops the others; what is wrong with the machine itself (no database,
  * no libduckdb, a full disk) stops the worker. */
 #include "base/err.h"
-#include "lake/pairs.h"
 #include "model/train.h"
+#include "worker/totals.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,19 +37,9 @@ struct worker_options {
     uint64_t object_bytes_max;
     const char *learn_folder;              /* of models that learn on day by day; NULL = none do */
     struct threshold_rule learn_threshold; /* of those */
-    const atomic_bool *stop;               /* finish the objects in hand, then end */
-};
-
-struct worker_totals {
-    bool began; /* everything was there to start with */
-    uint64_t objects, failed, repeated;
-    uint64_t rows, pairs, scored;
-    uint64_t unscored[UNSCORED__MAX];
-    uint64_t unscored_no_model; /* the model was not trained on the spec */
-    uint64_t unscored_no_spec;  /* of no spec that is read: other classes, other products */
-    uint64_t unscored_refused;  /* the endpoint's model refused the pair */
-    uint64_t unscored_ipv6;     /* the endpoint's model takes none */
-    uint64_t flagged, findings_new, findings_updated;
+    struct worker_watch *watch;            /* of what is being done, or NULL */
+    const char *emf; /* the function's name: each batch is a line of metrics (emf.h); NULL = none */
+    const atomic_bool *stop; /* finish the objects in hand, then end */
 };
 
 /* Returns after the last thread ended; *ret holds what was done even when it failed. */
