@@ -22,6 +22,7 @@
 #include "store/model_life.h"
 #include "store/writer.h"
 #include "worker/endpoint_calibrate.h"
+#include "worker/endpoint_model.h"
 #include "worker/register.h"
 #include "worker/remote.h"
 
@@ -92,7 +93,7 @@ const struct conf_command COMMAND_MODEL = {
     .settings = SETTINGS,
     .more =
         "A MODEL is a file made by `pairwatch train`, or the id of one that is known, or the "
-        "beginning of it.\n\nActions:\n"
+        "beginning of it,\nor sagemaker:ENDPOINT, whose newest calibration it is.\n\nActions:\n"
         "  list             all models, newest first\n"
         "  add MODEL        a candidate\n"
         "  shadow MODEL     scores beside the active one; nothing is flagged by it\n"
@@ -161,12 +162,34 @@ static enum err_code register_file(const char *database, const char *path, struc
     return code;
 }
 
+/* The newest calibration of an endpoint. */
+static enum err_code by_endpoint(const char *database, const char *text, struct named *ret,
+                                 struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(db_closep) struct db *db = NULL;
+    struct model_seat seat;
+    enum err_code code;
+
+    arena_init(&arena, MODEL_ARENA_BYTES_MAX);
+    TRY(db_open(database, DB_READ, &db, err));
+    code = model_of_path(db, &arena, text, &seat, err);
+    if (code == ERR_NOT_FOUND)
+        return err_set(err, code, "nothing is known of the scores of %.80s: `model calibrate`",
+                       text);
+    TRY(code);
+    (void)snprintf(ret->id, sizeof ret->id, "%s", seat.id);
+    return ERR_NONE;
+}
+
 static enum err_code find(const char *database, const char *text, struct named *ret,
                           struct err *err)
 {
     struct stat status;
 
     *ret = (struct named){.path = ""};
+    if (endpoint_name_of(text) != NULL)
+        return by_endpoint(database, text, ret, err);
     if (stat(text, &status) != 0)
         return by_id(database, text, ret, err);
     if (strlen(text) >= sizeof ret->path || realpath(text, ret->path) == NULL)

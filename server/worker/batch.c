@@ -18,6 +18,7 @@
 #include "store/object_row.h"
 #include "store/writer.h"
 #include "worker/endpoint_model.h"
+#include "worker/endpoints.h"
 #include "worker/explain.h"
 #include "worker/models.h"
 #include "worker/post.h"
@@ -183,7 +184,7 @@ static enum err_code score_pairs(const struct batch_context *context,
                                  const struct lake_result *lake, struct arena *arena,
                                  struct batch *batch, struct err *err)
 {
-    const struct scorer scorer = {context->set, context->remote};
+    const struct scorer scorer = {context->set, context->endpoints->scorer};
     size_t room = lake->pair_count > 0 ? lake->pair_count : 1;
     struct model_pair *pairs = ARENA_ARRAY(arena, struct model_pair, room);
     struct model_score *scores = ARENA_ARRAY(arena, struct model_score, room);
@@ -196,8 +197,9 @@ static enum err_code score_pairs(const struct batch_context *context,
     keep_scored(context->windows, lake, from, scores, why, count, pairs, batch);
     if (context->set->model != NULL)
         explain_pairs(context, pairs, arena, batch);
-    if (context->set->shadow != NULL && batch->count > 0)
-        batch->comparison = shadow_compare(context->set, batch->scored, batch->count, arena);
+    if ((context->set->shadow != NULL || context->set->shadow_endpoint != NULL) && batch->count > 0)
+        batch->comparison = shadow_compare(context->set, &context->endpoints->shadow, batch->scored,
+                                           batch->count, arena);
     return ERR_NONE;
 }
 

@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 struct db;
+struct endpoints;
 struct lake;
 struct model;
 struct model_set;
 struct notice;
 struct post_link;
 struct queue;
-struct remote;
 struct windows;
 struct writer;
 
@@ -20,8 +20,8 @@ struct batch_context {
     struct lake *lake;
     struct queue *queue; /* where notices without a path are fetched from */
     const struct model_set *set;
-    struct remote *remote; /* of a set whose endpoint scores */
-    struct db *db;         /* reads; NULL with post */
+    struct endpoints *endpoints; /* of the set */
+    struct db *db;               /* reads; NULL with post */
     struct writer *writer;
     const struct windows *windows; /* of the set; NULL: the model's own calibration alone */
     struct post_link *post;        /* where results go instead of the database, or NULL */

@@ -1,8 +1,7 @@
 #pragma once
 /* A batch as a line of CloudWatch's embedded metric format on standard output: CloudWatch Logs
  * makes metrics of it, so a function needs nothing that asks it for them. Any thread.
- * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
- */
+ * CloudWatch user guide, "Specification: Embedded metric format". */
 #include "base/tally.h"
 #include "worker/totals.h"
 #include <pthread.h>

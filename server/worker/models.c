@@ -43,6 +43,7 @@ static void set_free(struct counted_set *set)
     model_free(set->set.model);
     model_free(set->set.shadow);
     endpoint_model_free(set->set.endpoint);
+    endpoint_model_free(set->set.shadow_endpoint);
     own_freep(&set);
 }
 
@@ -108,19 +109,25 @@ static enum err_code load(const char *path, const char *wanted_id, struct model 
 
 /* A shadow that cannot be loaded keeps no active model from its work: the log tells, once for each
  * set, and it counts as the shadow of the set. */
-static enum err_code load_shadow(const struct models_options *options, const struct seats *seats,
-                                 struct model_set *set, struct err *err)
+static enum err_code load_shadow(const struct models_options *options, struct db *db,
+                                 const struct seats *seats, struct model_set *set, struct err *err)
 {
     struct err reason = {0};
+    enum err_code code;
 
     if (seats->shadow_path[0] == '\0')
         return ERR_NONE;
     (void)memcpy(set->shadow_id, seats->shadow_id, MODEL_ID_BYTES);
-    if (endpoint_name_of(seats->shadow_path) != NULL)
-        (void)err_set(&reason, ERR_INVALID, "an endpoint does not score as a shadow");
-    else if (load(seats->shadow_path, seats->shadow_id, &set->shadow, set->shadow_id, &reason) ==
-             ERR_NONE)
-        return register_model(options->writer, set->shadow, set->spec_names, err);
+    if (endpoint_name_of(seats->shadow_path) != NULL) {
+        code = endpoint_model_load(db, seats->shadow_id, seats->shadow_path, &set->shadow_endpoint,
+                                   &reason);
+        if (code == ERR_NONE)
+            return ERR_NONE;
+    } else {
+        code = load(seats->shadow_path, seats->shadow_id, &set->shadow, set->shadow_id, &reason);
+        if (code == ERR_NONE)
+            return register_model(options->writer, set->shadow, set->spec_names, err);
+    }
     log_warn("no shadow is scored", "reason=%s", log_quote(reason.text));
     model_free(TAKE(set->shadow));
     return ERR_NONE;
@@ -153,7 +160,7 @@ static enum err_code set_load(const struct models_options *options, struct db *d
     AUTO(set_freep) struct counted_set *set = own_alloc(sizeof *set);
 
     TRY(load_active(options, db, seats, &set->set, err));
-    TRY(load_shadow(options, seats, &set->set, err));
+    TRY(load_shadow(options, db, seats, &set->set, err));
     set->takers = 1;
     *ret = TAKE(set);
     return ERR_NONE;
@@ -264,6 +271,11 @@ static bool is_set_of(const struct model_set *set, const struct seats *seats)
            strcmp(set->shadow_id, seats->shadow_id) == 0;
 }
 
+static bool has_shadow(const struct model_set *set)
+{
+    return set->shadow != NULL || set->shadow_endpoint != NULL;
+}
+
 /* One thread at a time; the set of now stays while a new one is loaded. */
 static void look(struct models *models, struct db *db)
 {
@@ -281,7 +293,7 @@ static void look(struct models *models, struct db *db)
     (void)pthread_mutex_lock(&models->lock);
     if (fresh != NULL) {
         log_info("another model scores", "model=%s before=%s shadow=%s", fresh->set.model_id,
-                 models->now->set.model_id, fresh->set.shadow != NULL ? fresh->set.shadow_id : "-");
+                 models->now->set.model_id, has_shadow(&fresh->set) ? fresh->set.shadow_id : "-");
         old = leave(models->now);
         models->now = fresh;
         fresh->set.generation = ++models->generation;

@@ -17,7 +17,8 @@ struct model_set {
     struct model *model;             /* of a file; NULL = an endpoint scores */
     struct endpoint_model *endpoint; /* or NULL */
     char model_id[MODEL_ID_BYTES];
-    struct model *shadow; /* or NULL, also when it could not be loaded */
+    struct model *shadow;                   /* or NULL, also when it could not be loaded */
+    struct endpoint_model *shadow_endpoint; /* or this one */
     char shadow_id[MODEL_ID_BYTES];
     const char *spec_names[MODEL_SPECS_MAX + 1]; /* to read, NULL-terminated */
 };

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "aws/client.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,13 +17,12 @@
 #include "store/writer.h"
 #include "worker/batch.h"
 #include "worker/emf.h"
-#include "worker/endpoint_model.h"
+#include "worker/endpoints.h"
 #include "worker/learn.h"
 #include "worker/models.h"
 #include "worker/notice_store.h"
 #include "worker/post.h"
 #include "worker/pulse.h"
-#include "worker/remote.h"
 #include "worker/windows.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
@@ -42,12 +40,12 @@ struct worker {
     struct queue_options queue_options;
     struct pulse pulse;
     struct emf emf;
+    struct endpoints_aws aws;
 
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
     struct worker_totals totals;
-    struct aws *aws; /* opened when the first endpoint scores */
-    struct err err;  /* of the first thread that failed */
+    struct err err; /* of the first thread that failed */
     bool failed;
     struct progress progress;
 };
@@ -157,55 +155,21 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 /* A thread's own. */
 struct hand {
     struct worker *worker;
-    struct db *db;          /* or */
-    struct post_link *post; /* where results go */
-    struct lake *lake;      /* reads the specs of the set it was opened for */
-    struct remote *remote;  /* asks the endpoint of that set, if it has one */
+    struct db *db;              /* or */
+    struct post_link *post;     /* where results go */
+    struct lake *lake;          /* reads the specs of the set it was opened for */
+    struct endpoints endpoints; /* of that set */
     struct windows *windows;
     uint64_t generation; /* of that set */
 };
 
 static void hand_done(struct hand *hand)
 {
-    remote_closep(&hand->remote);
+    endpoints_close(&hand->endpoints);
     windows_freep(&hand->windows);
     lake_closep(&hand->lake);
     db_closep(&hand->db);
     post_link_close(hand->post);
-}
-
-/* One for all threads: they share the credentials and the budget of retries. */
-static enum err_code shared_aws(struct worker *worker, struct aws **ret, struct err *err)
-{
-    const struct aws_options options = {.region = NULL};
-    enum err_code code = ERR_NONE;
-
-    (void)pthread_mutex_lock(&worker->lock);
-    if (worker->aws == NULL)
-        code = aws_open(&options, &worker->aws, err);
-    *ret = worker->aws;
-    (void)pthread_mutex_unlock(&worker->lock);
-    return code;
-}
-
-static enum err_code open_remote(struct hand *hand, const struct model_set *set, struct err *err)
-{
-    const struct worker_options *options = hand->worker->options;
-    struct remote_options remote = {
-        .rows_max = options->scorer_rows,
-        .answer_ms = options->scorer_answer_ms,
-        .wait_ms = options->scorer_wait_ms,
-        .stop = options->stop,
-    };
-
-    remote_closep(&hand->remote);
-    if (set->endpoint == NULL)
-        return ERR_NONE;
-    TRY(shared_aws(hand->worker, &remote.aws, err));
-    remote.endpoint = set->endpoint->name;
-    remote.ipv6 = set->endpoint->ipv6;
-    remote_open(&remote, &hand->remote);
-    return ERR_NONE;
 }
 
 /* What belongs to the set: kept as long as it is the same one. */
@@ -219,11 +183,17 @@ static enum err_code open_for(struct hand *hand, const struct model_set *set, st
         .bucket_ms = HOUR_MS,
         .object_bytes_max = options->object_bytes_max,
     };
+    const struct remote_options remote = {
+        .rows_max = options->scorer_rows,
+        .answer_ms = options->scorer_answer_ms,
+        .wait_ms = options->scorer_wait_ms,
+        .stop = options->stop,
+    };
 
     if (hand->lake != NULL && hand->generation == set->generation)
         return ERR_NONE;
     lake_closep(&hand->lake);
-    TRY(open_remote(hand, set, err));
+    TRY(endpoints_open(&hand->endpoints, &hand->worker->aws, set, &remote, err));
     TRY(lake_open(&lake_options, &hand->lake, err));
     hand->generation = set->generation;
     return ERR_NONE;
@@ -249,7 +219,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
         code = windows_read(hand->windows, hand->db, set, err);
     context.windows = hand->windows;
     context.lake = hand->lake;
-    context.remote = hand->remote;
+    context.endpoints = &hand->endpoints;
     if (code == ERR_NONE)
         return run_received(worker, &context, notices, count, err);
     for (size_t i = 0; i < count; i++)
@@ -474,6 +444,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     enum err_code code;
 
     emf_init(&worker.emf, options->emf);
+    endpoints_aws_init(&worker.aws);
     code = open_shared(&worker, err);
 
     if (code == ERR_NONE) {
@@ -486,7 +457,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
         writer_stop(worker.writer);
     post_close(worker.post);
     models_close(worker.models);
-    aws_close(worker.aws);
+    endpoints_aws_done(&worker.aws);
     emf_done(&worker.emf);
     *ret = worker.totals;
     return code;

@@ -311,6 +311,48 @@ class WorkTest(Scorer):
         self.assertIn("does not learn on", err)
         self.assert_all_stored()
 
+    def compared(self):
+        return {(spec, pairs, both, active, shadow) for spec, pairs, both, active, shadow in self.query(
+            """select s.name, sum(c.pairs), sum(c.by_both), sum(c.only_active), sum(c.only_shadow) from comparison c
+                join spec s on s.id = c.spec_id group by 1""")}
+
+    def with_shadow(self, **faults):
+        """A file scores, the endpoint with the same model behind it is the shadow."""
+        database = ("--database", f"sqlite:{self.database}")
+        self.run_program("model", "activate", "s.model", *database)
+        out, _ = self.run_program("model", "shadow", "sagemaker:ip-insights", *database)
+        self.assertIn(" shadow", out)
+        self.order(**faults)
+        return self.work("--spec", "vpc-egress", "--scorer-wait", "1s", "--scorer-timeout", "1s", scorer="active", queue="dir:few")
+
+    def test_as_a_shadow(self):
+        own = "vpc-egress.csv"
+        (self.folder / own).write_text("".join(f"{e},{ip}\n" for spec, e, ip in self.pairs if spec == "vpc-egress"))
+        self.run_program("model", "calibrate", "m.model", own, "--spec", "vpc-egress", "--out", "s.model", "--threshold-percentile", "90")
+        alone, _ = self.run_program("work", "--queue", "dir:few", "--once", "--scorer", "model:s.model", "--spec", "vpc-egress",
+                                    "--database", "sqlite:shadow-alone.db")
+        beside, _ = self.with_shadow()
+        self.assertEqual(beside, alone)  # nothing is flagged by it
+        ((spec, pairs, both, active, shadow),) = self.compared()
+        (observed, flagged) = self.query("select count(*), count(finding_id) from observation")[0]
+        self.assertEqual((spec, pairs, both + active), ("vpc-egress", observed, flagged))
+        self.assertGreater(self.order()["calls"], 0)
+        thresholds = dict(self.query("select m.detector, t.threshold from model_spec t join model m on m.id = t.model_id"
+                                     " join spec s on s.id = t.spec_id where s.name = 'vpc-egress'"))
+        self.assertEqual(len(thresholds), 2)
+        by_endpoint = self.query(f"select count(*) from observation where score > {thresholds['sagemaker']!r}")[0][0]
+        self.assertEqual(both + shadow, by_endpoint)  # the same model, so the same scores
+        out, _ = self.run_program("model", "compare", "sagemaker:ip-insights", "--database", f"sqlite:{self.database}")
+        self.assertIn(f"pairs {pairs}, flagged by both {both}, only active {active}, only shadow {shadow}", out)
+        for faults in ({"answer": [500, "InternalFailure", "no"]}, {"hang": True}, {"raw": ["application/json", "no"]},
+                       {"answer": [400, "ValidationError", "Endpoint ip-insights of account 123456789012 not found."]}):
+            self.setUp()  # what happens to a shadow keeps nobody from work
+            out, err = self.with_shadow(**faults)
+            self.assertEqual(out, alone)
+            self.assertIn("the shadow did not score", err)
+            self.assertEqual((self.compared(), self.failures()), (set(), []))
+            self.order()
+
 
 class PostTest(Scorer):
     @classmethod
