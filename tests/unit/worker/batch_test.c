@@ -16,6 +16,7 @@
 #include "store/rollup.h"
 #include "store/writer.h"
 #include "worker/batch.h"
+#include "worker/endpoints.h"
 #include "worker/models.h"
 #include "worker/register.h"
 #include "worker/windows.h"
@@ -32,6 +33,7 @@ static struct bench {
     struct model_info info;
     struct model_set set;
     struct batch_context context;
+    struct endpoints endpoints; /* none */
     struct worker_totals totals;
     atomic_bool stop;
     char url[FOLDER_PATH_BYTES * 2];
@@ -85,6 +87,7 @@ static void bench_open(const char *const *spec_names)
     bench.context = (struct batch_context){
         .lake = bench.lake,
         .set = &bench.set,
+        .endpoints = &bench.endpoints,
         .db = bench.db,
         .writer = bench.writer,
         .object_bytes_max = BENCH_OBJECT_BYTES_MAX,
