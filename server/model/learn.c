@@ -10,7 +10,7 @@
 #include "model/trained.h"
 #include "model/vector.h"
 
-enum { NOT_IN_PART = UINT32_MAX };
+#define NOT_IN_PART UINT32_MAX
 
 /* What one reading of the records finds out. */
 struct survey {
