@@ -12,7 +12,7 @@ enum { EVENT_MESSAGES_MAX = 10000 /* of SQS, at most as many in a batch */ };
 struct event_message {
     const char *id;                   /* NULL: the event is itself the notice */
     struct announcement announcement; /* only objects of the lake */
-    bool failed;                      /* no notice, or damaged on the way: the log says so */
+    bool failed;                      /* no notice: the log says why */
     size_t handed_out, settled;       /* of its objects; for the queue */
 };
 struct event {

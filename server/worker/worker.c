@@ -107,13 +107,16 @@ static void give_back(struct worker *worker, const struct notice *notice,
     count_in_hand(worker, -1);
 }
 
-static void log_batch(const struct worker_totals *batch, size_t received, int64_t began_ms)
+static void log_batch(struct worker *worker, const struct worker_totals *batch, size_t received,
+                      const double *lag_s, size_t lags, int64_t began_ms)
 {
     log_info("batch",
              "received=%zu stored=%" PRIu64 " failed=%" PRIu64 " repeated=%" PRIu64 " rows=%" PRIu64
              " pairs=%" PRIu64 " scored=%" PRIu64 " flagged=%" PRIu64 " ms=%" PRId64,
              received, batch->objects - batch->failed, batch->failed, batch->repeated, batch->rows,
              batch->pairs, batch->scored, batch->flagged, clock_mono_ms() - began_ms);
+    if (worker->options->emf != NULL)
+        emf_write(&worker->emf, batch, received, lag_s, lags);
 }
 
 /* Takes what the queue gives and deals with it one by one; what is not dealt with goes back. */
@@ -134,20 +137,19 @@ static enum err_code run_received(struct worker *worker, const struct batch_cont
 
         if (!skip)
             code = batch_run(context, &notices[i], &arena, &totals, err);
-        give_back(worker, &notices[i],
-                  skip || code != ERR_NONE ? QUEUE_KEEP
-                  : totals.failed > 0      ? QUEUE_FAILED
-                                           : QUEUE_DEALT);
         add_totals(worker, &totals);
         totals_add(&batch, &totals);
         lag_s[lags] = (double)totals.lag_ms / 1000;
         lags += totals.stored_ms != 0 && notices[i].time_ms != 0;
+        /* Before the last is given back: a function stands still once it has answered. */
+        if (i == count - 1)
+            log_batch(worker, &batch, count, lag_s, lags, began_ms);
+        give_back(worker, &notices[i],
+                  skip || code != ERR_NONE ? QUEUE_KEEP
+                  : totals.failed > 0      ? QUEUE_FAILED
+                                           : QUEUE_DEALT);
         arena_reset(&arena);
     }
-    if (count > 0)
-        log_batch(&batch, count, began_ms);
-    if (count > 0 && worker->options->emf != NULL)
-        emf_write(&worker->emf, &batch, count, lag_s, lags);
     /* Stopped on the way: what was in hand goes back, and nothing is wrong. */
     return code == ERR_CANCELLED && atomic_load(worker->options->stop) ? ERR_NONE : code;
 }

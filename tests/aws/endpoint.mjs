@@ -13,11 +13,12 @@
 //   raw: ["type", "…"]   the answer is this text
 //   json: true           the answer is {"predictions": …}, whatever was asked for
 //   answer: [status, "Code", "message"]   an error of the service
+//   only: "TEXT"         what goes before happens only to requests with such a row
 import http from 'node:http';
 import { fault, listen, readBody } from './referee.mjs';
 
 const target = Number(process.argv[2]);
-let faults = {};
+let ordered = {};
 let seen;
 let draw = 1;
 
@@ -46,7 +47,7 @@ function modelError(response, status, message) {
     OriginalStatusCode: status }), { 'x-amzn-ErrorType': 'ModelError' });
 }
 
-function ask(request, body) {
+function ask(request, body, faults) {
   return new Promise((done, fail) => {
     const headers = { 'Content-Type': request.headers['content-type'], Accept: request.headers.accept,
       'Content-Length': body.length };
@@ -58,7 +59,7 @@ function ask(request, body) {
   });
 }
 
-function spoil(text, rows) {
+function spoil(text, rows, faults) {
   if (faults.drop && faults.json) {
     const whole = JSON.parse(text);
     whole.predictions.pop();
@@ -72,6 +73,7 @@ function spoil(text, rows) {
 
 async function invoke(request, body, response) {
   const rows = String(body).split('\n').filter((row) => row);
+  const faults = ordered.only && !rows.includes(ordered.only) ? {} : ordered;
   const wrong = rows.findIndex((row) => (faults.refuse && row.includes(faults.refuse)) ||
     (faults.ipv4 && /[,"][0-9a-f]*:[0-9a-f:]*("\]\})?$/.test(row)));
   seen.calls++;
@@ -96,9 +98,9 @@ async function invoke(request, body, response) {
   }
   if (wrong >= 0) return modelError(response, faults.status ?? 400, `Unable to parse row ${wrong + 1}`);
   if (faults.raw) return answer(response, 200, faults.raw[1], { 'Content-Type': faults.raw[0] });
-  const [reply, text] = await ask(request, body);
+  const [reply, text] = await ask(request, body, faults);
   if (reply.statusCode !== 200) return modelError(response, reply.statusCode, String(text));
-  answer(response, 200, spoil(String(text), rows), { 'Content-Type': reply.headers['content-type'],
+  answer(response, 200, spoil(String(text), rows, faults), { 'Content-Type': reply.headers['content-type'],
     'x-amzn-Invoked-Production-Variant': 'AllTraffic' });
 }
 
@@ -107,7 +109,7 @@ async function judge(request, response) {
   if (request.url === '/referee') {
     const told = JSON.stringify(seen);
     if (request.method === 'POST') {
-      faults = JSON.parse(body);
+      ordered = JSON.parse(body);
       draw = 1;
       reset();
     }

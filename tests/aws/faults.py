@@ -1,4 +1,5 @@
 """Faults of AWS put in by order of a test: what is stored afterwards is what an undisturbed run stores."""
+import sqlite3
 import sys
 import time
 
@@ -19,11 +20,12 @@ def xml(code, message, more=""):
 
 class Faults(Lake):
     """A few objects on a queue for each test, and what an undisturbed run stores of them."""
+    FIRST = 0
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.few = cls.objects[:FEW]
+        cls.few = cls.objects[cls.FIRST:][:FEW]
         calm = cls.emulator.queue("calm")
         cls.fill(cls, calm, cls.few)
         cls.run_program(*cls.arguments(calm, "calm"), "--once")
@@ -37,6 +39,10 @@ class Faults(Lake):
     @staticmethod
     def arguments(queue, name, *more):
         return ("work", "--queue", f"sqs:{queue}", "--scorer", "model:m.model", "--database", f"sqlite:{name}.db", *more)
+
+    def query(self, name, statement, *values):
+        with sqlite3.connect(self.folder / f"{name}.db") as db:
+            return db.execute(statement, values).fetchall()
 
     def setUp(self):
         self.name = self.id().split(".")[-1].replace("test_", "").replace("_", "-")

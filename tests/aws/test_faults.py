@@ -155,9 +155,15 @@ class FaultsTest(Faults):
         self.assert_all_stored(queue)
 
     def test_an_outage_does_not_use_up_tries(self):
+        self.survives({"operation": "S3.GET", "status": 503, "headers": XML, "body": xml("ServiceUnavailable", "later")})
+
+    def test_keys_that_expire_and_are_not_renewed_at_once_do_not_either(self):
+        self.survives({"operation": "S3.GET", "status": 400, "headers": XML, "body": xml("ExpiredToken", "The provided token has expired.")})
+
+    def survives(self, outage):
         queue, dead = self.emulator.queue_with_dead_letters(self.name, 1)
         self.fill(queue, self.few)
-        self.set({"operation": "S3.GET", "status": 503, "headers": XML, "body": xml("ServiceUnavailable", "later")})
+        self.set(outage)
         process = self.start(*self.arguments(queue, self.name))
         self.until(lambda: len(self.seen("S3.GET")) > 0)
         time.sleep(6)
