@@ -40,7 +40,7 @@ struct evidence evidence_of(const struct model *model, const struct model_pair *
     struct evidence evidence = {.known = index < parts->entity_count};
 
     prefix_score(&parts->tree, index, &pair->ip, &evidence.prefix, NULL);
-    evidence.returns = entity_returns(parts, index);
+    evidence.habit = entity_habit(parts, index);
     model_dot_products(model, pair, 1, &evidence.dot_product);
     evidence.unseen =
         evidence.known && evidence.prefix.known_bits < (evidence.prefix.length == PREFIX_BITS_V4
@@ -52,7 +52,7 @@ struct evidence evidence_of(const struct model *model, const struct model_pair *
 void evidence_scores(enum model_form form, const struct evidence *evidence, double shared,
                      double ret[static OPINION__MAX])
 {
-    opinion_scores(form, &evidence->prefix, shared, evidence->returns, evidence->dot_product, ret);
+    opinion_scores(form, &evidence->prefix, shared, evidence->habit, evidence->dot_product, ret);
     for (int o = 0; o < OPINION__MAX; o++)
         ret[o] = fmax(ret[o], SCORE_LEAST);
 }

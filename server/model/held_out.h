@@ -8,7 +8,7 @@
 /* What the opinions are taken from. */
 struct evidence {
     struct prefix_score prefix;
-    double returns; /* entity_returns */
+    struct habit habit;
     double dot_product;
     bool known;
     bool unseen; /* known, and in a network that it has not used */

@@ -12,6 +12,9 @@ const char *const OPINION_WORDS[] = {"stranger", "impostor", "newcomer", "ip_ins
  * it, for as many attackers would use it (s = (1 - 2s) / 4). */
 #define SHARED_UNKNOWN (1.0 / 6)
 enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
+/* Of what is usual more comes from who is busy: of addresses used before, bits for each doubling of
+ * what the entity was observed. */
+#define BUSY 0.25
 /* An address that has no neighbour of the entity in so much of its bits (a /12, a /24) lies alone.
  */
 #define ISLAND 0.375
@@ -37,14 +40,16 @@ static bool lies_alone(const struct prefix_score *prefix)
  * known by one sighting, and an address it used before is as usual as can be: how often or how
  * long ago does not make it more of a stranger; unless it was there one time only and never nearby.
  * One that hardly ever comes back is known by two: a single one may have been somebody else. */
-static double familiarity(const struct prefix_score *prefix, double shared, double returns)
+static double familiarity(const struct prefix_score *prefix, double shared, struct habit habit)
 {
-    double one = fmin(1, returns / RETURNS_ENOUGH), most = 2.0 * prefix->length, bits;
+    double one = fmin(1, habit.returns / RETURNS_ENOUGH), most = 2.0 * prefix->length, bits;
 
     bits = evidence(prefix, shared) + prefix->firm_bits +
            one * (prefix->known_bits - prefix->firm_bits);
-    if (prefix->known_bits == prefix->length && !lies_alone(prefix))
+    if (prefix->known_bits == prefix->length && !lies_alone(prefix)) {
+        most += BUSY * log2(1 + habit.observed) * prefix->length / PREFIX_BITS_V4;
         bits += one * (most - bits);
+    }
     return bits;
 }
 
@@ -66,10 +71,10 @@ static double scaled(const struct prefix_score *prefix, double bits)
     return bits * PREFIX_BITS_V4 / prefix->length;
 }
 
-static void ratio_scores(const struct prefix_score *prefix, double shared, double returns,
+static void ratio_scores(const struct prefix_score *prefix, double shared, struct habit habit,
                          double ret[static OPINION__MAX])
 {
-    double familiar = familiarity(prefix, shared, returns);
+    double familiar = familiarity(prefix, shared, habit);
     double tempting = temptation(prefix, IMPOSTORS_SHARE * (1 - 2 * shared));
 
     ret[OPINION_STRANGER] = -scaled(prefix, familiar);
@@ -92,12 +97,12 @@ static void first_scores(const struct prefix_score *prefix, double shared,
 }
 
 void opinion_scores(enum model_form form, const struct prefix_score *prefix, double shared,
-                    double returns, double dot_product, double ret[static OPINION__MAX])
+                    struct habit habit, double dot_product, double ret[static OPINION__MAX])
 {
     if (form == FORM_FIRST)
         first_scores(prefix, shared, ret);
     else
-        ratio_scores(prefix, shared, returns, ret);
+        ratio_scores(prefix, shared, habit, ret);
     ret[OPINION_IP_INSIGHTS] = 0.0 - dot_product;
 }
 
@@ -188,7 +193,7 @@ static struct model_opinion opinion_of(double score, const struct sample_part *s
     return opinion;
 }
 
-void opinion_judge(const struct prefix_score *prefix, double returns, double dot_product,
+void opinion_judge(const struct prefix_score *prefix, struct habit habit, double dot_product,
                    bool entity_known, const struct model_parts *parts, const struct spec_part *spec,
                    struct model_score *ret)
 {
@@ -196,7 +201,7 @@ void opinion_judge(const struct prefix_score *prefix, double returns, double dot
     const struct sample_part *samples = spec != NULL ? spec->opinions : NONE;
     double scores[OPINION__MAX];
 
-    opinion_scores(parts->form, prefix, spec != NULL ? spec->shared : SHARED_UNKNOWN, returns,
+    opinion_scores(parts->form, prefix, spec != NULL ? spec->shared : SHARED_UNKNOWN, habit,
                    dot_product, scores);
     for (int i = 0; i < OPINION__MAX; i++)
         ret->opinions[i] = is_about((enum opinion)i, scores, entity_known)

@@ -9,10 +9,10 @@
 #define NEWCOMER_LEAST (-8.0)
 
 /* All four of a pair, also that of a newcomer for an entity that is none; -INFINITY where there is
- * no reason at all for one. shared: as struct spec_part has it; returns: entity_returns;
+ * no reason at all for one. shared: as struct spec_part has it; habit: entity_habit;
  * dot_product: IP Insights'. */
 void opinion_scores(enum model_form form, const struct prefix_score *prefix, double shared,
-                    double returns, double dot_product, double ret[static OPINION__MAX]);
+                    struct habit habit, double dot_product, double ret[static OPINION__MAX]);
 /* The share of pairs in new places that others' use explains, the likeliest one (by expectation
  * and maximisation: Dempster, Laird, Rubin 1977), drawn to 1/20 where there are few. below: the
  * evidence of others there, in bits. */
@@ -22,7 +22,7 @@ double opinion_over(enum model_form form, const double scores[static OPINION__MA
                     bool entity_known, const struct sample_part thresholds[static OPINION__MAX],
                     enum opinion *ret_opinion);
 /* Fills what is not the entity's or the address's. spec NULL: nothing is flagged. */
-void opinion_judge(const struct prefix_score *prefix, double returns, double dot_product,
+void opinion_judge(const struct prefix_score *prefix, struct habit habit, double dot_product,
                    bool entity_known, const struct model_parts *parts, const struct spec_part *spec,
                    struct model_score *ret);
 /* Where a score stands, as model_score.percentile says. */

@@ -108,9 +108,12 @@ uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
 /* The same, and entity_count as well for one of which the prefix tree has forgotten everything. */
 uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash);
-/* How much of what the entity does is at addresses it used before, 0..1: of one that was hardly
- * observed more than of one that never came back. */
-double entity_returns(const struct model_parts *parts, uint64_t entity);
+/* Of an entity: how often it was observed, and how much of that is at addresses it used before,
+ * 0..1: of one that was hardly observed more than of one that never came back. */
+struct habit {
+    double observed, returns;
+};
+struct habit entity_habit(const struct model_parts *parts, uint64_t entity);
 /* Row of IP Insights' vector for it. */
 uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash);
 /* NULL when the model was not trained on the spec. */

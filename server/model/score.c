@@ -64,20 +64,20 @@ uint64_t entity_remembered(const struct model_parts *parts, uint64_t hash)
     return prefix_knows(&parts->tree, index) ? index : parts->entity_count;
 }
 
-double entity_returns(const struct model_parts *parts, uint64_t entity)
+struct habit entity_habit(const struct model_parts *parts, uint64_t entity)
 {
     static const double LENT = 2; /* as if it had come back so often more */
     double observed, addresses = 0;
 
     if (entity >= parts->entity_count)
-        return 0;
+        return (struct habit){0, 0};
     for (int f = 0; f < PREFIX_FAMILIES; f++) {
         const uint64_t *starts = parts->tree.families[f].starts;
 
         addresses += (double)(starts[entity + 1] - starts[entity]);
     }
     observed = (double)parts->observations[entity];
-    return fmax(0, (observed - addresses + LENT) / (observed + LENT));
+    return (struct habit){observed, fmax(0, (observed - addresses + LENT) / (observed + LENT))};
 }
 
 uint64_t entity_vector_row(const struct model_parts *parts, uint64_t hash)
@@ -184,7 +184,7 @@ static void judge(const struct model *model, const struct model_pair *pair, stru
     ret->entity_known = place.entity < parts->entity_count;
     ret->known_bits = prefix->known_bits;
     ret->bearers = prefix->bearers;
-    opinion_judge(prefix, entity_returns(parts, place.entity), ret->dot_product, ret->entity_known,
+    opinion_judge(prefix, entity_habit(parts, place.entity), ret->dot_product, ret->entity_known,
                   parts, calibration_of(parts, pair->spec), ret);
 }
 

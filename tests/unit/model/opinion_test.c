@@ -105,13 +105,14 @@ TEST(the_explanation_adds_up)
     }
 }
 
-/* A pair of which the numbers are these, entity_returns and what is shared included. */
+/* A pair of which the numbers are these, what is shared and how much the entity returns included;
+ * the entity was observed three times. */
 static double scored(enum opinion opinion, const struct prefix_score *prefix, double shared,
                      double returns)
 {
     double scores[OPINION__MAX];
 
-    opinion_scores(FORM_RATIO, prefix, shared, returns, 0, scores);
+    opinion_scores(FORM_RATIO, prefix, shared, (struct habit){3, returns}, 0, scores);
     return scores[opinion];
 }
 
@@ -120,12 +121,12 @@ TEST(one_sighting_tells_of_an_entity_that_comes_back)
     struct prefix_score used = {.length = 32, .known_bits = 32, .firm_bits = 8, .entity = 10};
     struct prefix_score near = {.length = 32, .known_bits = 20, .firm_bits = 8, .entity = 10};
 
-    CHECK(scored(OPINION_STRANGER, &used, 0, 0.5) == -64);
+    CHECK(scored(OPINION_STRANGER, &used, 0, 0.5) == -64.5);
     CHECK(scored(OPINION_STRANGER, &used, 0, 0) == -18);
     used.once = true; /* and nowhere near it */
     CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -42);
     used.firm_bits = 12;
-    CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -64);
+    CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -64.5);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0.5) == -30);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0) == -18);
     CHECK(scored(OPINION_STRANGER, &near, 0, 0.25) == -24);
@@ -174,7 +175,7 @@ TEST(a_newcomer_is_flagged_by_its_own_threshold_and_ranks_among_all)
             double scores[OPINION__MAX], over;
             enum opinion opinion;
 
-            opinion_scores(FORM_RATIO, &prefix, 0.3, 0, 0, scores);
+            opinion_scores(FORM_RATIO, &prefix, 0.3, (struct habit){0, 0}, 0, scores);
             over = opinion_over(FORM_RATIO, scores, false, thresholds, &opinion);
             CHECK(opinion == OPINION_NEWCOMER && over < last);
             CHECK((over > 0) == (scores[OPINION_NEWCOMER] > 0.5));
