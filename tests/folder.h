@@ -1,10 +1,6 @@
 #pragma once
 /* A folder of its own for a test, and files in it. */
-#include "check.h"
-
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include "temp.h"
 
 #include "base/own.h"
 
@@ -25,18 +21,12 @@ static inline const char *folder_path(const char *name)
 static inline int folder_make(UNUSED void **state)
 {
     (void)snprintf(FOLDER, sizeof FOLDER, "/tmp/pairwatch-lake-XXXXXX");
-    return mkdtemp(FOLDER) == NULL;
-}
-
-static inline int folder_drop_one(const char *path, UNUSED const struct stat *stat, UNUSED int type,
-                                  UNUSED struct FTW *ftw)
-{
-    return remove(path);
+    return temp_folder(FOLDER) == NULL;
 }
 
 static inline int folder_drop(UNUSED void **state)
 {
-    return nftw(FOLDER, folder_drop_one, 8, FTW_DEPTH | FTW_PHYS);
+    return temp_folder_drop(FOLDER);
 }
 
 /* Makes the folders of the name as well. */

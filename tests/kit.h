@@ -1,6 +1,6 @@
 #pragma once
 /* What the model's tests share: a small made-up history, and files in a folder of their own. */
-#include "check.h"
+#include "temp.h"
 
 #include <stdlib.h>
 
@@ -94,15 +94,14 @@ static inline struct kit *kit_new(void)
     kit->options.hyper.mini_batch_size = 100;
     kit->options.hyper.vector_dim = 12;
     (void)snprintf(kit->folder, sizeof kit->folder, "/tmp/pairwatch-model-XXXXXX");
-    CHECK(mkdtemp(kit->folder) != NULL);
+    (void)temp_folder(kit->folder);
     (void)snprintf(kit->path, sizeof kit->path, "%s/m", kit->folder);
     return kit;
 }
 
 static inline void kit_freep(struct kit **kit)
 {
-    (void)unlink((*kit)->path);
-    (void)rmdir((*kit)->folder);
+    (void)temp_folder_drop((*kit)->folder);
     own_freep(kit);
 }
 

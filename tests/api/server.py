@@ -11,9 +11,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 from contract import ROOT, Contract
 
@@ -109,7 +112,7 @@ class Server:
 
     def __init__(self, *arguments, binary=BINARY):
         self.binary, self.arguments = binary, arguments
-        self.folder = Path(tempfile.mkdtemp(prefix="pairwatch-api-"))
+        self.folder = temp_folder("api")
         self.database = f"sqlite:{self.folder / 'test.db'}"
         if POSTGRES:
             self.schema = "api_" + re.sub("[^a-z0-9]", "_", self.folder.name.lower())

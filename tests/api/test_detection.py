@@ -4,15 +4,18 @@ import pathlib
 import re
 import shutil
 import subprocess
-import tempfile
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 from server import BINARY
 
 
 class Program(unittest.TestCase):
     def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pairwatch-detection-"))
+        self.folder = temp_folder("detection")
         self.addCleanup(shutil.rmtree, self.folder)
 
     def run_program(self, *arguments, code=0, **more):

@@ -43,6 +43,7 @@ export class Athena {
         this.tables.set(`amazon_security_lake_table_${region.replaceAll('-', '_')}_${source.toLowerCase()}_${version.replace('.', '_')}`,
           join(lake, 'aws', source, version));
     this.scratch = mkdtempSync(join(tmpdir(), 'pairwatch-athena-'));
+    process.on('exit', () => rmSync(this.scratch, { recursive: true, force: true }));
   }
 
   close() {

@@ -4,11 +4,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
+import sys
 import unittest
 import urllib.parse
 import urllib.request
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -140,7 +143,7 @@ class Lake(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = Path(tempfile.mkdtemp(prefix="pairwatch-aws-"))
+        cls.folder = temp_folder("aws")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.emulator = cls.make_emulator()
         cls.addClassCleanup(cls.emulator.close)

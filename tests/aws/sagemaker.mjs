@@ -27,6 +27,7 @@ export class SageMaker {
   constructor({ binary, s3 }) {
     Object.assign(this, { binary, s3, models: new Map(), configs: new Map(), endpoints: new Map(), jobs: new Map() });
     this.scratch = mkdtempSync(join(tmpdir(), 'pairwatch-sagemaker-'));
+    process.on('exit', () => rmSync(this.scratch, { recursive: true, force: true }));
   }
 
   close() {

@@ -6,14 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET
+from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET, temp_folder
 
 SQL = ROOT / "build" / "tests" / "lake_sql"
 OUTPUT = "s3://query-results/athena/"
@@ -24,7 +23,7 @@ class AthenaTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run([ROOT / "tests" / "lake" / "build_sql"], check=True)
-        cls.folder = Path(tempfile.mkdtemp(prefix="pairwatch-athena-"))
+        cls.folder = temp_folder("athena")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.url = None
         cls.run_program("simulate", "--entities", "30", "--days", "3", "--seed", "5", "--out", "lake")

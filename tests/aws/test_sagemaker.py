@@ -7,13 +7,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.request
 from pathlib import Path
 
-from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET
+from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET, temp_folder
 
 IMAGE = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/pairwatch-ip-insights:1"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -24,7 +23,7 @@ MADE = ("--image", IMAGE, "--sagemaker-role", ROLE, "--sagemaker-bucket", PLACE)
 class Control(unittest.TestCase):
     @classmethod
     def make_world(cls):
-        cls.folder = Path(tempfile.mkdtemp(prefix="pairwatch-control-"))
+        cls.folder = temp_folder("control")
         unittest.addModuleCleanup(shutil.rmtree, cls.folder)
         cls.url = None
         rows = [(f"host-{i % 20}", f"10.{i % 20}.{i % 4}.{i * 13 % 256}") for i in range(3000)]

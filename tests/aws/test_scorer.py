@@ -9,14 +9,13 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.request
 from pathlib import Path
 
 from delivery import Serve
-from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET
+from kit import BINARY, KEY_ID, NODE, REGION, ROOT, RUN_SECONDS_MAX, SECRET, temp_folder
 
 SPECS = ("vpc-egress", "vpc-ingress", "cloudtrail-principal", "dns-answer")
 OBSERVED = """select e.uid, s.name, hex(o.ip), o.first_ms, o.last_ms, o.count, round(o.score, 6), m.detector
@@ -26,7 +25,7 @@ OBSERVED = """select e.uid, s.name, hex(o.ip), o.first_ms, o.last_ms, o.count, r
 class Scorer(unittest.TestCase):
     @classmethod
     def make_world(cls):
-        cls.folder = Path(tempfile.mkdtemp(prefix="pairwatch-scorer-"))
+        cls.folder = temp_folder("scorer")
         unittest.addModuleCleanup(shutil.rmtree, cls.folder)
         cls.url = None
         cls.run_program("simulate", "--entities", "40", "--days", "4", "--seed", "5", "--out", "lake")

@@ -7,8 +7,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("PAIRWATCH_BINARY", ROOT / "build/release/pairwatch"))
@@ -20,7 +23,7 @@ class Detection(unittest.TestCase):
     def setUpClass(cls):
         if not DATA.is_dir():
             raise unittest.SkipTest(f"there are no labelled sets in {DATA}")
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="pairwatch-detection-"))
+        cls.folder = temp_folder("detection")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
 
     @classmethod

@@ -14,9 +14,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 sys.dont_write_bytecode = True
 from promises import Callers  # noqa: E402
@@ -155,7 +157,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    folder = Path(tempfile.mkdtemp(prefix="pairwatch-kill-"))
+    folder = temp_folder("kill")
     failed = kills = 0
     try:
         kinds = (Worker(folder), Serving())

@@ -19,11 +19,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 sys.dont_write_bytecode = True
 from promises import BINARY, faults  # noqa: E402
@@ -234,7 +236,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="pairwatch-life-"))
+    folder = temp_folder("life")
     try:
         life = Life(folder, options.seconds, options.seed)
         with life.server:

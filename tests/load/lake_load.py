@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "aws"))
@@ -32,7 +34,7 @@ class World:
 
     def __init__(self):
         from kit import BUCKET, Emulator, Service
-        self.folder = Path(tempfile.mkdtemp(prefix="pairwatch-bench-aws-"))
+        self.folder = temp_folder("bench-aws")
         self.service = Service("fauxqs", "")
         self.emulator = Emulator({"sqs": self.service.port, "s3": self.service.port})
         self.bucket = BUCKET

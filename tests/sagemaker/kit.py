@@ -5,9 +5,12 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from temp import temp_folder  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PAIRWATCH_BINARY", ROOT / "build" / "release" / "pairwatch")).resolve()
@@ -41,7 +44,7 @@ def run(*arguments, input=None, environment=None, check=None):
 def set_up():
     """A folder and a model in it, for all tests of a module."""
     global FOLDER, MODEL
-    FOLDER = Path(tempfile.mkdtemp(prefix="pairwatch-sagemaker-"))
+    FOLDER = temp_folder("sagemaker")
     (FOLDER / "pairs.csv").write_text(csv(rows()))
     MODEL = FOLDER / "pairs.model"
     run("train", "--out", MODEL, "--detector", "ip_insights", "--epochs", 2, "--vector-dim", 12,

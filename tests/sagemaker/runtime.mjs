@@ -15,6 +15,7 @@ import {
 
 const binary = resolve(process.env.PAIRWATCH_BINARY ?? "build/release/pairwatch");
 const folder = mkdtempSync(join(tmpdir(), "pairwatch-runtime-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const model = join(folder, "m");
 const pairs = join(folder, "pairs.csv");
 const ROWS = [["entity_id_1", "192.168.1.2"], ["entity_id_2", "10.10.1.2"]];

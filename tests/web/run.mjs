@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launch, openPage } from './browser.mjs';
 import { load } from './fixture.mjs';
-import { PASSWORD, Server } from './server.mjs';
+import { stopLake } from './lake.mjs';
+import { Server } from './server.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const JOURNEY_MS_MAX = 90e3;
@@ -44,17 +45,8 @@ async function prepare() {
   await server.start();
   const site = { server, url: server.url, ingest: server.client(ingest), soar: server.client(soar), cookies: {} };
   await load(site.ingest);
-  for (const name of ['ana', 'rita']) site.cookies[name] = await cookie(server, name);
+  for (const name of ['ana', 'rita']) site.cookies[name] = await server.cookie(name); // once for all journeys
   return site;
-}
-
-/** Signing in once for all journeys: passwords are slow on purpose, and attempts limited. */
-async function cookie(server, name) {
-  const response = await fetch(`${server.url}/api/v1/session`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name, password: PASSWORD }),
-  });
-  const [, value] = /pairwatch_session=([^;]+)/.exec(response.headers.get('Set-Cookie'));
-  return { name: 'pairwatch_session', value, url: server.url };
 }
 
 async function within(promise) {
@@ -95,6 +87,7 @@ async function main() {
   } finally {
     await browser.close();
     await site.server.stop();
+    await stopLake();
   }
 }
 

@@ -13,13 +13,21 @@ export const PASSWORD = 'a long enough password';
 export class Server {
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), 'pairwatch-web-'));
+    process.on('exit', () => { // also when a test failed on its way here
+      this.process?.kill('SIGKILL');
+      rmSync(this.folder, { recursive: true, force: true });
+    });
     this.database = `sqlite:${join(this.folder, 'test.db')}`;
     this.said = '';
   }
 
   /** Runs a subcommand on the database; @returns what it printed */
   command(args, input = '') {
-    const done = spawnSync(BINARY, [...args, '--database', this.database], { input, encoding: 'utf8', timeout: 60e3, cwd: this.folder });
+    return this.run([...args, '--database', this.database], input);
+  }
+
+  run(args, input = '') {
+    const done = spawnSync(BINARY, args, { input, encoding: 'utf8', timeout: 60e3, cwd: this.folder });
     if (done.status !== 0) throw new Error(`pairwatch ${args.join(' ')}: exit ${done.status}: ${done.stderr}${done.error ?? ''}`);
     return done.stdout;
   }
@@ -45,6 +53,15 @@ export class Server {
       if (ended || Date.now() > deadline) throw new Error(`serve did not start: ${this.said}${errors}`);
       await new Promise((done) => setTimeout(done, 20));
     }
+  }
+
+  /** Signing in: passwords are slow on purpose, and attempts limited. */
+  async cookie(name) {
+    const response = await fetch(`${this.url}/api/v1/session`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name, password: PASSWORD }),
+    });
+    const [, value] = /pairwatch_session=([^;]+)/.exec(response.headers.get('Set-Cookie'));
+    return { name: 'pairwatch_session', value, url: this.url };
   }
 
   async stop() {

@@ -109,6 +109,16 @@ export const notices = (query, signal) => get(`${base}/notices`, query, signal);
 export const retryObject = async (id) => (await request('POST', `${base}/objects/${id}/retry`)).value;
 export const retryNotice = async (id) => (await request('POST', `${base}/notices/${id}/retry`)).value;
 
+export const models = async (signal) => (await get(`${base}/models`, null, signal)).models;
+const model = (id) => `${base}/models/${encodeURIComponent(id)}`;
+export const modelWithTag = (id, query, signal) => request('GET', model(id), { query, signal });
+export const moveModel = (id, etag, state) =>
+  request('PATCH', model(id), { body: { state }, type: 'application/merge-patch+json', ifMatch: etag });
+
+export const lookup = (entity, ip, signal) => get(`${base}/lookup`, { entity, ip }, signal);
+export const entityProfile = (entity, signal) => get(`${base}/entities/${encodeURIComponent(entity)}`, null, signal);
+export const ipProfile = (ip, signal) => get(`${base}/ips/${encodeURIComponent(ip)}`, null, signal);
+
 export const findings = (query, signal) => get(`${base}/findings`, query, signal);
 /** The page a list's `next` names: a path and query of this server. */
 export const nextPage = (next, signal) => get(next, null, signal);

@@ -18,7 +18,11 @@ import * as account from './views/account.js';
 import * as docs from './views/docs.js';
 import * as finding from './views/finding.js';
 import * as ingest from './views/ingest.js';
+import { lookUp } from './views/look_up.js';
+import * as models from './views/models.js';
 import * as overview from './views/overview.js';
+import * as pair from './views/pair.js';
+import * as profile from './views/profile.js';
 import * as queue from './views/queue.js';
 import * as signin from './views/signin.js';
 
@@ -26,11 +30,16 @@ const ROUTES = [
   { path: '/', name: 'overview' },
   { path: '/queue', name: 'queue' },
   { path: '/findings/:id', name: 'finding' },
+  { path: '/entities/:entity', name: 'entity' },
+  { path: '/ips/:ip', name: 'ip' },
+  { path: '/pair', name: 'pair' },
   { path: '/ingest', name: 'ingest' },
+  { path: '/models', name: 'models' },
   { path: '/account', name: 'account' },
   { path: '/docs', name: 'docs' },
 ];
-const VIEWS = { overview, queue, finding, ingest, account, docs };
+const VIEWS = { overview, queue, finding, entity: profile.entity, ip: profile.ip, pair, ingest, models, account, docs };
+const IN_QUEUE = ['finding', 'entity', 'ip', 'pair'];
 const COUNT_POLL_MS = 60e3, COUNT_SOON_MS = 5e3;
 const main = document.getElementById('main');
 const topbar = document.getElementById('topbar');
@@ -52,7 +61,7 @@ function show(route) {
   const view = VIEWS[route?.name];
   main.className = `view-${route?.name ?? 'none'}`;
   for (const item of document.querySelectorAll('[data-nav]')) {
-    const current = item.dataset.nav === route?.name || (item.dataset.nav === 'queue' && route?.name === 'finding');
+    const current = item.dataset.nav === route?.name || (item.dataset.nav === 'queue' && IN_QUEUE.includes(route?.name));
     if (current) item.setAttribute('aria-current', 'page');
     else item.removeAttribute('aria-current');
   }
@@ -150,7 +159,9 @@ function drawTools() {
   endZone();
   endZone = onSetting('zone', say);
   const person = h('button.plain.person', { 'aria-haspopup': 'menu', onclick: () => accountMenu(person) }, app.session.name);
-  fill(document.getElementById('topbar-tools'), zone,
+  fill(document.getElementById('topbar-tools'),
+    h('button.look-up-button', { title: 'Look up an entity, an address, a pair (l)', onclick: lookUp },
+      h('span.look-up-glass', { 'aria-hidden': 'true' }), h('span.look-up-word', null, 'Look up'), h('kbd', { 'aria-hidden': 'true' }, 'l')), zone,
     h('button.plain.help-button', { 'aria-label': 'Keyboard shortcuts', title: '?', onclick: showHelp }, '?'), person);
 }
 let endZone = () => {};
@@ -159,7 +170,9 @@ bindKeys([
   { keys: 'g o', label: 'Overview', group: 'Everywhere', run: () => go('/') },
   { keys: 'g q', label: 'Queue', group: 'Everywhere', run: () => go('/queue') },
   { keys: 'g i', label: 'Ingest', group: 'Everywhere', run: () => go('/ingest') },
+  { keys: 'g m', label: 'Models', group: 'Everywhere', run: () => go('/models') },
   { keys: 'g a', label: 'API', group: 'Everywhere', run: () => go('/docs') },
+  { keys: 'l', label: 'Look up an entity, an address, a pair', group: 'Everywhere', run: () => app.session && lookUp() },
   { keys: 'u', label: 'Undo the last change', group: 'Everywhere', run: () => app.session && undoLast() },
   { keys: '?', label: 'This help', group: 'Everywhere', run: () => app.session && showHelp() },
 ]);

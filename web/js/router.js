@@ -6,6 +6,15 @@
 let routes = [];
 let render = () => {};
 
+/** Null when it is no text. */
+function decoded(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
 /** @returns {{name, params, query}|null} */
 export function match(table, path, search = '') {
   const segments = path.split('/').filter(Boolean);
@@ -15,8 +24,8 @@ export function match(table, path, search = '') {
     const params = {};
     const fits = pattern.every((part, i) => {
       if (!part.startsWith(':')) return part === segments[i];
-      params[part.slice(1)] = decodeURIComponent(segments[i]);
-      return true;
+      params[part.slice(1)] = decoded(segments[i]);
+      return params[part.slice(1)] !== null;
     });
     if (fits) return { name: route.name, params, query: new URLSearchParams(search) };
   }

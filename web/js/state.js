@@ -7,6 +7,7 @@ import { apiQuery, queueAddress } from './filters.js';
 
 export const app = { session: null };
 export const me = () => app.session.name;
+export const mayAdmin = () => app.session?.role === 'admin';
 export const mayTriage = () => ['triage', 'admin'].includes(app.session?.role);
 
 const PAGE = 50;

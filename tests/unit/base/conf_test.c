@@ -1,6 +1,6 @@
 /* Settings from file, environment and flags. Each test runs in a directory of its own with an
  * environment of its own. */
-#include "check.h"
+#include "temp.h"
 
 #include <stdlib.h>
 
@@ -379,13 +379,8 @@ int main(void)
     };
     int failed;
 
-    if (mkdtemp(directory) == NULL || chdir(directory) != 0)
+    if (temp_folder(directory) == NULL || chdir(directory) != 0)
         return 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)unlink("pairwatch.conf");
-    (void)unlink("other.conf");
-    (void)unlink("help");
-    if (chdir("/") != 0 || rmdir(directory) != 0)
-        return 1;
-    return failed;
+    return temp_folder_drop(directory) != 0 ? 1 : failed;
 }

@@ -1,5 +1,5 @@
 /* Tables of autonomous systems as people have them: forms, networks within networks, bad lines. */
-#include "check.h"
+#include "temp.h"
 
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ static struct place place_new(const char *text)
     struct place place = {.folder = "/tmp/pairwatch-asn-XXXXXX"};
     FILE *file;
 
-    CHECK(mkdtemp(place.folder) != NULL);
+    (void)temp_folder(place.folder);
     (void)snprintf(place.path, sizeof place.path, "%s/a", place.folder);
     file = fopen(place.path, "w");
     CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
@@ -24,8 +24,7 @@ static struct place place_new(const char *text)
 
 static void place_done(struct place *place)
 {
-    (void)unlink(place->path);
-    (void)rmdir(place->folder);
+    (void)temp_folder_drop(place->folder);
 }
 
 /* The number of the system that has the address, 0 for none. */

@@ -1,7 +1,7 @@
 #pragma once
 /* A server on a free port of 127.0.0.1 with a few routes, and a client that writes bytes as they
  * are given and reads one answer at a time. Waits are bounded; a failed one fails the test. */
-#include "check.h"
+#include "temp.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

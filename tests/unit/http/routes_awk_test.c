@@ -1,6 +1,6 @@
 /* The generator of the route table: what it makes of a contract, and what it refuses. Run from the
  * top of the tree. */
-#include "check.h"
+#include "temp.h"
 
 #include "base/own.h"
 
@@ -14,20 +14,13 @@ static char said[4096];
 
 static int setup(UNUSED void **state)
 {
-    assert_non_null(mkdtemp(folder));
+    (void)temp_folder(folder);
     return 0;
 }
 
 static int teardown(UNUSED void **state)
 {
-    static const char *const NAMES[] = {"openapi.yaml", "routes.h", "routes.c", ""};
-    char path[256];
-
-    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", folder, NAMES[i]);
-        assert_int_equal(remove(path), 0);
-    }
-    return 0;
+    return temp_folder_drop(folder);
 }
 
 /* The exit status; what was said is in said. */

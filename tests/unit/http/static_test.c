@@ -30,7 +30,7 @@ static int setup(UNUSED void **state)
 {
     char path[256];
 
-    assert_non_null(mkdtemp(folder));
+    (void)temp_folder(folder);
     in_folder(path, "web");
     assert_int_equal(mkdir(path, 0700), 0);
     in_folder(path, "web/js");
@@ -48,22 +48,7 @@ static int setup(UNUSED void **state)
 
 static int teardown(UNUSED void **state)
 {
-    static const char *const NAMES[] = {"web/up",
-                                        "web/link.txt",
-                                        "web/.hidden",
-                                        "web/js/main.js",
-                                        "web/index.html",
-                                        "web/js",
-                                        "web",
-                                        "secret.txt",
-                                        ""};
-    char path[256];
-
-    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
-        in_folder(path, NAMES[i]);
-        assert_int_equal(remove(path), 0);
-    }
-    return 0;
+    return temp_folder_drop(folder);
 }
 
 TEST(a_folder_serves_its_own_files_only)

@@ -21,7 +21,7 @@ static int setup(UNUSED void **state)
 {
     char command[512], said[1024];
 
-    assert_non_null(mkdtemp(folder));
+    (void)temp_folder(folder);
     (void)snprintf(cert, sizeof cert, "%s/cert.pem", folder);
     (void)snprintf(key, sizeof key, "%s/key.pem", folder);
     (void)snprintf(command, sizeof command,
@@ -35,9 +35,7 @@ static int setup(UNUSED void **state)
 
 static int teardown(UNUSED void **state)
 {
-    (void)remove(cert);
-    (void)remove(key);
-    return remove(folder);
+    return temp_folder_drop(folder);
 }
 
 static void ask(int port, const char *options, char *ret, size_t ret_bytes)

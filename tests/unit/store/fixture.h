@@ -3,7 +3,7 @@
  * TEST_POSTGRES names, or else a SQLite file), one writing and one reading connection,
  * and short words for what tests write. Which engine it is on is decided in store_url alone;
  * nothing else here or in the tests of a table names one. */
-#include "check.h"
+#include "temp.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ UNUSED static void store_url(void)
     store.postgres = getenv("TEST_POSTGRES");
     (void)snprintf(store.dir, sizeof store.dir, "%.30s/store_test_XXXXXX",
                    tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(store.dir));
+    (void)temp_folder(store.dir);
     (void)snprintf(store.path, sizeof store.path, "%s/store.db", store.dir);
     (void)snprintf(store.url, sizeof store.url, "sqlite:%s", store.path);
     if (store.postgres == NULL)
@@ -96,16 +96,9 @@ UNUSED static void store_url(void)
 
 UNUSED static int store_remove(void)
 {
-    static const char *const SUFFIXES[] = {"", "-wal", "-shm", "-journal"};
-    char path[128];
-
     if (store.postgres != NULL)
         run_on(store.postgres, "DROP SCHEMA ", store.schema, " CASCADE");
-    for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", store.path, SUFFIXES[i]);
-        (void)unlink(path);
-    }
-    return rmdir(store.dir);
+    return temp_folder_drop(store.dir);
 }
 
 /* A place for a database and nothing in it. */

@@ -146,7 +146,7 @@ static void check_registered(const struct model *model, const char *const *names
     struct model_row_list list;
     struct err err = {0};
 
-    CHECK(mkdtemp(folder) != NULL);
+    (void)temp_folder(folder);
     (void)snprintf(path, sizeof path, "%s/w.db", folder);
     (void)snprintf(url, sizeof url, "sqlite:%s", path);
     arena_init(&arena, 1 << 20);
@@ -166,8 +166,7 @@ static void check_registered(const struct model *model, const char *const *names
     for (size_t i = 0; i < count; i++)
         CHECK(list.items[0].specs[i].quantiles != NULL && list.items[0].specs[i].sample_size > 50);
     db_closep(&db);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    CHECK(temp_folder_drop(folder) == 0);
 }
 
 TEST(a_model_is_registered_with_the_specs_it_scores)

@@ -7,6 +7,9 @@ const VIEWS = {
   queue: ['/queue?status=all&spec=cloudtrail-principal', '.row'], // fourteen rows: axe reads each
   finding: ['/findings/1', '.history li'],
   ingest: ['/ingest', '.chart canvas'],
+  entity: ['/entities/i-0fee0003', '.chart canvas'],
+  address: ['/ips/203.0.113.3', '.chart canvas'],
+  pair: ['/pair?entity=i-0fee0003&ip=203.0.113.3', 'tbody tr'],
   account: ['/account', '.segments'],
   docs: ['/docs#update_finding', '#update_finding[open]'],
 };

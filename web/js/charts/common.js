@@ -85,3 +85,26 @@ export function uprightLine({ value, label, colour, id, side = 'left', lift = 0 
     },
   };
 }
+
+/** Draws a dashed level line at a value of the y axis, and a word above its left end. */
+export function levelLine({ value, label, colour, id }) {
+  return {
+    id,
+    afterDatasetsDraw({ ctx, chartArea, scales: { y } }) {
+      if (value == null || value < y.min || value > y.max) return;
+      const at = Math.round(y.getPixelForValue(value)) + 0.5;
+      ctx.save();
+      ctx.font = `600 11px ${FONT.family}`;
+      ctx.strokeStyle = ctx.fillStyle = colour;
+      ctx.lineWidth = 1.5;
+      ctx.setLineDash([4, 3]);
+      ctx.beginPath();
+      ctx.moveTo(chartArea.left, at);
+      ctx.lineTo(chartArea.right, at);
+      ctx.stroke();
+      ctx.textAlign = 'left';
+      ctx.fillText(label, chartArea.left + 4, at - 5);
+      ctx.restore();
+    },
+  };
+}

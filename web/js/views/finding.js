@@ -3,6 +3,8 @@ import * as api from '../api.js';
 import { copyText, fill, h, link } from '../dom.js';
 import { queueAddress, readFilters } from '../filters.js';
 import * as format from '../format.js';
+import { basis } from '../model_words.js';
+import { entityAddress, ipAddress } from '../places.js';
 import { usualNetwork } from '../ip.js';
 import { bindKeys } from '../keys.js';
 import { poll } from '../poll.js';
@@ -97,7 +99,8 @@ class FindingView {
     this.triage.show(finding);
   }
 
-  factList({ finding, threshold, detector }) {
+  factList({ finding, threshold, detector, explanation }) {
+    const window = explanation?.judged_by?.window;
     const network = usualNetwork(finding.ip);
     const all = (filters) => queueAddress({ ...filters, status: 'all' });
     const copy = (text) => h('button.plain.copy', {
@@ -105,11 +108,12 @@ class FindingView {
     }, 'copy');
     const row = (name, ...value) => h('div', null, h('dt', null, name), h('dd', null, value));
     return h('dl.facts', null,
-      row('Entity', h('span.mono.wrap', null, finding.entity), ' ', copy(finding.entity), ' ', link(all({ entity: finding.entity }), null, this.sameEntity)),
-      row('Address', h('span.mono', null, finding.ip), ' ', copy(finding.ip), ' ', link(all({ ip: finding.ip }), null, this.sameAddress),
+      row('Entity', link(entityAddress(finding.entity), { class: 'mono wrap' }, finding.entity), ' ', copy(finding.entity), ' ', link(all({ entity: finding.entity }), null, this.sameEntity)),
+      row('Address', link(ipAddress(finding.ip), { class: 'mono' }, finding.ip), ' ', copy(finding.ip), ' ', link(all({ ip: finding.ip }), null, this.sameAddress),
         network && [' · ', link(all({ ip: network }), { class: 'mono' }, network)]),
       row('Score', h('strong', null, format.score(finding.score)), h('span.muted', null, threshold == null ? '' : ` threshold ${format.score(threshold)}`,
         finding.percentile == null ? '' : `, percentile ${format.percentile(finding.percentile)}`)),
+      threshold != null && row('Threshold by', window ? ['the window of ', basis(window), h('span.muted', null, `, ${format.plural(window.days, 'day')}`)] : 'the model’s own calibration'),
       row('Seen', format.timeElement(finding.first_seen, 'minute'), ' to ', format.timeElement(finding.last_seen, 'minute'),
         h('span.muted', null, ` ${format.plural(finding.sightings, 'sighting')}, ${format.plural(finding.observations, 'event')}`)),
       row('Entity in training', finding.entity_known ? 'known' : 'unknown'),

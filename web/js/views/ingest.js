@@ -9,21 +9,14 @@ import { mayTriage } from '../state.js';
 import { toast, toastError } from '../toast.js';
 import { figure } from '../charts/draw.js';
 import { lagConfig, lagTable } from '../charts/lag.js';
-import { failure, skeletonRows } from './parts.js';
+import { dataTable, failure, heading, skeletonRows } from './parts.js';
 
 const POLL_MS = 30e3, SOON_MS = 5e3, LISTED = 25, GAPS_SHOWN = 100;
 
 const address = (source) => (source ? `/ingest?source=${encodeURIComponent(source)}` : '/ingest');
 const sourceName = (source) => source || 'other keys';
 
-/** stacked: each row is a card of its own on narrow screens. */
-function table(name, head, rows, stacked = false) {
-  return h('div.table-scroll', { tabIndex: 0, role: 'region', 'aria-label': name },
-    h(`table.data.ingest-table${stacked ? '.is-stacked' : ''}`, null, h('caption.visually-hidden', null, name),
-      h('thead', null, h('tr', null, head.map((text) => h('th', { scope: 'col' }, text)))), h('tbody', null, rows)));
-}
-
-const heading = (text, note) => h('div.panel-head', null, h('h2', null, text), note && h('span.sub', null, note));
+const table = (name, head, rows, stacked = false) => dataTable(name, head, rows, { stacked });
 
 class Ingest {
   constructor(root, query) {

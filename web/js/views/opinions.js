@@ -1,5 +1,5 @@
 /** What each way of judging the pair made of it, and the evidence behind it, prefix by prefix. */
-import { fill, h } from '../dom.js';
+import { fill, h, visuallyHidden } from '../dom.js';
 import * as format from '../format.js';
 import { OPINIONS } from '../words.js';
 
@@ -41,7 +41,7 @@ export function showOpinions(panel, { explanation }) {
   fill(panel,
     h('div.panel-head', null, h('h2', null, 'What each detector says')),
     h('table.data.opinions', null,
-      head('Detector', 'On its own scale', 'Percentile', ''),
+      head('Detector', 'On its own scale', 'Percentile', visuallyHidden('Flagged')),
       h('tbody', null, explanation.opinions.map((opinion) => opinionRow(opinion, opinion.name === explanation.opinion)))),
     evidence(explanation.levels));
   panel.querySelector('details').open = open;

@@ -34,6 +34,19 @@ export function failure(error, retry) {
     h('button', { onclick: retry }, 'Try again'));
 }
 
+export const heading = (text, note) => h('div.panel-head', null, h('h2', null, text), note && h('span.sub', null, note));
+
+/**
+ * A table that scrolls by itself. stacked: each row is a card of its own on narrow screens; 'labelled': its cells are
+ * headed there by their columns.
+ */
+export function dataTable(name, head, rows, { stacked = false } = {}) {
+  if (stacked === 'labelled') for (const row of rows) [...row.cells].forEach((cell, i) => { if (cell.tagName === 'TD') cell.dataset.head ??= head[i]; });
+  return h('div.table-scroll', { tabIndex: 0, role: 'region', 'aria-label': name },
+    h(`table.data.ingest-table${stacked ? '.is-stacked' : ''}`, null, h('caption.visually-hidden', null, name),
+      h('thead', null, h('tr', null, head.map((text) => h('th', { scope: 'col' }, text)))), h('tbody', null, rows)));
+}
+
 /** Grey bars where rows will be. */
 export function skeletonRows(n) {
   return Array.from({ length: n }, () => h('div.skeleton.skeleton-row', { 'aria-hidden': 'true' }));
