@@ -138,30 +138,38 @@ static void add_new(struct dedupe *dedupe, const char *spec_name, const struct s
 }
 
 enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
-                         const struct sighting *sighting, struct err *err)
+                         const struct sighting *sighting, uint32_t *ret_entry, struct err *err)
 {
     int64_t bucket = sighting->time_ms / dedupe->bucket_ms; /* times are not negative */
     uint64_t hash = hash_of(sighting, bucket);
     struct dedupe_entry *entry = find(dedupe, sighting, hash, bucket);
-    struct lake_pair *pair;
 
     if (entry == NULL) {
         if (!has_room(dedupe, sighting))
             return err_set(err, ERR_TOO_LARGE, "the object has more than %zu distinct pairs",
                            dedupe->count);
+        *ret_entry = (uint32_t)dedupe->count;
         add_new(dedupe, spec_name, sighting, hash, bucket);
         return ERR_NONE;
     }
-    pair = &entry->pair;
-    pair->count += sighting->rows;
-    pair->rejected = pair->rejected && sighting->rejected;
-    pair->one_way = pair->one_way && sighting->one_way;
+    *ret_entry = (uint32_t)(entry - dedupe->entries);
+    entry->pair.rejected = entry->pair.rejected && sighting->rejected;
+    entry->pair.one_way = entry->pair.one_way && sighting->one_way;
     entry->answers = entry->answers || sighting->answers;
-    if (sighting->time_ms < pair->first_ms)
-        pair->first_ms = sighting->time_ms;
-    if (sighting->time_ms > pair->last_ms)
-        pair->last_ms = sighting->time_ms;
+    dedupe_add_again(dedupe, *ret_entry, sighting->rows, sighting->time_ms, sighting->time_ms);
     return ERR_NONE;
+}
+
+void dedupe_add_again(struct dedupe *dedupe, uint32_t entry, uint64_t rows, int64_t first_ms,
+                      int64_t last_ms)
+{
+    struct lake_pair *pair = &dedupe->entries[entry].pair;
+
+    pair->count += rows;
+    if (first_ms < pair->first_ms)
+        pair->first_ms = first_ms;
+    if (last_ms > pair->last_ms)
+        pair->last_ms = last_ms;
 }
 
 bool dedupe_answered(const struct dedupe *dedupe, const struct dedupe_entry *entry, size_t spec)

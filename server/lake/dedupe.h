@@ -43,9 +43,14 @@ struct dedupe {
 
 void dedupe_init(struct dedupe *dedupe, struct arena *arena, int64_t bucket_ms, uint64_t pairs_max);
 void dedupe_done(struct dedupe *dedupe);
-/* spec_name lives as long as the lake. ERR_TOO_LARGE at pairs_max or when the arena is full. */
+/* spec_name lives as long as the lake. *ret_entry: index of the pair's entry. ERR_TOO_LARGE at
+ * pairs_max or when the arena is full. */
 NODISCARD enum err_code dedupe_add(struct dedupe *dedupe, const char *spec_name,
-                                   const struct sighting *sighting, struct err *err);
+                                   const struct sighting *sighting, uint32_t *ret_entry,
+                                   struct err *err);
+/* More rows like one that was added: of the same pair, bucket and conditions. */
+void dedupe_add_again(struct dedupe *dedupe, uint32_t entry, uint64_t rows, int64_t first_ms,
+                      int64_t last_ms);
 /* Whether a pair of the entity and address is there that answers: of a spec, in the same bucket or
  * in one beside it. */
 bool dedupe_answered(const struct dedupe *dedupe, const struct dedupe_entry *entry, size_t spec);

@@ -55,6 +55,17 @@ static const struct symbol {
     SYMBOL(vector_get_data),
     SYMBOL(vector_get_validity),
     SYMBOL(list_vector_get_child),
+    SYMBOL(create_logical_type),
+    SYMBOL(create_scalar_function),
+    SYMBOL(destroy_scalar_function),
+    SYMBOL(scalar_function_set_name),
+    SYMBOL(scalar_function_add_parameter),
+    SYMBOL(scalar_function_set_return_type),
+    SYMBOL(scalar_function_set_special_handling),
+    SYMBOL(scalar_function_set_extra_info),
+    SYMBOL(scalar_function_set_function),
+    SYMBOL(register_scalar_function),
+    SYMBOL(scalar_function_get_extra_info),
     SYMBOL(free),
     SYMBOL(library_version),
 };
@@ -147,4 +158,9 @@ enum err_code duckdb_load(const struct duckdb_api **ret, struct err *err)
     (void)pthread_mutex_unlock(&LOCK);
     *ret = &API;
     return code;
+}
+
+const struct duckdb_api *duckdb_loaded(void)
+{
+    return &API;
 }

@@ -12,6 +12,7 @@ enum duckdb_type_id {
     DUCKDB_BOOLEAN = 1,
     DUCKDB_TINYINT = 2,
     DUCKDB_BIGINT = 5,
+    DUCKDB_UINTEGER = 8,
     DUCKDB_UBIGINT = 9,
     DUCKDB_FLOAT = 10,
     DUCKDB_DOUBLE = 11,
@@ -91,6 +92,22 @@ struct duckdb_api {
     void *(*vector_get_data)(struct duckdb *vector);
     uint64_t *(*vector_get_validity)(struct duckdb *vector); /* NULL: all are valid */
     struct duckdb *(*list_vector_get_child)(struct duckdb *vector);
+    struct duckdb *(*create_logical_type)(int type_id);
+    /* A function of ours in SQL: run meets chunks of arguments, of rows, or of the values of a
+     * dictionary where the file has one. */
+    struct duckdb *(*create_scalar_function)(void);
+    void (*destroy_scalar_function)(struct duckdb **function);
+    void (*scalar_function_set_name)(struct duckdb *function, const char *name);
+    void (*scalar_function_add_parameter)(struct duckdb *function, struct duckdb *type);
+    void (*scalar_function_set_return_type)(struct duckdb *function, struct duckdb *type);
+    void (*scalar_function_set_special_handling)(struct duckdb *function); /* it meets nulls, too */
+    void (*scalar_function_set_extra_info)(struct duckdb *function, void *extra,
+                                           void (*drop)(void *extra));
+    void (*scalar_function_set_function)(struct duckdb *function,
+                                         void (*run)(struct duckdb *info, struct duckdb *chunk,
+                                                     struct duckdb *ret_vector));
+    int (*register_scalar_function)(struct duckdb *connection, struct duckdb *function);
+    void *(*scalar_function_get_extra_info)(struct duckdb *info);
     void (*free)(void *memory);
     const char *(*library_version)(void);
 };
@@ -99,3 +116,5 @@ struct duckdb_api {
  * from the program's own up, then at the system's library path. ERR_UNAVAILABLE says what to
  * install. */
 NODISCARD enum err_code duckdb_load(const struct duckdb_api **ret, struct err *err);
+/* What duckdb_load gave, for functions that DuckDB calls. */
+const struct duckdb_api *duckdb_loaded(void);

@@ -144,7 +144,7 @@ static bool any_holds(const struct spec_conditions *conditions, const struct cel
     return false;
 }
 
-static bool time_of(const struct cell *cell, int64_t *ret)
+bool extract_time(const struct cell *cell, int64_t *ret)
 {
     char copy[TIME_TEXT_BYTES * 2];
     int64_t ms = cell->number;
@@ -173,7 +173,7 @@ static bool first_time(const struct lake_spec *spec, const struct cell *cells, i
     const struct spec_paths *paths = &spec->roles[ROLE_TIME];
 
     for (size_t i = 0; i < paths->count; i++)
-        if (time_of(&cells[paths->paths[i]], ret))
+        if (extract_time(&cells[paths->paths[i]], ret))
             return true;
     return false;
 }
@@ -249,13 +249,36 @@ struct extraction { /* of one row by one spec */
     const struct cell *cells;
 };
 
+static void add_outcome(struct extraction *x, enum unscored_reason reason, uint32_t entry)
+{
+    struct row_outcome *outcome = &x->extract->outcome;
+
+    outcome->unrepeatable |= outcome->count == OUTCOME_SPECS_MAX;
+    if (outcome->unrepeatable)
+        return;
+    outcome->specs[outcome->count].spec = (uint8_t)x->sighting.spec;
+    outcome->specs[outcome->count].reason = (uint8_t)reason;
+    outcome->specs[outcome->count].entry = entry;
+    outcome->count++;
+}
+
+static void leave_out(struct extraction *x, enum unscored_reason reason)
+{
+    x->count->unscored[reason] += x->extract->weight;
+    add_outcome(x, reason, 0);
+}
+
 static enum err_code add_ip(struct extraction *x, const struct cell *cell, struct err *err)
 {
+    uint32_t entry;
+
     if (!ip_of(cell, &x->sighting.ip)) {
-        x->count->unscored[UNSCORED_BAD_IP] += x->extract->weight;
+        leave_out(x, UNSCORED_BAD_IP);
         return ERR_NONE;
     }
-    return dedupe_add(&x->extract->dedupe, x->spec->name, &x->sighting, err);
+    TRY(dedupe_add(&x->extract->dedupe, x->spec->name, &x->sighting, &entry, err));
+    add_outcome(x, UNSCORED__MAX, entry);
+    return ERR_NONE;
 }
 
 /* Every address of the list that its conditions let through. */
@@ -263,6 +286,7 @@ static enum err_code add_list(struct extraction *x, const struct cell *list, str
 {
     bool any = false;
 
+    x->extract->outcome.unrepeatable = true;
     for (size_t i = 0; i < list->length; i++) {
         if (list->items[i].kind == CELL_NULL || !item_passes(x->spec, x->cells, i))
             continue;
@@ -270,7 +294,7 @@ static enum err_code add_list(struct extraction *x, const struct cell *list, str
         TRY(add_ip(x, &list->items[i], err));
     }
     if (!any)
-        x->count->unscored[UNSCORED_NO_IP] += x->extract->weight;
+        leave_out(x, UNSCORED_NO_IP);
     return ERR_NONE;
 }
 
@@ -281,7 +305,7 @@ static enum err_code add_addresses(struct extraction *x, struct err *err)
     if (ip->kind == CELL_LIST)
         return add_list(x, ip, err);
     if (ip->kind == CELL_NULL) {
-        x->count->unscored[UNSCORED_NO_IP] += x->extract->weight;
+        leave_out(x, UNSCORED_NO_IP);
         return ERR_NONE;
     }
     return add_ip(x, ip, err);
@@ -345,7 +369,7 @@ static enum err_code apply(struct extract *extract, size_t index, const struct c
     x.count->rows += extract->weight;
     reason = read_row(&x, entity);
     if (reason != UNSCORED__MAX) {
-        x.count->unscored[reason] += extract->weight;
+        leave_out(&x, reason);
         return ERR_NONE;
     }
     read_place(&x, ROLE_ACCOUNT, account, &x.sighting.account, &x.sighting.account_length);
@@ -370,6 +394,7 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
     bool has_class, claimed = false, unused;
     int64_t class_uid;
 
+    extract->outcome = (struct row_outcome){0};
     extract->rows += extract->weight;
     has_class = class_of(&cells[PLAN_CLASS_PATH], &class_uid);
     extract->class_seen |= has_class;
@@ -377,7 +402,24 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
         if (spec_has_class(extract->set->specs[i], class_uid))
             TRY(apply(extract, i, cells, extract->set->specs[i]->silent ? &unused : &claimed, err));
     extract->rows_unclaimed += claimed ? 0 : extract->weight;
+    extract->outcome.claimed = claimed;
     return ERR_NONE;
+}
+
+void extract_again(struct extract *extract, const struct row_outcome *outcome, uint64_t rows,
+                   int64_t first_ms, int64_t last_ms)
+{
+    extract->rows += rows;
+    extract->rows_unclaimed += outcome->claimed ? 0 : rows;
+    for (size_t i = 0; i < outcome->count; i++) {
+        struct lake_spec_count *count = &extract->counts[outcome->specs[i].spec];
+
+        count->rows += rows;
+        if (outcome->specs[i].reason != UNSCORED__MAX)
+            count->unscored[outcome->specs[i].reason] += rows;
+        else
+            dedupe_add_again(&extract->dedupe, outcome->specs[i].entry, rows, first_ms, last_ms);
+    }
 }
 
 /* Index of the spec that answers the pairs of one; the set's count when there is none. */

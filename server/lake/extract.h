@@ -7,6 +7,21 @@
 #include "lake/pairs.h"
 #include "lake/spec.h"
 
+enum { OUTCOME_SPECS_MAX = 3 };
+
+/* What a row came to. A row with the same values, times apart, in the same bucket comes to the
+ * same, and can be added by extract_again. */
+struct row_outcome {
+    bool claimed;      /* it is one of some spec's */
+    bool unrepeatable; /* it gave several pairs, or is of too many specs */
+    uint8_t count;
+    struct {
+        uint8_t spec;   /* index in the set */
+        uint8_t reason; /* UNSCORED__MAX: a pair */
+        uint32_t entry; /* of the pair */
+    } specs[OUTCOME_SPECS_MAX];
+};
+
 struct extract {
     const struct spec_set *set;
     bool keep_rejected;
@@ -14,7 +29,8 @@ struct extract {
     struct lake_spec_count counts[SPEC_COUNT_MAX]; /* as in set */
     uint64_t weight; /* events that the next row stands for, 1 unless set */
     uint64_t rows, rows_unclaimed;
-    bool class_seen; /* some row had a class_uid */
+    bool class_seen;            /* some row had a class_uid */
+    struct row_outcome outcome; /* of the last row */
 };
 
 struct extract_options {
@@ -29,5 +45,10 @@ void extract_done(struct extract *extract);
 /* cells: set->path_count of them. ERR_TOO_LARGE when the object has too many pairs. */
 NODISCARD enum err_code extract_row(struct extract *extract, const struct cell *cells,
                                     struct err *err);
+/* More rows that come to outcome, seen from first_ms to last_ms: in one bucket. */
+void extract_again(struct extract *extract, const struct row_outcome *outcome, uint64_t rows,
+                   int64_t first_ms, int64_t last_ms);
+/* The time that a cell says, in milliseconds. False: none between TIME_MS_MIN and TIME_MS_MAX. */
+bool extract_time(const struct cell *cell, int64_t *ret);
 /* The object was read to its end. */
 void extract_result(struct extract *extract, struct lake_result *ret);

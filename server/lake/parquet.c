@@ -9,22 +9,17 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "lake/duckdb_api.h"
-#include "lake/parquet_plan.h"
+#include "lake/parquet_rows.h"
 
 enum {
     SQL_BYTES_MAX = 1 << 20,
-    LIST_ITEMS_MAX = 65536, /* of one row's list; longer ones are cut */
-    NAMES_SHOWN = 8,        /* columns named in a sentence */
+    NAMES_SHOWN = 8, /* columns named in a sentence */
 };
-#define WEIGHT_MAX INT64_C(1000000000000) /* events that a counted row may stand for */
 
 struct parquet {
     const struct duckdb_api *api;
     struct duckdb *database, *connection;
-    struct parquet_plan plan;
-    struct cell cells[PLAN_PATHS_MAX];  /* of the row */
-    struct cell *items[PLAN_PATHS_MAX]; /* buffers of lists */
-    size_t item_capacity[PLAN_PATHS_MAX];
+    struct parquet_rows rows;
 };
 
 struct stream { /* one query on its way */
@@ -131,6 +126,7 @@ static enum err_code set_up(struct parquet *parquet, const char *temp_dir, struc
     TRY(open_database(parquet, temp_dir, err));
     if (parquet->api->connect(parquet->database, &parquet->connection) != 0)
         return err_set(err, ERR_INTERNAL, "setting DuckDB up: no connection");
+    TRY(parquet_rows_init(&parquet->rows, parquet->api, parquet->connection, err));
     TRY(run(parquet, "SET allowed_directories = ['/proc/self/fd/']", err));
     TRY(run(parquet, "SET enable_external_access = false", err));
     return run(parquet, "SET lock_configuration = true", err);
@@ -161,8 +157,7 @@ void parquet_close(struct parquet *parquet)
         parquet->api->disconnect(&parquet->connection);
     if (parquet->database != NULL)
         parquet->api->close(&parquet->database);
-    for (size_t i = 0; i < PLAN_PATHS_MAX; i++)
-        free(parquet->items[i]);
+    parquet_rows_done(&parquet->rows);
     free(parquet);
 }
 
@@ -186,128 +181,35 @@ static enum err_code stream_start(struct parquet *parquet, const char *sql, stru
     return ERR_NONE;
 }
 
-/* One column of a chunk, or of the items of its lists. */
-struct column {
-    const void *data;
-    const uint64_t *validity;
-};
-
-static struct column column_of(const struct duckdb_api *api, struct duckdb *vector)
-{
-    return (struct column){api->vector_get_data(vector), api->vector_get_validity(vector)};
-}
-
-static bool is_valid(const struct column *column, uint64_t row)
-{
-    return column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0;
-}
-
-/* Member by member where it stays: a cell that is returned and copied costs a sixth of all reading.
- */
-static inline void set_scalar(struct cell *cell, const struct column *column, bool number,
-                              uint64_t row)
-{
-    const union duckdb_text *text = (const union duckdb_text *)column->data + row;
-
-    cell->kind = CELL_NULL;
-    if (!is_valid(column, row))
-        return;
-    if (number) {
-        cell->kind = CELL_INT;
-        cell->number = ((const int64_t *)column->data)[row];
-        return;
-    }
-    cell->length = text->near.length;
-    cell->text = cell->length <= DUCKDB_TEXT_NEAR_MAX ? text->near.bytes : text->far.bytes;
-    if (!cell_is_blank(cell->text, cell->length))
-        cell->kind = CELL_TEXT;
-}
-
-static struct cell list(struct parquet *parquet, size_t path, struct duckdb *vector, uint64_t row)
-{
-    const struct duckdb_api *api = parquet->api;
-    struct column outer = column_of(api, vector);
-    struct column inner;
-    struct duckdb_list_entry entry;
-
-    if (!is_valid(&outer, row))
-        return (struct cell){.kind = CELL_NULL};
-    entry = ((const struct duckdb_list_entry *)outer.data)[row];
-    inner = column_of(api, api->list_vector_get_child(vector));
-    if (entry.length > LIST_ITEMS_MAX)
-        entry.length = LIST_ITEMS_MAX;
-    if (entry.length > parquet->item_capacity[path]) {
-        parquet->items[path] = own_resize(parquet->items[path], entry.length, sizeof(struct cell));
-        parquet->item_capacity[path] = entry.length;
-    }
-    for (uint64_t i = 0; i < entry.length; i++)
-        set_scalar(&parquet->items[path][i], &inner, parquet->plan.columns[path].form == FORM_INTS,
-                   entry.offset + i);
-    return (struct cell){.kind = CELL_LIST, .items = parquet->items[path], .length = entry.length};
-}
-
-/* A count that is none counts as one. */
-static uint64_t weight_of(const struct column *column, uint64_t row)
-{
-    int64_t rows = is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
-
-    return rows > 0 && rows <= WEIGHT_MAX ? (uint64_t)rows : 1;
-}
-
-static enum err_code read_chunk(struct parquet *parquet, struct duckdb *chunk,
-                                struct extract *extract, struct err *err)
-{
-    const struct duckdb_api *api = parquet->api;
-    size_t path_count = extract->set->path_count;
-    uint64_t rows = api->data_chunk_get_size(chunk);
-    struct duckdb *vectors[PLAN_PATHS_MAX];
-    struct column columns[PLAN_PATHS_MAX], counted = {.data = NULL};
-
-    for (size_t i = 0; i < path_count; i++) {
-        if (parquet->plan.columns[i].form == FORM_NONE)
-            continue;
-        vectors[i] = api->data_chunk_get_vector(chunk, parquet->plan.columns[i].column);
-        columns[i] = column_of(api, vectors[i]);
-    }
-    if (parquet->plan.rows.form == FORM_INT)
-        counted = column_of(api, api->data_chunk_get_vector(chunk, parquet->plan.rows.column));
-    for (uint64_t row = 0; row < rows; row++) {
-        extract->weight = counted.data != NULL ? weight_of(&counted, row) : 1;
-        for (size_t i = 0; i < path_count; i++) {
-            enum parquet_form form = parquet->plan.columns[i].form;
-
-            if (form == FORM_TEXT || form == FORM_INT)
-                set_scalar(&parquet->cells[i], &columns[i], form == FORM_INT, row);
-            else if (form != FORM_NONE)
-                parquet->cells[i] = list(parquet, i, vectors[i], row);
-        }
-        TRY(extract_row(extract, parquet->cells, err));
-    }
-    return ERR_NONE;
-}
-
-/* An error in the middle of a stream shows only after its last chunk. */
-static enum err_code read_stream(struct parquet *parquet, struct stream *stream,
+/* From row *rows on, of which it keeps count. Stops where texts get no number any more. An error in
+ * the middle of a stream shows only after its last chunk. */
+static enum err_code read_stream(struct parquet *parquet, struct stream *stream, uint64_t *rows,
                                  struct extract *extract, struct err *err)
 {
     const struct duckdb_api *api = parquet->api;
     const char *fault;
-    uint64_t rows = 0;
+    uint64_t seen = 0;
 
     for (;;) {
         struct duckdb *chunk = api->fetch_chunk(stream->answer);
-        enum err_code code;
+        uint64_t count, skip;
+        enum err_code code = ERR_NONE;
 
         if (chunk == NULL)
             break;
-        rows += api->data_chunk_get_size(chunk);
-        code = api->data_chunk_get_size(chunk) > 0 ? read_chunk(parquet, chunk, extract, err)
-                                                   : ERR_NONE;
+        count = api->data_chunk_get_size(chunk);
+        skip = seen < *rows ? *rows - seen : 0;
+        seen += count;
+        if (skip < count && !parquet->rows.texts.full)
+            code = parquet_rows_add(&parquet->rows, chunk, skip, extract, err);
         api->destroy_data_chunk(&chunk);
         TRY(code);
-        if (rows > PARQUET_ROWS_MAX)
+        if (parquet->rows.texts.full)
+            return ERR_NONE;
+        if (seen > PARQUET_ROWS_MAX)
             return err_set(err, ERR_TOO_LARGE, "the object has more than %" PRIu64 " rows",
                            PARQUET_ROWS_MAX);
+        *rows = seen > *rows ? seen : *rows;
     }
     fault = api->result_error(&stream->answer);
     if (fault != NULL && fault[0] != '\0')
@@ -339,7 +241,7 @@ static void add_source(struct str *sql, int fd)
 }
 
 static enum err_code plan_file(struct parquet *parquet, int fd, const struct spec_set *set,
-                               struct str *ret_sql, struct err *err)
+                               bool numbered, struct str *ret_sql, struct err *err)
 {
     AUTO(stream_done) struct stream schema = {.api = parquet->api};
     AUTO(str_done) struct str sql = {0};
@@ -351,23 +253,38 @@ static enum err_code plan_file(struct parquet *parquet, int fd, const struct spe
     TRY(str_check(&sql, "the query", err));
     TRY(stream_start(parquet, sql.text, &schema, err));
     str_add(ret_sql, "SELECT ");
-    parquet_plan(parquet->api, &schema.answer, set, &parquet->plan, ret_sql);
+    parquet_plan(parquet->api, &schema.answer, set, numbered, &parquet->rows.plan, ret_sql);
     add_source(ret_sql, fd);
     TRY(str_check(ret_sql, "the query", err));
-    if (parquet->plan.columns[PLAN_CLASS_PATH].form == FORM_NONE)
+    if (parquet->rows.plan.columns[PLAN_CLASS_PATH].form == FORM_NONE)
         return no_class(parquet->api, &schema.answer, err);
     return ERR_NONE;
 }
 
-enum err_code parquet_read(struct parquet *parquet, int fd, struct extract *extract,
-                           struct err *err)
+static enum err_code read_rows(struct parquet *parquet, int fd, bool numbered, uint64_t *rows,
+                               struct extract *extract, struct err *err)
 {
     AUTO(stream_done) struct stream stream = {.api = parquet->api};
     AUTO(str_done) struct str sql = {0};
 
     str_init(&sql, SQL_BYTES_MAX);
-    TRY(plan_file(parquet, fd, extract->set, &sql, err));
-    (void)memset(parquet->cells, 0, sizeof parquet->cells);
+    TRY(plan_file(parquet, fd, extract->set, numbered, &sql, err));
+    parquet_rows_begin(&parquet->rows, extract);
     TRY(stream_start(parquet, sql.text, &stream, err));
-    return read_stream(parquet, &stream, extract, err);
+    TRY(read_stream(parquet, &stream, rows, extract, err));
+    parquet_rows_end(&parquet->rows, extract);
+    return ERR_NONE;
+}
+
+/* An object with more different texts than are kept is read from there on with its texts as they
+ * are: one thread gives the rows in the file's order. */
+enum err_code parquet_read(struct parquet *parquet, int fd, struct extract *extract,
+                           struct err *err)
+{
+    uint64_t rows = 0;
+
+    TRY(read_rows(parquet, fd, true, &rows, extract, err));
+    if (parquet->rows.texts.full)
+        TRY(read_rows(parquet, fd, false, &rows, extract, err));
+    return ERR_NONE;
 }

@@ -15,6 +15,7 @@ struct resolver {
     struct str outer; /* up to the list, or all */
     struct str inner; /* of an item x; empty when the item itself is meant */
     bool in_list;
+    bool numbered;       /* a text becomes its number */
     struct duckdb *type; /* of what the expression gives so far; owned */
 };
 
@@ -193,6 +194,10 @@ static enum parquet_form finish(struct resolver *r)
     if (form == FORM_NONE)
         return FORM_NONE;
     wrap(current(r), before, NULL, after);
+    if (!r->in_list && r->numbered && form == FORM_TEXT) {
+        wrap(&r->outer, PLAN_NUMBER_FUNCTION "(", NULL, ")");
+        form = FORM_NUMBER;
+    }
     if (!r->in_list)
         return r->outer.failed ? FORM_NONE : form;
     wrap(&r->outer, "list_transform(", NULL, ", lambda x: ");
@@ -226,7 +231,8 @@ static struct parquet_column add(struct resolver *r, bool found, struct parquet_
 }
 
 void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
-                  const struct spec_set *set, struct parquet_plan *ret, struct str *select)
+                  const struct spec_set *set, bool numbered, struct parquet_plan *ret,
+                  struct str *select)
 {
     AUTO(resolver_done) struct resolver counted = {.api = api};
     bool flat;
@@ -238,11 +244,12 @@ void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
     ret->rows = add(&counted, flat, ret, select);
     for (size_t i = 0; i < set->path_count; i++) {
         AUTO(resolver_done) struct resolver r = {.api = api};
+        bool found;
 
+        r.numbered = numbered && !spec_set_is_time(set, i);
         str_init(&r.outer, EXPRESSION_BYTES_MAX);
         str_init(&r.inner, EXPRESSION_BYTES_MAX);
-        ret->columns[i] = add(
-            &r, flat ? resolve_flat(&r, schema, set->paths[i]) : resolve(&r, schema, set->paths[i]),
-            ret, select);
+        found = flat ? resolve_flat(&r, schema, set->paths[i]) : resolve(&r, schema, set->paths[i]);
+        ret->columns[i] = add(&r, found, ret, select);
     }
 }

@@ -6,7 +6,17 @@
 
 struct str;
 
-enum parquet_form { FORM_NONE, FORM_TEXT, FORM_INT, FORM_TEXTS, FORM_INTS };
+/* The function of SQL that gives a text its number (texts.h). */
+#define PLAN_NUMBER_FUNCTION "pairwatch_number"
+
+enum parquet_form {
+    FORM_NONE,
+    FORM_TEXT,
+    FORM_NUMBER, /* of a text */
+    FORM_INT,
+    FORM_TEXTS, /* lists */
+    FORM_INTS,
+};
 
 struct parquet_column {
     enum parquet_form form; /* FORM_NONE: the file has no such path */
@@ -19,6 +29,8 @@ struct parquet_plan {
     struct parquet_column rows; /* how many events a row stands for; FORM_NONE: one */
 };
 
-/* schema: a result with the file's columns. Appends "expression, …" to select. */
+/* schema: a result with the file's columns. Appends "expression, …" to select. numbered: texts are
+ * fetched as numbers, save those that say a time. */
 void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
-                  const struct spec_set *set, struct parquet_plan *ret, struct str *select);
+                  const struct spec_set *set, bool numbered, struct parquet_plan *ret,
+                  struct str *select);

@@ -392,3 +392,60 @@ bool spec_has_class(const struct lake_spec *spec, int64_t class_uid)
             return true;
     return false;
 }
+
+static bool paths_have(const struct spec_paths *paths, size_t path)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        if (paths->paths[i] == path)
+            return true;
+    return false;
+}
+
+static bool conditions_have(const struct spec_conditions *conditions, size_t path)
+{
+    for (size_t i = 0; i < conditions->count; i++)
+        if (conditions->items[i].path == path)
+            return true;
+    return false;
+}
+
+/* Besides as its time. */
+static bool spec_uses(const struct lake_spec *spec, size_t path)
+{
+    for (int role = 0; role < ROLE__MAX; role++)
+        if (role != ROLE_TIME && paths_have(&spec->roles[role], path))
+            return true;
+    return conditions_have(&spec->where, path) || conditions_have(&spec->require, path) ||
+           conditions_have(&spec->each, path) || conditions_have(&spec->rejected, path) ||
+           conditions_have(&spec->one_way, path) || conditions_have(&spec->no_answer, path);
+}
+
+bool spec_set_is_time(const struct spec_set *set, size_t path)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (paths_have(&set->specs[i]->roles[ROLE_TIME], path))
+            return true;
+    return false;
+}
+
+bool spec_set_times_apart(const struct spec_set *set)
+{
+    const struct spec_paths *times;
+
+    if (set->count == 0)
+        return false;
+    times = &set->specs[0]->roles[ROLE_TIME];
+    if (paths_have(times, PLAN_CLASS_PATH))
+        return false;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct spec_paths *others = &set->specs[i]->roles[ROLE_TIME];
+
+        if (others->count != times->count ||
+            memcmp(others->paths, times->paths, times->count * sizeof *times->paths) != 0)
+            return false;
+        for (size_t j = 0; j < times->count; j++)
+            if (spec_uses(set->specs[i], times->paths[j]))
+                return false;
+    }
+    return true;
+}
