@@ -26,7 +26,8 @@ PART_BYTES = 8 << 20
 SECONDS_MAX = 300
 # What the specs of VPC flows read.
 COLUMNS = ("class_uid, time, src_endpoint.ip, src_endpoint.instance_uid, dst_endpoint.ip, dst_endpoint.instance_uid,"
-           " connection_info.direction_id, action_id, status_code, cloud.account.uid, cloud.region")
+           " connection_info.tcp_flags, connection_info.protocol_num, action_id, activity_id, status_code, cloud.account.uid,"
+           " cloud.region")
 
 
 class World:
