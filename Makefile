@@ -12,6 +12,14 @@ GEN      := build/gen
 ifneq ($(filter default undefined,$(origin CC)),)
 CC       := $(if $(filter clang,$(PROFILE)),clang,gcc)
 endif
+# PROFILE=arm64 is built on another processor, with the libraries that deploy/setup arm64 unpacks.
+PKG_CONFIG := pkg-config
+ifeq ($(PROFILE),arm64)
+ARM64    := $(CURDIR)/build/arm64-root
+CC       := aarch64-linux-gnu-gcc --sysroot=$(ARM64)
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(ARM64) \
+    PKG_CONFIG_LIBDIR=$(ARM64)/usr/lib/aarch64-linux-gnu/pkgconfig:$(ARM64)/usr/share/pkgconfig pkg-config
+endif
 JOBS     := -j$(shell nproc 2>/dev/null || echo 2)
 
 PACKAGES := libmicrohttpd libcjson libcrypto sqlite3 libpq zlib libcurl
@@ -22,11 +30,12 @@ HARDEN   := -fstack-protector-strong -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now
 opt_release := -O2 -g -D_FORTIFY_SOURCE=2
 opt_clang   := $(opt_release)
+opt_arm64   := $(opt_release)
 opt_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 opt_tsan    := -O1 -g -fsanitize=thread
 # Asked for once, and only when something is compiled: `make demo` begins without pkg-config.
-PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
-PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PKG_LIBS)
 # Nothing is fused, and square roots are the instruction: the same numbers on every processor.
 NUMBERS      := -ffp-contract=off -fno-math-errno
 CFLAGS_ALL   = -std=c11 $(NUMBERS) -D_GNU_SOURCE -DPAIRWATCH_VERSION='"$(VERSION)"' -Iserver -Ibuild $(WARN) $(HARDEN) \
@@ -201,11 +210,23 @@ bench: ## throughput and latency, as ratios against baselines of the same run
 	@$(MAKE) --no-print-directory model-bench
 	@exec tests/load/bench
 
+.PHONY: arm64
+arm64: ## builds for arm64 and runs the model's tests there under qemu, files held against this processor's
+	@deploy/setup arm64
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(MAKE) --no-print-directory $(JOBS) PROFILE=arm64 build/arm64/pairwatch $(patsubst $(B)/%,build/arm64/%,$(call unit_tests,model))
+	@exec tests/arm64
+
 MODEL    ?=
 CALIBRATION ?=
+ARCH     ?=
 .PHONY: lambda
-lambda: all ## build/lambda/*.zip: an AWS Lambda function, with MODEL=FILE in it; held against Lambda's sizes
-	$(Q)deploy/lambda/build '$(MODEL)' '$(CALIBRATION)'
+lambda: all ## build/lambda/*.zip: an AWS Lambda function, with MODEL=FILE in it, for ARCH=arm64 or this machine's; sizes held against Lambda's
+ifeq ($(ARCH),arm64)
+	@deploy/setup arm64
+	@$(MAKE) --no-print-directory $(JOBS) PROFILE=arm64 build/arm64/pairwatch
+endif
+	$(Q)deploy/lambda/build '$(MODEL)' '$(CALIBRATION)' '$(ARCH)'
 
 .PHONY: life
 life: all ## the life of a store: LIFE_DAYS (240) of it, a second each
@@ -233,7 +254,7 @@ store-bench: $(B)/tests/load/store_bench ## observations/s into SQLite and Postg
 	@$<
 	@POSTGRES_FSYNC=on tests/postgres $<
 
-# The model's part alone: loops, prefix tree, dot products, on logins of so many users.
+# The model's part alone: loops, prefix tree, dot products, on logins of so many users; then with CSV around them.
 BENCH_USERS ?= 1000
 $(B)/tests/load/model_bench: tests/load/model_bench.c $(foreach u,$(USES_model),$(B)/lib$(u).a)
 	@mkdir -p $(@D)
@@ -241,11 +262,12 @@ $(B)/tests/load/model_bench: tests/load/model_bench.c $(foreach u,$(USES_model),
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests -Wno-missing-prototypes $(LDHARDEN) -o $@ $< \
 	    -Wl,--start-group $(foreach u,$(USES_model),$(B)/lib$(u).a) -Wl,--end-group $(LDLIBS_ALL) $(TEST_LIBS)
 .PHONY: model-bench
-model-bench: $(B)/tests/load/model_bench ## the model's loops against memory and the published rate; BENCH_USERS=10000
+model-bench: all $(B)/tests/load/model_bench ## the model's loops against memory and the published rate; BENCH_USERS=10000
 	@mkdir -p build/check
 	@python3 tests/load/training.py $(BENCH_USERS) build/check/logins.csv
 	@$< build/check/logins.csv
 	@rm -f build/check/logins.csv
+	@tests/load/bench --only model --users $(BENCH_USERS)
 
 # ---- installing: one binary, and the library that reads Parquet ----
 BINDIR   ?= $(PREFIX)/bin
@@ -278,4 +300,4 @@ clean: ## removes build/; node_modules stay
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/arm64-root -prune -o -name '*.d' -print 2>/dev/null)

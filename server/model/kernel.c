@@ -169,6 +169,13 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, flo
     }
 }
 
+LOOP dots(const float *const *first, const float *const *second, size_t count, size_t stride,
+          double *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        ret[i] = (double)vector_dot(first[i], second[i], stride);
+}
+
 #define VARIANT(suffix, name_, target)                                                             \
     target static void expand_##suffix(const struct batch *batch, const float *prefixes,           \
                                        float *vectors, struct span span)                           \
@@ -197,6 +204,11 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, flo
     {                                                                                              \
         adam(table, rows, count, gradient, step, span);                                            \
     }                                                                                              \
+    target static void dots_##suffix(const float *const *first, const float *const *second,        \
+                                     size_t count, size_t stride, double *ret)                     \
+    {                                                                                              \
+        dots(first, second, count, stride, ret);                                                   \
+    }                                                                                              \
     static const struct kernel KERNEL_##suffix = {                                                 \
         .name = (name_),                                                                           \
         .expand = expand_##suffix,                                                                 \
@@ -204,6 +216,7 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, flo
         .backward = backward_##suffix,                                                             \
         .climb = climb_##suffix,                                                                   \
         .adam = adam_##suffix,                                                                     \
+        .dots = dots_##suffix,                                                                     \
     };
 
 #define NO_TARGET

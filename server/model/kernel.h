@@ -1,7 +1,7 @@
 #pragma once
-/* Training's hot loops, in a variant for each level of x86-64 (the others, arm64's NEON among them,
- * have the one their compiler makes of 32-byte vectors). All variants give the same numbers to the
- * bit: sums have one order and nothing is fused.
+/* Training's and scoring's hot loops, in a variant for each level of x86-64 (the others, arm64's
+ * NEON among them, have the one their compiler makes of 32-byte vectors). All variants give the
+ * same numbers to the bit: sums have one order and nothing is fused.
  *
  * Every loop works on a span of each row, so two threads may do the two halves of all rows and
  * never write to the same place. */
@@ -54,6 +54,9 @@ struct kernel {
      * leave gradients of 0. */
     void (*adam)(const struct fit_table *, const uint32_t *rows, size_t count, float *gradient,
                  const struct step *, struct span);
+    /* Scoring's: inner products of rows of stride floats. */
+    void (*dots)(const float *const *first, const float *const *second, size_t count, size_t stride,
+                 double *ret);
 };
 
 enum { KERNELS_MAX = 4 };

@@ -88,3 +88,8 @@ const float *leaves_vector(const struct leaves *leaves, const struct ip *ip)
 
     return leaves->vectors + ip_tree_leaf(&leaves->tree, &judged) * leaves->stride;
 }
+
+void leaves_fetch(const struct leaves *leaves, const struct ip *ip)
+{
+    ip_tree_fetch(&leaves->tree, ip);
+}

@@ -18,3 +18,5 @@ void leaves_freep(struct leaves **leaves); /* NULL is fine */
 bool leaves_ready(struct leaves *leaves, const struct model *model, size_t count);
 /* Of stride floats; lives as long as leaves. */
 const float *leaves_vector(const struct leaves *leaves, const struct ip *ip);
+/* Soon it will be asked for. */
+void leaves_fetch(const struct leaves *leaves, const struct ip *ip);

@@ -86,6 +86,11 @@ void prefix_tree_done(struct prefix_tree *tree); /* frees the indexes; accepts a
 void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip,
                   struct prefix_score *ret, struct prefix_bits *bits);
 
+/* Soon prefix_fetch, and then prefix_score, will be called for it: what they look for in memory is
+ * on its way. */
+void prefix_fetch_range(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip);
+void prefix_fetch(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip);
+
 /* Whether anything is left of what the entity used. */
 bool prefix_knows(const struct prefix_tree *tree, uint64_t entity);
 

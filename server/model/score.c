@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/own.h"
+#include "model/kernel.h"
 #include "model/leaves.h"
 #include "model/opinion.h"
 #include "model/vector.h"
@@ -29,9 +30,19 @@ uint64_t entity_hash(bool scoped, const char *spec, const char *entity)
 enum { FIND_STEP = 16 };
 
 /* Hashes are spread evenly: one is near its share of the way, and sought outwards from there. */
+static uint64_t hash_place(uint64_t count, uint64_t hash)
+{
+    return (hash >> 32) * count >> 32;
+}
+
+static void hash_fetch(const uint64_t *hashes, uint64_t count, uint64_t hash)
+{
+    __builtin_prefetch(&hashes[hash_place(count, hash)]);
+}
+
 static uint64_t hash_find(const uint64_t *hashes, uint64_t count, uint64_t hash)
 {
-    uint64_t low = (hash >> 32) * count >> 32, high = low, step = FIND_STEP;
+    uint64_t low = hash_place(count, hash), high = low, step = FIND_STEP;
 
     for (; low > 0 && hashes[low] >= hash; step *= 2) {
         high = low;
@@ -188,16 +199,34 @@ static void judge(const struct model *model, const struct model_pair *pair, stru
                   parts, calibration_of(parts, pair->spec), ret);
 }
 
+enum { PLACED_PAIRS = 16 };
+
+/* A block of pairs; what is looked for in memory is asked for before the first of it is used. */
+static void score_block(const struct model *model, const struct model_pair *pairs, size_t count,
+                        struct model_score *ret)
+{
+    const struct prefix_tree *tree = &model->parts.tree;
+    struct place places[PLACED_PAIRS];
+
+    for (size_t i = 0; i < count; i++) {
+        places[i] = place_of(&model->parts, &pairs[i]);
+        prefix_fetch_range(tree, places[i].entity, &pairs[i].ip);
+    }
+    for (size_t i = 0; i < count; i++)
+        prefix_fetch(tree, places[i].entity, &pairs[i].ip);
+    for (size_t i = 0; i < count; i++) {
+        struct prefix_score prefix;
+
+        prefix_score(tree, places[i].entity, &pairs[i].ip, &prefix, NULL);
+        judge(model, &pairs[i], places[i], &prefix, &ret[i]);
+    }
+}
+
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,
                        struct model_score *ret)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct place place = place_of(&model->parts, &pairs[i]);
-        struct prefix_score prefix;
-
-        prefix_score(&model->parts.tree, place.entity, &pairs[i].ip, &prefix, NULL);
-        judge(model, &pairs[i], place, &prefix, &ret[i]);
-    }
+    for (size_t i = 0; i < count; i += PLACED_PAIRS)
+        score_block(model, pairs + i, count - i < PLACED_PAIRS ? count - i : PLACED_PAIRS, ret + i);
 }
 
 static uint64_t row_of(const struct model_parts *parts, const struct model_pair *pair)
@@ -205,44 +234,62 @@ static uint64_t row_of(const struct model_parts *parts, const struct model_pair 
     return entity_vector_row(parts, entity_hash(parts->scoped, pair->spec, pair->entity));
 }
 
-enum { BLOCK_PAIRS = 16, LINE_FLOATS = 16 };
+enum { BLOCK_PAIRS = 32, LINE_FLOATS = 16, NAMES_AHEAD = 16 };
 
 static bool same_entity(const struct model_pair *a, const struct model_pair *b)
 {
     return strcmp(a->entity, b->entity) == 0 && strcmp(a->spec, b->spec) == 0;
 }
 
-/* All rows of a block are asked for before the first is used. */
-static void dot_block(const struct model *model, const struct model_pair *pairs, size_t count,
-                      double *ret)
+static void fetch_vector(const float *vector, size_t stride)
 {
+    for (size_t i = 0; i < stride; i += LINE_FLOATS)
+        __builtin_prefetch(vector + i);
+}
+
+/* Everything of a block is asked for before the first of it is used: where the hashes are, then
+ * rows, then what is in them. Left are the pairs that there are, with those of later blocks. */
+static void dot_block(const struct model *model, const struct kernel *kernel,
+                      const struct model_pair *pairs, size_t count, size_t left, double *ret)
+{
+    const struct model_parts *parts = &model->parts;
     const float *entities[BLOCK_PAIRS], *leaves[BLOCK_PAIRS];
-    size_t stride = model->parts.stride;
+    uint64_t hashes[BLOCK_PAIRS];
+    size_t stride = parts->stride;
 
     for (size_t i = 0; i < count; i++) {
-        entities[i] = i > 0 && same_entity(&pairs[i - 1], &pairs[i])
-                          ? entities[i - 1]
-                          : model->parts.entity_vectors + row_of(&model->parts, &pairs[i]) * stride;
-        leaves[i] = leaves_vector(model->leaves, &pairs[i].ip);
-        for (size_t k = 0; k < stride; k += LINE_FLOATS) {
-            __builtin_prefetch(entities[i] + k);
-            __builtin_prefetch(leaves[i] + k);
-        }
+        if (i + NAMES_AHEAD < left)
+            __builtin_prefetch(pairs[i + NAMES_AHEAD].entity);
+        hashes[i] = i > 0 && same_entity(&pairs[i - 1], &pairs[i])
+                        ? hashes[i - 1]
+                        : entity_hash(parts->scoped, pairs[i].spec, pairs[i].entity);
+        hash_fetch(parts->vector_hashes, parts->vector_count, hashes[i]);
+        leaves_fetch(model->leaves, &pairs[i].ip);
     }
-    for (size_t i = 0; i < count; i++)
-        ret[i] = (double)vector_dot(leaves[i], entities[i], stride);
+    for (size_t i = 0; i < count; i++) {
+        leaves[i] = leaves_vector(model->leaves, &pairs[i].ip);
+        fetch_vector(leaves[i], stride);
+        if (i > 0 && hashes[i - 1] == hashes[i]) {
+            entities[i] = entities[i - 1];
+            continue;
+        }
+        entities[i] = parts->entity_vectors + entity_vector_row(parts, hashes[i]) * stride;
+        fetch_vector(entities[i], stride);
+    }
+    kernel->dots(leaves, entities, count, stride, ret);
 }
 
 void model_dot_products(const struct model *model, const struct model_pair *pairs, size_t count,
                         double *ret)
 {
     bool ready = model->leaves != NULL && leaves_ready(model->leaves, model, count);
+    const struct kernel *kernel = kernel_named(NULL);
 
     for (size_t i = 0; i < count; i += BLOCK_PAIRS) {
         size_t here = count - i < BLOCK_PAIRS ? count - i : BLOCK_PAIRS;
 
         if (ready)
-            dot_block(model, pairs + i, here, ret + i);
+            dot_block(model, kernel, pairs + i, here, count - i, ret + i);
         for (size_t k = i; k < i + here && !ready; k++)
             ret[k] = (double)dot_product(model, row_of(&model->parts, &pairs[k]), &pairs[k].ip);
     }
