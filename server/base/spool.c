@@ -137,6 +137,7 @@ enum err_code spool_add(struct spool *spool, const void *record, struct err *err
 {
     if (spool->count - spool->written == spool->capacity)
         TRY(make_room(spool, err));
+    ASSERT(spool->records != NULL && record != NULL);
     memcpy(spool->records + (size_t)(spool->count - spool->written) * spool->size, record,
            spool->size);
     spool->count++;

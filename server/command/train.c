@@ -150,8 +150,8 @@ const struct conf_command COMMAND_TRAIN = {
         "(Parquet\nor OCSF JSON), a folder of objects, or - for CSV or lines from standard input. "
         "CSV rows labelled\n1 or -1 are left out, refused traffic too; calls that nobody answered "
         "are not learned, and count\nonly where thresholds are set.\n"
-        "Pairs that --memory has no room for lie in --temp-dir, 40 bytes each, and what is made of "
-        "them\nin passing: a folder on a disk, not in memory as /tmp is on some machines.\n"
+        "Pairs that --memory has no room for lie in --temp-dir, 40 bytes each and twice that while "
+        "they\nare sorted: a folder on a disk, not in memory as /tmp is on some machines.\n"
         "With --database a finding is learned only when a person judged it, and it alone, to be "
         "fine;\na true positive never, and it is forgotten where --base has learned it.\n",
 };
