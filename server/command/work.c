@@ -177,21 +177,23 @@ static const char *emf_name(void)
 }
 
 /* With its counters told to whoever asks, if that is wanted. */
-static enum err_code run_watched(const struct work_options *options, struct worker_options *worker,
-                                 struct worker_totals *ret, struct err *err)
+static enum err_code run_watched(const struct work_options *options,
+                                 const struct worker_options *plain, struct worker_totals *ret,
+                                 struct err *err)
 {
+    struct worker_options worker = *plain;
     AUTO(watch_done) struct worker_watch watch;
     AUTO(work_metrics_stopp) struct work_metrics *metrics = NULL; /* ends before the watch */
 
     watch_init(&watch);
-    worker->watch = &watch;
+    worker.watch = &watch;
     if (str_equal(options->metrics, "emf"))
-        worker->emf = emf_name();
+        worker.emf = emf_name();
     else if (options->metrics != NULL && str_starts(options->queue, "lambda:"))
         return err_set(err, ERR_USAGE, "a function's metrics are emf: nobody can ask it");
     else if (options->metrics != NULL)
         TRY(work_metrics_start(options->metrics, &watch, &metrics, err));
-    return worker_run(worker, ret, err);
+    return worker_run(&worker, ret, err);
 }
 
 static enum err_code run(const struct work_options *options, struct worker_totals *ret,
