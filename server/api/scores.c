@@ -1,4 +1,4 @@
-/* POST /api/v1/scores: what an outside worker scored, all of it or nothing. */
+/* POST /api/v1/scores: what an outside worker scored. All of it is checked before any is stored. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,6 +212,104 @@ static void write_receipt(struct json_writer *w, const struct ingest_result *res
     json_end(w);
 }
 
+/* What storing a score costs: a flagged one is several statements. So much at a time, that nobody
+ * waits long for the writer; a body of more is stored in parts, each a transaction. */
+enum { PART_COST_MAX = WRITER_BULK_ROWS, PAIR_COST = 1, FLAGGED_COST = 40 };
+enum { PART_TRIES_MAX = 600, PART_WAIT_MS = 50 }; /* for a writer that has much to do */
+
+static size_t part_of(const struct scored_pair *pairs, size_t count, size_t *ret_cost)
+{
+    size_t n = 0, cost = 0;
+
+    while (n < count) {
+        size_t more = pairs[n].flagged ? FLAGGED_COST : PAIR_COST;
+
+        if (n > 0 && cost + more > PART_COST_MAX)
+            break;
+        cost += more;
+        n++;
+    }
+    *ret_cost = cost;
+    return n;
+}
+
+/* After the first part the caller is not asked to come again. */
+static enum err_code run_part(struct writer *writer, struct scores_job *job, size_t cost,
+                              bool is_first, struct err *err)
+{
+    enum err_code code = ERR_BUSY;
+
+    for (int i = 0; i < PART_TRIES_MAX && code == ERR_BUSY; i++) {
+        if (i > 0)
+            clock_sleep_ms(PART_WAIT_MS);
+        code = writer_run_bulk(writer, scores_job_run, job, cost, err);
+        if (is_first)
+            break;
+    }
+    return code;
+}
+
+static void add_part(struct ingest_result *sum, const struct ingest_result *part, bool has_key)
+{
+    bool repeated = sum->repeated && part->repeated;
+    struct ingest_result before = *sum;
+
+    *sum = *part;
+    sum->repeated = repeated;
+    if (has_key)
+        return; /* counts of all parts so far */
+    sum->observations += before.observations;
+    sum->flagged += before.flagged;
+    sum->findings_new += before.findings_new;
+    sum->findings_updated += before.findings_updated;
+}
+
+/* batch: the whole; its parts one after the other. */
+static enum err_code store_parts(struct request *req, struct scores_job *job,
+                                 const struct ingest_batch *whole, struct ingest_result *ret,
+                                 struct err *err)
+{
+    struct ingest_batch batch = *whole;
+    struct ingest_object object = {0};
+    size_t at = 0;
+
+    *ret = (struct ingest_result){.repeated = true};
+    job->ingest.batch = &batch;
+    do {
+        size_t cost;
+
+        batch.pairs = whole->pairs + at;
+        batch.count = part_of(batch.pairs, whole->count - at, &cost);
+        batch.offset = at;
+        batch.more = at + batch.count < whole->count;
+        if (whole->object != NULL) {
+            object = *whole->object;
+            object.offset += at;
+            object.more |= batch.more;
+            batch.object = &object;
+        }
+        TRY(run_part(app_of(req)->writer, job, cost, at == 0, err));
+        job->model.model.spec_count = 0; /* it is registered now */
+        add_part(ret, &job->ingest.result, batch.idempotency_key != NULL);
+        at += batch.count;
+    } while (at < whole->count && !(ret->repeated && whole->object == NULL));
+    return ERR_NONE;
+}
+
+/* The key of a body in parts that has none, in which there is no blank: by it the same body is gone
+ * on with after it broke off. */
+static void key_of_parts(struct request *req, struct ingest_batch *batch)
+{
+    size_t cost;
+
+    if (batch->object != NULL || batch->idempotency_key != NULL ||
+        part_of(batch->pairs, batch->count, &cost) == batch->count)
+        return;
+    batch->request_digest = digest_of(req);
+    batch->idempotency_key = arena_printf(req->arena, "body %s", batch->request_digest);
+    batch->forget = true;
+}
+
 static enum err_code store_scores(struct request *req, struct arena *arena,
                                   const struct score_body *body, const char *key,
                                   struct ingest_result *ret, struct err *err)
@@ -234,9 +332,8 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
     TRY(json_faults_check(&req->faults, err));
     job.model = new_specs(req, body, specs);
     batch.pairs = make_pairs(arena, body, specs);
-    TRY(writer_run_bulk(app_of(req)->writer, scores_job_run, &job, body->count, err));
-    *ret = job.ingest.result;
-    return ERR_NONE;
+    key_of_parts(req, &batch);
+    return store_parts(req, &job, &batch, ret, err);
 }
 
 enum err_code create_scores(struct request *req, struct reply *reply, struct err *err)

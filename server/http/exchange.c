@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "http/accept.h"
 #include "http/bulk.h"
+#include "http/head_watch.h"
 #include "http/problem.h"
 #include "http/session.h"
 
@@ -22,6 +24,7 @@ void *exchange_new(void *cls, const char *target, struct MHD_Connection *connect
     struct exchange *x = own_alloc(sizeof *x);
     uint64_t number = atomic_fetch_add(&server->id_next, 1);
 
+    thread_answers_soon();
     x->server = server;
     x->connection = connection;
     x->started_ms = clock_mono_ms();
@@ -161,6 +164,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 {
     enum err_code code = read_head(x, method, version);
 
+    head_watch_pause(x->server->heads, x->connection);
     x->head_read = true;
     if (code == ERR_NONE)
         code = check_length(x);
@@ -290,10 +294,10 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **context,
     int64_t ms;
 
     (void)cls;
-    (void)connection;
     if (x == NULL)
         return; /* MHD refused the request line by itself */
     *context = NULL;
+    head_watch_begin(x->server->heads, connection);
     ms = clock_mono_ms() - x->started_ms;
     if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         x->status = 0;

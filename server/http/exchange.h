@@ -27,6 +27,7 @@ enum {
 #define EXCHANGE_ARENA_BYTES_MAX ((size_t)1 << 30)
 
 struct bulk;
+struct head_watch;
 
 struct http_server {
     struct http_options options; /* defaults filled in; texts are the server's own */
@@ -36,6 +37,7 @@ struct http_server {
     bool tls;
     pthread_key_t thread_contexts;
     struct bulk *bulk;
+    struct head_watch *heads;
     atomic_bool stopping;
     atomic_bool starting; /* MHD's messages are kept only then, by the starting thread */
     char message[ERR_TEXT_BYTES / 2];

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "http/bulk.h"
 #include "http/exchange.h"
+#include "http/head_watch.h"
 #include "http/listen.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static struct http_options with_defaults(const struct http_options *options)
     all.threads = all.threads > 0 ? all.threads : HTTP_THREADS;
     all.connections_max = all.connections_max > 0 ? all.connections_max : HTTP_CONNECTIONS_MAX;
     all.idle_s_max = all.idle_s_max > 0 ? all.idle_s_max : HTTP_IDLE_S_MAX;
+    all.head_s_max = all.head_s_max > 0 ? all.head_s_max : HTTP_HEAD_S_MAX;
     all.upload_s_max = all.upload_s_max > 0 ? all.upload_s_max : HTTP_UPLOAD_S_MAX;
     all.bodies_bytes_max = all.bodies_bytes_max > 0 ? all.bodies_bytes_max : HTTP_BODIES_BYTES_MAX;
     return all;
@@ -118,6 +120,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
                      (server->tls ? (unsigned)MHD_USE_TLS : 0);
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, server},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)head_watch_notify, server->heads},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_new, server},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
@@ -184,6 +187,8 @@ enum err_code http_server_start(const struct http_options *options, struct http_
     if (code == ERR_NONE)
         code = bulk_start(bulk_threads(&server->options), exchange_handle, &server->bulk, err);
     if (code == ERR_NONE)
+        code = head_watch_start(server->options.head_s_max, &server->heads, err);
+    if (code == ERR_NONE)
         code = open_daemon(server, err);
     if (code != ERR_NONE) {
         http_server_stop(server);
@@ -248,6 +253,7 @@ void http_server_stop(struct http_server *server)
         drain(server);
     else if (server->bulk != NULL)
         bulk_stop(server->bulk);
+    head_watch_stop(server->heads);
     bulk_free(server->bulk);
     static_close(server->files);
     (void)pthread_key_delete(server->thread_contexts);

@@ -54,8 +54,9 @@ struct http_access { /* what there is to say of an answered request; gone after 
 enum {
     HTTP_THREADS = 4,
     HTTP_CONNECTIONS_MAX = 1000,
-    HTTP_IDLE_S_MAX = 30,           /* a connection on which no byte moves is closed after this */
-    HTTP_UPLOAD_S_MAX = 120,        /* from a request's head to the end of its body */
+    HTTP_IDLE_S_MAX = 30,    /* a connection on which no byte moves is closed after this */
+    HTTP_HEAD_S_MAX = 60,    /* from a connection's start or last answer to the end of a head */
+    HTTP_UPLOAD_S_MAX = 120, /* from a request's head to the end of its body */
     HTTP_HEAD_BYTES_MAX = 24 << 10, /* the target, names and values of headers */
     HTTP_HEADERS_MAX = 100,
 };
@@ -68,6 +69,7 @@ struct http_options {
     int threads;                /* 0: HTTP_THREADS */
     int connections_max;        /* 0: HTTP_CONNECTIONS_MAX */
     int idle_s_max;             /* 0: HTTP_IDLE_S_MAX */
+    int head_s_max;             /* 0: HTTP_HEAD_S_MAX */
     int upload_s_max;           /* 0: HTTP_UPLOAD_S_MAX */
     int64_t bodies_bytes_max;   /* 0: HTTP_BODIES_BYTES_MAX; a body that passes it gets 503 */
     const char *tls_cert_path, *tls_key_path; /* both or none */

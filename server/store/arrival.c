@@ -133,6 +133,8 @@ static enum err_code add_hours(struct db *db, const struct arrival *a, struct er
                         PARAMS(P_INT(last - (int64_t)i * HOUR_MS), P_TEXT(a->place->source),
                                P_TEXT(a->place->region), P_TEXT(a->place->account)),
                         NULL, err));
+    TRY(db_exec(db, SQL_ARRIVAL_LAG_PURGE,
+                PARAMS(P_INT(now - (int64_t)ARRIVAL_HOURS_KEPT_DAYS * DAY_MS)), NULL, err));
     return db_exec(db, SQL_ARRIVAL_HOUR_PURGE,
                    PARAMS(P_INT(now - (int64_t)ARRIVAL_HOURS_KEPT_DAYS * DAY_MS)), NULL, err);
 }

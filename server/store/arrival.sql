@@ -37,6 +37,10 @@ INSERT INTO arrival_hour (hour_ms, source, region, account, objects) VALUES ($1,
 ON CONFLICT (hour_ms, source, region, account) DO UPDATE
    SET objects = arrival_hour.objects + 1;
 
+-- name: ARRIVAL_LAG_PURGE
+-- mode: write
+DELETE FROM arrival_lag WHERE hour_ms < $1;
+
 -- name: ARRIVAL_HOUR_PURGE
 -- mode: write
 DELETE FROM arrival_hour WHERE hour_ms < $1;

@@ -10,12 +10,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/radix.h"
 #include "base/str.h"
 #include "store/arrival.h"
 #include "store/db.h"
 #include "store/dictionary.h"
+#include "store/ingest_request.h"
 #include "store/model_life.h"
 #include "store/observation_chunk.h"
 #include "store/rollup.h"
@@ -24,8 +24,7 @@
 
 /* For each pair two index entries of 40 bytes; for each finding some kilobytes at a time. */
 #define INGEST_ARENA_BYTES_MAX ((size_t)1 << 30)
-enum { GROUP_ARENA_BYTES_MAX = 1 << 20, RESULT_BYTES_MAX = 512, PROGRESS_BYTES = 80 };
-enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
+enum { GROUP_ARENA_BYTES_MAX = 1 << 20, PROGRESS_BYTES = 80 };
 /* Of the entity's nearest address: a shorter prefix in common is a network it has not used. */
 enum { NETWORK_BITS_V4 = 16, NETWORK_BITS_V6 = 32 };
 
@@ -371,73 +370,6 @@ static enum err_code store_all(struct ingest *in, struct err *err)
     return store_windows(in, &arena, sorted, err);
 }
 
-struct kept_request {
-    const char *digest, *result;
-};
-static const struct field KEPT_FIELDS[] = {
-    FIELD(struct kept_request, digest, FIELD_TEXT, .flags = 0),
-    FIELD(struct kept_request, result, FIELD_TEXT, .flags = 0),
-    FIELD_END,
-};
-
-static void read_result(const struct json *json, struct ingest_result *ret)
-{
-    const char *const names[] = {"observations", "flagged", "findings_new", "findings_updated"};
-    uint64_t *const to[] = {&ret->observations, &ret->flagged, &ret->findings_new,
-                            &ret->findings_updated};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        int64_t value = 0;
-
-        (void)json_int_of(json_member(json, names[i]), &value);
-        *to[i] = (uint64_t)value;
-    }
-}
-
-/* The first request's outcome, when this is a repetition of it. */
-static enum err_code recall(struct ingest *in, struct err *err)
-{
-    const struct ingest_batch *batch = in->batch;
-    AUTO(arena_done) struct arena arena = {0};
-    AUTO(json_doc_freep) struct json_doc *doc = NULL;
-    struct kept_request kept;
-    enum err_code code;
-
-    arena_init(&arena, GROUP_ARENA_BYTES_MAX);
-    code = db_row(in->db, SQL_REQUEST_GET,
-                  PARAMS(P_TEXT(batch->origin), P_TEXT(batch->idempotency_key)), KEPT_FIELDS,
-                  &arena, &kept, err);
-    if (code != ERR_NONE)
-        return code == ERR_NOT_FOUND ? ERR_NONE : code;
-    if (strcmp(kept.digest, batch->request_digest) != 0)
-        return err_set(err, ERR_CONFLICT, "the Idempotency-Key was used before, with another body");
-    TRY(json_parse(kept.result, strlen(kept.result), &doc, err));
-    read_result(json_root(doc), in->result);
-    in->result->repeated = true;
-    return ERR_NONE;
-}
-
-static enum err_code remember(struct ingest *in, struct err *err)
-{
-    const struct ingest_result *r = in->result;
-    AUTO(str_done) struct str text = {0};
-    struct json_writer json;
-
-    str_init(&text, RESULT_BYTES_MAX);
-    json_writer_init(&json, &text);
-    json_object(&json, NULL);
-    json_int(&json, "observations", (int64_t)r->observations);
-    json_int(&json, "flagged", (int64_t)r->flagged);
-    json_int(&json, "findings_new", (int64_t)r->findings_new);
-    json_int(&json, "findings_updated", (int64_t)r->findings_updated);
-    json_end(&json);
-    TRY(db_exec(in->db, SQL_REQUEST_PURGE, PARAMS(P_INT(in->now_ms - REQUEST_KEPT_MS)), NULL, err));
-    return db_exec(in->db, SQL_REQUEST_PUT,
-                   PARAMS(P_TEXT(in->batch->origin), P_TEXT(in->batch->idempotency_key),
-                          P_TEXT(in->batch->request_digest), P_TEXT(text.text), P_INT(in->now_ms)),
-                   NULL, err);
-}
-
 /* Leaves out the pairs that an earlier delivery of the object brought before it broke off. *ret:
  * nothing is left of the batch. */
 static enum err_code skip_stored(struct db *db, struct ingest_batch *batch, bool *ret,
@@ -464,10 +396,64 @@ static enum err_code skip_stored(struct db *db, struct ingest_batch *batch, bool
     return ERR_NONE;
 }
 
+/* The same of a POST in parts that broke off. *ret: nothing is left of this part. */
+static enum err_code skip_kept(const struct ingest_kept *kept, struct ingest_batch *batch,
+                               bool *ret, struct err *err)
+{
+    uint64_t skip;
+
+    if (kept->stored < batch->offset)
+        return err_set(err, ERR_CONFLICT,
+                       "the body goes on at pair %" PRIu64 ", and only %" PRIu64 " are stored",
+                       batch->offset, kept->stored);
+    skip = kept->stored - batch->offset;
+    skip = skip < batch->count ? skip : batch->count;
+    batch->pairs += skip;
+    batch->count -= skip;
+    *ret = batch->more && batch->count == 0;
+    return ERR_NONE;
+}
+
+static void add_counts(struct ingest_result *to, const struct ingest_result *more)
+{
+    to->observations += more->observations;
+    to->flagged += more->flagged;
+    to->findings_new += more->findings_new;
+    to->findings_updated += more->findings_updated;
+}
+
+/* *ret: it was stored before, as a whole or this part of it. */
+static enum err_code find_stored(struct ingest *in, struct ingest_batch *batch,
+                                 struct ingest_kept *kept, bool *ret, struct err *err)
+{
+    const struct ingest_object *object = batch->object;
+
+    *ret = false;
+    if (object != NULL)
+        TRY(ingest_object_done(in->db, object->bucket, object->key, object->etag,
+                               &in->result->repeated, err));
+    if (batch->idempotency_key != NULL)
+        TRY(ingest_recall(in->db, batch, kept, err));
+    if (kept->whole)
+        *in->result = kept->counts;
+    in->result->repeated |= kept->whole;
+    *ret = in->result->repeated;
+    if (*ret)
+        return ERR_NONE;
+    if (object == NULL && batch->idempotency_key != NULL)
+        return skip_kept(kept, batch, ret, err);
+    if (object == NULL || object->error != NULL)
+        return ERR_NONE;
+    TRY(skip_stored(in->db, batch, ret, err));
+    in->result->repeated = *ret;
+    return ERR_NONE;
+}
+
 enum err_code ingest_job(struct db *db, void *job_, struct err *err)
 {
     struct ingest_job *job = job_;
     struct ingest_batch rest = *job->batch, *batch = &rest;
+    struct ingest_kept kept = {0};
     struct ingest in = {
         .db = db,
         .batch = batch,
@@ -476,17 +462,16 @@ enum err_code ingest_job(struct db *db, void *job_, struct err *err)
         .now_ms = clock_now_ms(),
         .object_id = FIELD_NULL_INT,
     };
+    bool stored;
 
     job->result = (struct ingest_result){0};
-    if (batch->object != NULL)
-        TRY(ingest_object_done(db, batch->object->bucket, batch->object->key, batch->object->etag,
-                               &job->result.repeated, err));
-    if (batch->idempotency_key != NULL)
-        TRY(recall(&in, err));
-    if (!job->result.repeated && batch->object != NULL && batch->object->error == NULL)
-        TRY(skip_stored(db, batch, &job->result.repeated, err));
-    if (job->result.repeated)
+    TRY(find_stored(&in, batch, &kept, &stored, err));
+    if (!stored)
+        TRY(store_all(&in, err));
+    if (!kept.whole)
+        add_counts(&job->result, &kept.counts);
+    if (stored || batch->idempotency_key == NULL)
         return ERR_NONE;
-    TRY(store_all(&in, err));
-    return batch->idempotency_key != NULL ? remember(&in, err) : ERR_NONE;
+    return ingest_remember(db, batch, job->batch->offset + job->batch->count, &job->result,
+                           in.now_ms, err);
 }

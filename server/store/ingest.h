@@ -52,6 +52,12 @@ struct ingest_batch {
     const char *idempotency_key;        /* NULL for objects; scoped to origin */
     const char *request_digest; /* of a POST's body with a key: the same key with another one is
                                    ERR_CONFLICT */
+    /* Of a POST that is stored in parts, each a batch: which of its pairs this one begins with,
+     * and whether another follows. Parts have a key, under which is remembered how far they came:
+     * the same body again is gone on with. forget: that is all the key is for, and after the last
+     * part it is not kept. */
+    uint64_t offset;
+    bool more, forget;
     const struct scored_pair *pairs;
     size_t count;
     const struct comparison *comparison; /* with a shadow (model_life.h), or NULL */
@@ -59,6 +65,7 @@ struct ingest_batch {
 
 struct ingest_result {
     bool repeated; /* this object or key was stored before: nothing was written */
+    /* With a key, of all its parts so far. */
     uint64_t observations, flagged;
     uint64_t findings_new, findings_updated;
 };

@@ -9,11 +9,14 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/thread.h"
 #include "store/db.h"
 #include "store/db_backend.h"
 #include "store/pair_run.h"
 
 enum { KEEPER_MS = 200 }; /* between two looks */
+/* Behind those who read, who are gone again in a moment. */
+enum { WRITER_NICE = 7, KEEPER_NICE = 9 };
 
 struct job {
     writer_job *run;
@@ -204,6 +207,7 @@ static void *writer_main(void *argument)
 {
     struct writer *writer = argument;
 
+    thread_yield_to_others(WRITER_NICE);
     for (;;) {
         struct job *jobs[WRITER_GROUP_MAX];
         bool pays;
@@ -251,6 +255,7 @@ static void *keeper_main(void *argument)
 {
     struct writer *writer = argument;
 
+    thread_yield_to_others(KEEPER_NICE);
     /* A failure is the next commit's too, and told there; until then the log holds all. */
     while (wait_for_commit(writer))
         (void)db_backend(writer->keeper_db)->checkpoint(db_handle(writer->keeper_db), NULL);

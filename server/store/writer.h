@@ -31,7 +31,7 @@ NODISCARD enum err_code writer_start(const char *database_url, struct writer **r
 /* Any thread but the writer's. Blocks until the job's transaction is committed or failed. */
 NODISCARD enum err_code writer_run(struct writer *writer, writer_job *job, void *argument,
                                    struct err *err);
-/* The same for a job that writes many rows, of which it says how many. */
+/* The same for a job that takes as long as so many rows do. */
 NODISCARD enum err_code writer_run_bulk(struct writer *writer, writer_job *job, void *argument,
                                         size_t rows, struct err *err);
 /* Runs what is queued, lets its callers go, then ends; frees. No call may begin any more. */

@@ -2,20 +2,27 @@
 """The store under load, through HTTP: what is written and what is read meanwhile.
 
     make bench-store [ROWS=10000000]
-    tests/load/store_load.py [--rows 10000000] [--keep]
+    tests/load/store_load.py [--rows 10000000]
+    tests/load/store_load.py --folder DIR --fill 100000000 [--seconds 400]   until it is full, resumed
+    tests/load/store_load.py --folder DIR                                    then measured
 
 Everything is a ratio to something measured in the same run:
 
     stored          observations/s of POST /api/v1/scores, everything on     ratio to bare_insert.c; in
-                    brackets the same of processor seconds, which other programs do not disturb
+                    brackets the same of the processor seconds of serve and of the loop, which other
+                    programs do not disturb
     stored at the end   the last million                                     ratio to the first million
     get …           milliseconds, median and 99th percentile: idle with a million rows, idle with all
                     of them, and with all of them while two callers post without pause
-    patch           the same of an analyst's PATCH
+    patch           the same of an analyst's PATCH, and behind one body of 100,000 scores, of which one
+                    in a thousand is flagged, or all are
 
 An observation is one of 5,000 entities and the addresses each has talked to, one in ten of them new;
-one in a thousand is flagged, most of them of pairs flagged before. A million lines are made once and
-posted again for each later day. PostgreSQL: under tests/postgres, then without the bare loop.
+one in a thousand is flagged, most of them of pairs flagged before. A million lines are made once: the
+first million is of thirty days, every further one of a day of its own, so the charts of thirty days
+read as many hours in the small store as in the large one. "page" is what a finding's page reads:
+the finding, its sightings, its history, and all findings of its entity. The callers stand for other
+machines and give way to the reader (nice). PostgreSQL: under tests/postgres, without the bare loop.
 """
 import argparse
 import http.client
@@ -38,7 +45,9 @@ from server import POSTGRES, Server  # noqa: E402
 
 MILLION, BODY_ROWS = 1000000, 10000
 ENTITIES, USUAL, FLAGGED_ONE_IN, FLAGGED_PAIRS = 5000, 40, 1000, 2000
-CALLERS, READS, PATCHES = 2, 300, 300
+CALLERS, READS, PATCHES, CALLERS_NICE = 2, 300, 300, 10
+SPREAD_DAYS, LARGE_ROWS, LARGE_BODIES = 30, 100000, 5
+SETTLE_S = 3  # until runs of pairs are made and the log is in the file
 FIRST_DAY = date(2026, 1, 1)
 TEMPLATE_DAY = b"2026-01-01"
 PATH = "/api/v1/scores?model=load&spec=vpc-egress&threshold=5"
@@ -76,20 +85,26 @@ def post(connection, token, body):
         time.sleep(0.05)
 
 
-def poster(port, token, bodies, days, ended):
+def day_of(million, body):
+    return FIRST_DAY + timedelta(days=body % SPREAD_DAYS if million == 0 else SPREAD_DAYS + million - 1)
+
+
+def poster(port, token, bodies, numbers, millions, ended):
+    if ended is not None:
+        os.nice(CALLERS_NICE)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    for day in days:
-        text = (FIRST_DAY + timedelta(days=day)).isoformat().encode()
-        for body in bodies:
+    for million in millions:
+        for number in numbers:
             if ended is not None and ended.is_set():
                 return
-            post(connection, token, body.replace(TEMPLATE_DAY, text))
+            text = day_of(million, number).isoformat().encode()
+            post(connection, token, bodies[number].replace(TEMPLATE_DAY, text))
 
 
-def post_days(server, bodies, days, ended=None):
-    """Callers that share a million rows a day; started, and to be joined."""
-    callers = [multiprocessing.Process(target=poster, args=(server.port, server.used_tokens["ingest"],
-                                                            bodies[n::CALLERS], days, ended))
+def post_days(server, bodies, millions, ended=None):
+    """Callers that share a million rows at a time; started, and to be joined."""
+    callers = [multiprocessing.Process(target=poster, args=(server.port, server.used_tokens["ingest"], bodies,
+                                                            range(n, len(bodies), CALLERS), millions, ended))
                for n in range(CALLERS)]
     for caller in callers:
         caller.start()
@@ -109,7 +124,7 @@ def processor_seconds(server):
 
 
 def store(server, bodies, first, last):
-    """Observations of the days first..last-1: how many a second, and how many a second of processor."""
+    """The millions first..last-1: how many a second, and how many a second of processor."""
     began, used = time.monotonic(), processor_seconds(server)
     join(post_days(server, bodies, range(first, last)))
     rows = (last - first) * MILLION
@@ -119,21 +134,26 @@ def store(server, bodies, first, last):
 class Reader:
     """An analyst's requests, one after the other on one connection."""
 
-    def __init__(self, server, days):
+    def __init__(self, server, millions):
         self.client, self.run = server.client("triage"), 0
-        until = FIRST_DAY + timedelta(days=days)
-        since = max(FIRST_DAY, until - timedelta(days=30))
+        until = day_of(millions, 0)
+        since = until - timedelta(days=30)
         draw = random.Random(1)
+        found = json.loads(self.client.raw("GET", "/api/v1/findings?limit=200").body)["findings"]
         self.requests = {
-            "list": lambda: "/api/v1/findings?limit=50",
-            "by score": lambda: "/api/v1/findings?sort=score&limit=50",
-            "filter": lambda: f"/api/v1/findings?entity=i-{draw.randrange(FLAGGED_PAIRS):017x}",
-            "timeseries": lambda: f"/api/v1/timeseries?since={since}T00:00:00Z&until={until}T00:00:00Z",
-            "summary": lambda: "/api/v1/summary",
-            "lookup": lambda: self.pair(draw),
+            "list": lambda: ["/api/v1/findings?limit=50"],
+            "by score": lambda: ["/api/v1/findings?sort=score&limit=50"],
+            "filter": lambda: [f"/api/v1/findings?entity=i-{draw.randrange(FLAGGED_PAIRS):017x}"],
+            "timeseries": lambda: [f"/api/v1/timeseries?since={since}T00:00:00Z&until={until}T00:00:00Z"],
+            "summary": lambda: ["/api/v1/summary"],
+            "lookup": lambda: [self.pair(draw)],
+            "page": lambda: self.page(draw.choice(found)),
         }
-        self.requests = {name: make for name, make in self.requests.items()
-                         if self.client.raw("GET", make()).status == 200}
+
+    @staticmethod
+    def page(finding):
+        at = f"/api/v1/findings/{finding['id']}"
+        return [at, f"{at}/sightings", f"{at}/history", f"/api/v1/findings?entity={finding['entity']}&limit=50"]
 
     @staticmethod
     def pair(draw):
@@ -153,23 +173,26 @@ class Reader:
         taken = {name: [] for name in self.requests}
         for _ in range(READS):
             for name, make in self.requests.items():
-                taken[name].append(self.timed("GET", make())[0])
+                taken[name].append(sum(self.timed("GET", path)[0] for path in make()))
         return {name: percentiles(values) for name, values in taken.items()}
 
-    def patches(self):
-        """Of findings that nothing else touches meanwhile."""
+    def patched(self, go_on):
+        """Milliseconds of PATCHes, while go_on(how many) says so, of findings that nothing else touches."""
         found = self.client.raw("GET", "/api/v1/findings?q=patched-&limit=200")
         findings, taken = json.loads(found.body)["findings"], []
         tags = {finding["id"]: f'"v{finding["version"]}"' for finding in findings}
-        for n in range(PATCHES):
-            number = findings[n % len(findings)]["id"]
+        while go_on(len(taken)):
+            number = findings[len(taken) % len(findings)]["id"]
             milliseconds, reply = self.timed(
-                "PATCH", f"/api/v1/findings/{number}", json.dumps({"tags": [f"t{n}-{self.run}"]}).encode(),
+                "PATCH", f"/api/v1/findings/{number}", json.dumps({"tags": [f"t{len(taken)}-{self.run}"]}).encode(),
                 {"Content-Type": "application/merge-patch+json", "If-Match": tags[number]})
             tags[number] = reply.headers["etag"]
             taken.append(milliseconds)
         self.run += 1
-        return percentiles(taken)
+        return taken
+
+    def patches(self):
+        return percentiles(self.patched(lambda count: count < PATCHES))
 
 
 def percentiles(values):
@@ -218,11 +241,61 @@ def show_rate(name, rate, against=None, what=""):
          + (f"   {ratio[0]} ({ratio[1]}) x {what}" if against else ""))
 
 
-def measure(server, rows):
-    bodies, days = template(1), rows // MILLION
+def given_patched(server):
+    """Findings that nothing but the analyst touches."""
     apart = "".join(f'{{"entity":"patched-{n}","ip":"192.0.2.1","time":"2026-01-01T00:00:00Z","score":9}}\n'
                     for n in range(100))
     post(http.client.HTTPConnection("127.0.0.1", server.port), server.used_tokens["ingest"], apart.encode())
+
+
+def large_body(number, flagged):
+    """A body of LARGE_ROWS; all flagged: pairs that were never seen."""
+    draw = random.Random(number)
+    lines = [line(draw, number * LARGE_ROWS + i) for i in range(LARGE_ROWS)]
+    if flagged:
+        lines = [f'{{"entity":"new-{number}-{i}","ip":"192.0.2.7","time":"2026-01-01T00:00:00Z","score":8}}\n'
+                 for i in range(LARGE_ROWS)]
+    return "".join(lines).encode()
+
+
+def post_one(port, token, body):
+    os.nice(CALLERS_NICE)
+    post(http.client.HTTPConnection("127.0.0.1", port, timeout=120), token, body)
+
+
+def behind_large_bodies(server, reader, flagged, bodies):
+    for number in range(bodies):
+        caller = multiprocessing.Process(
+            target=post_one, args=(server.port, server.used_tokens["ingest"], large_body(number, flagged)))
+        began = time.monotonic()
+        caller.start()
+        taken = reader.patched(lambda _: caller.is_alive())
+        join([caller])
+        seconds = time.monotonic() - began
+        show(f"patch behind {LARGE_ROWS:,}" + (", all flagged" if flagged else ""),
+             f"at most {max(taken):6.1f} ms of {len(taken)} in {seconds:.1f} s")
+
+
+def measure_reads(server, bodies, millions, small):
+    time.sleep(SETTLE_S)
+    reader = Reader(server, millions)
+    idle = {**reader.reads(), "patch": reader.patches()}
+    ended = multiprocessing.Event()
+    callers = post_days(server, bodies, range(millions, millions + 1000), ended)
+    time.sleep(1)
+    busy = {**reader.reads(), "patch": reader.patches()}
+    ended.set()
+    join(callers)
+    print(f"  median (99th percentile) with {millions * MILLION:,} rows:")
+    show_reads(small, idle, busy)
+    behind_large_bodies(server, reader, False, LARGE_BODIES)
+    behind_large_bodies(server, reader, True, 1)
+    show("memory of serve", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
+
+
+def measure(server, rows):
+    bodies, millions = template(1), rows // MILLION
+    given_patched(server)
     loops = [] if POSTGRES else [bare(server)]
     first = store(server, bodies, 0, 1)
     loops += [] if POSTGRES else [bare(server)]
@@ -230,33 +303,83 @@ def measure(server, rows):
     if loop:
         show_rate("bare insert loop", loop)
     show_rate("stored, the first million", first, loop, "bare")
+    time.sleep(SETTLE_S)
     small = Reader(server, 1).reads()
-    if days > 2:
-        show_rate(f"stored, to {days - 1} million", store(server, bodies, 1, days - 1))
-    last = store(server, bodies, days - 1, days) if days > 1 else first
+    if millions > 2:
+        show_rate(f"stored, to {millions - 1} million", store(server, bodies, 1, millions - 1))
+    last = store(server, bodies, millions - 1, millions) if millions > 1 else first
     show_rate("stored, the last million", last, first, "the first")
     if not POSTGRES:
         show_rate("the last million, again", last, bare(server), "bare")
     show("bytes an observation", f"{file_bytes(server) / rows:12.1f}")
-    reader = Reader(server, days)
-    idle = {**reader.reads(), "patch": reader.patches()}
-    ended = multiprocessing.Event()
-    callers = post_days(server, bodies, range(days, days + 1000), ended)
-    time.sleep(1)
-    busy = {**reader.reads(), "patch": reader.patches()}
-    ended.set()
-    join(callers)
-    print(f"  median (99th percentile) with {rows:,} rows:")
-    show_reads(small, idle, busy)
-    show("memory of serve", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
+    measure_reads(server, bodies, millions, small)
+
+
+# ---- a store that is kept ----
+
+class Kept(Server):
+    """In a folder that stays: filled in several runs, and measured in another."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder.rmdir()
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.database = f"sqlite:{self.folder / 'test.db'}"
+
+    def __enter__(self):
+        for role in ("ingest", "read", "triage"):
+            self.used_tokens[role] = self.make_token(f"{role}-{time.time_ns()}", role)
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def millions(self):
+        path = self.folder / "millions"
+        return int(path.read_text()) if path.exists() else 0
+
+    def fill(self, rows, seconds):
+        bodies, until = template(1), time.monotonic() + seconds
+        if self.millions() == 0:
+            given_patched(self)
+        while self.millions() < rows // MILLION and time.monotonic() < until:
+            done = self.millions()
+            rate = store(self, bodies, done, done + 1)
+            (self.folder / "millions").write_text(str(done + 1))
+            show_rate(f"stored, million {done + 1}", rate)
+        show("bytes an observation", f"{file_bytes(self) / MILLION / self.millions():12.1f}")
+        show("memory of serve", f"{memory(self, 'VmRSS'):8.0f} MiB, at most {memory(self, 'VmHWM'):.0f}")
+
+
+def measure_kept(folder):
+    bodies = template(1)
+    with Server() as server:
+        given_patched(server)
+        store(server, bodies, 0, 1)
+        time.sleep(SETTLE_S)
+        small = Reader(server, 1).reads()
+    with Kept(folder) as server:
+        show("bytes an observation", f"{file_bytes(server) / MILLION / server.millions():12.1f}")
+        measure_reads(server, bodies, server.millions(), small)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=int(os.environ.get("PAIRWATCH_BENCH_ROWS", 10 * MILLION)))
+    parser.add_argument("--folder")
+    parser.add_argument("--fill", type=int)
+    parser.add_argument("--seconds", type=int, default=400)
     options = parser.parse_args()
-    with Server() as server:
-        measure(server, max(MILLION, options.rows // MILLION * MILLION))
+    if options.fill is not None:
+        with Kept(options.folder) as server:
+            server.fill(options.fill, options.seconds)
+    elif options.folder is not None:
+        measure_kept(options.folder)
+    else:
+        with Server() as server:
+            measure(server, max(MILLION, options.rows // MILLION * MILLION))
 
 
 if __name__ == "__main__":

@@ -358,17 +358,18 @@ TEST(silent_clients_are_let_go)
     live_stop(&live);
 }
 
-TEST(an_upload_by_drops_is_let_go)
+/* A byte now and then, after some text: the connection is not kept for that. */
+static void check_drops(const struct http_options *options, const char *before)
 {
     struct client client;
     struct live live;
     int64_t started_ms;
     bool open = true;
 
-    live_start_with(&live, (struct http_options){.upload_s_max = 1});
+    live_start_with(&live, *options);
     started_ms = clock_mono_ms();
     client_open(&client, live.port);
-    client_say(&client, "POST /api/echo HTTP/1.1\r\nHost: t\r\nContent-Length: 90000\r\n\r\n");
+    client_say(&client, before);
     while (open && clock_mono_ms() - started_ms < 8000) {
         struct pollfd wait = {.fd = client.fd, .events = POLLIN};
 
@@ -376,6 +377,34 @@ TEST(an_upload_by_drops_is_let_go)
         open = poll(&wait, 1, 50) == 0;
     }
     CHECK(!open);
+    client_close(&client);
+    live_stop(&live);
+}
+
+TEST(an_upload_by_drops_is_let_go)
+{
+    check_drops(&(struct http_options){.upload_s_max = 1},
+                "POST /api/echo HTTP/1.1\r\nHost: t\r\nContent-Length: 90000\r\n\r\n");
+}
+
+TEST(a_head_by_drops_is_let_go)
+{
+    check_drops(&(struct http_options){.head_s_max = 1}, "GET /api/item/7 HTTP/1.1\r\nX-Slow: ");
+}
+
+/* A head is timed anew after each answer. */
+TEST(a_connection_that_asks_again_is_kept)
+{
+    struct client client;
+    struct live live;
+    int64_t until_ms;
+
+    live_start_with(&live, (struct http_options){.head_s_max = 1});
+    client_open(&client, live.port);
+    for (until_ms = clock_mono_ms() + 3500; clock_mono_ms() < until_ms; clock_sleep_ms(200)) {
+        client_say(&client, "GET /api/item/7 HTTP/1.1\r\nHost: t\r\n\r\n");
+        CHECK(client_more(&client));
+    }
     client_close(&client);
     live_stop(&live);
 }
@@ -489,6 +518,8 @@ int main(void)
         cmocka_unit_test(heads_are_bounded),
         cmocka_unit_test(silent_clients_are_let_go),
         cmocka_unit_test(an_upload_by_drops_is_let_go),
+        cmocka_unit_test(a_head_by_drops_is_let_go),
+        cmocka_unit_test(a_connection_that_asks_again_is_kept),
         cmocka_unit_test(rubbish_is_survived),
         cmocka_unit_test(connections_are_bounded),
     };

@@ -117,8 +117,10 @@ TEST(what_is_not_committed_is_undone)
 
 TEST(a_broken_rule_of_the_schema_is_a_conflict)
 {
-    CHECK_OK(put_request("k"));
-    CHECK_ERR(ERR_CONFLICT, put_request("k"));
+    int64_t id;
+
+    CHECK_OK(db_int(store.db, SQL_SPEC_INSERT, PARAMS(P_TEXT("s")), &id, &err));
+    CHECK_ERR(ERR_CONFLICT, db_int(store.db, SQL_SPEC_INSERT, PARAMS(P_TEXT("s")), &id, &err));
     CHECK_ERR(ERR_CONFLICT,
               db_exec(store.db, SQL_NOTE_INSERT,
                       PARAMS(P_INT(99), P_TEXT("ann"), P_INT(T0), P_TEXT("no such finding")), NULL,

@@ -336,6 +336,75 @@ TEST(a_request_counts_once_and_is_answered_again)
     CHECK(!job.result.repeated && sql_int("SELECT COUNT(*) FROM observation") == 4);
 }
 
+static int64_t rows(void)
+{
+    return sql_int("SELECT COUNT(*) FROM observation");
+}
+
+/* A part of the ten pairs, in its own transaction. */
+static struct ingest_result part(const struct ingest_batch *whole, size_t from, size_t to)
+{
+    struct ingest_batch batch = *whole;
+    struct ingest_job job = {.batch = &batch};
+
+    batch.offset = from;
+    batch.pairs = whole->pairs + from;
+    batch.count = to - from;
+    batch.more = to < whole->count;
+    CHECK_OK(run_job(ingest_job, &job));
+    return job.result;
+}
+
+TEST(a_request_in_parts_that_breaks_off_goes_on_where_it_was)
+{
+    enum { PAIRS = 10 };
+    struct scored_pair pairs[PAIRS];
+    struct ingest_batch batch = batch_of(pairs, PAIRS);
+    struct ingest_job job = {.batch = &batch};
+    struct ingest_result result;
+
+    given_model("m1");
+    for (int i = 0; i < PAIRS; i++)
+        pairs[i] = i % 2 == 0 ? usual("i-1", "10.1.2.3") : flagged("i-2", "203.0.113.9");
+    batch.idempotency_key = "k1";
+    batch.request_digest = "d1";
+    result = part(&batch, 0, 4);
+    CHECK(!result.repeated && result.observations == 4 && result.findings_new == 1);
+    result = part(&batch, 4, 6);
+    CHECK(!result.repeated && result.observations == 6 && result.findings_updated == 1);
+
+    result = part(&batch, 0, 4); /* again from its start, in other parts */
+    CHECK(!result.repeated && result.observations == 6 && rows() == 6);
+    result = part(&batch, 4, 8);
+    CHECK(!result.repeated && result.observations == 8 && rows() == 8);
+    result = part(&batch, 8, 10);
+    CHECK(!result.repeated && result.observations == 10 && result.flagged == 5 && rows() == 10);
+    result = part(&batch, 0, 4);
+    CHECK(result.repeated && result.observations == 10 && rows() == 10);
+
+    batch.idempotency_key = "k2"; /* parts that were never begun */
+    batch.offset = 4;
+    CHECK_ERR(ERR_CONFLICT, run_job(ingest_job, &job));
+    CHECK_HAS(err.text, "only 0 are stored");
+}
+
+TEST(a_key_that_is_only_for_parts_is_not_kept)
+{
+    struct scored_pair pairs[] = {usual("i-1", "10.1.2.3"), usual("i-2", "10.1.2.4")};
+    struct ingest_batch batch = batch_of(pairs, 2);
+
+    given_model("m1");
+    batch.idempotency_key = "body d1";
+    batch.request_digest = "d1";
+    batch.forget = true;
+    (void)part(&batch, 0, 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM request") == 1);
+    (void)part(&batch, 1, 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM request") == 0 && rows() == 2);
+    (void)part(&batch, 0, 1);
+    CHECK(!part(&batch, 1, 2).repeated && rows() == 4);
+}
+
 TEST(a_request_is_forgotten_after_a_week)
 {
     struct scored_pair pair = usual("i-1", "10.1.2.3");
@@ -424,6 +493,8 @@ int main(void)
         STORE_TEST(an_object_in_parts_that_breaks_off_goes_on_where_it_was),
         STORE_TEST(a_whole_object_adds_what_its_parts_left_out),
         STORE_TEST(a_request_counts_once_and_is_answered_again),
+        STORE_TEST(a_request_in_parts_that_breaks_off_goes_on_where_it_was),
+        STORE_TEST(a_key_that_is_only_for_parts_is_not_kept),
         STORE_TEST(a_request_is_forgotten_after_a_week),
         STORE_TEST(an_unregistered_model_is_refused_whole),
         STORE_TEST(entities_of_a_rolled_back_batch_are_forgotten),
