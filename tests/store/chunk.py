@@ -3,8 +3,9 @@ server/store/chunk.h publishes: what other tests hold the program against."""
 import math
 import struct
 
-COLUMNS = ("entity_id", "ip", "spec_id", "model_id", "object_id", "first_ms", "last_ms", "count", "score",
-           "percentile")
+COLUMNS = ("entity_id", "ip", "spec_id", "model_id", "object_id", "unanswered", "first_ms", "last_ms", "count",
+           "score", "percentile")
+FORMAT, FORMAT_OLD = 2, 1
 CHECK_BYTES = 8
 V4_MAPPED = bytes(10) + b"\xff\xff"
 
@@ -61,12 +62,14 @@ def addresses(reader, entities):
 def rows_of(body):
     """The rows of a chunk, each a tuple of COLUMNS."""
     reader = Reader(body)
-    assert reader.number() == 1, "a chunk of another format"
+    form = reader.number()
+    assert form in (FORMAT, FORMAT_OLD), "a chunk of another format"
     count, entities, last = reader.number(), [], 0
     for _ in range(count):
         last += reader.number()
         entities.append(last)
     columns = [entities, addresses(reader, entities), *(reader.runs(count) for _ in range(3))]
+    columns.append(reader.runs(count) if form == FORMAT else [0] * count)
     first = reader.signed()
     begun = [first + reader.number() for _ in range(count)]
     columns += [begun, [began + reader.signed() for began in begun], [reader.number() for _ in range(count)],
