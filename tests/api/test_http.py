@@ -13,6 +13,7 @@ MODEL = "outside-1"  # of batch()
 
 def filled(path):
     path = path.replace("/models/{id}", f"/models/{MODEL}")
+    path = path.replace("{entity}", "i-1").replace("{ip}", "10.0.0.1")
     return path.replace("{id}", "1").replace("{name}", "root")
 
 

@@ -47,6 +47,7 @@ MILLION, BODY_ROWS = 1000000, 10000
 ENTITIES, USUAL, FLAGGED_ONE_IN, FLAGGED_PAIRS = 5000, 40, 1000, 2000
 CALLERS, READS, PATCHES, CALLERS_NICE = 2, 300, 300, 10
 SPREAD_DAYS, LARGE_ROWS, LARGE_BODIES = 30, 100000, 5
+READS_OF_DAYS = 40  # of what reads thirty days of chunks: its tail is the worst but none
 SETTLE_S = 3  # until runs of pairs are made and the log is in the file
 FIRST_DAY = date(2026, 1, 1)
 TEMPLATE_DAY = b"2026-01-01"
@@ -148,6 +149,7 @@ class Reader:
             "summary": lambda: ["/api/v1/summary"],
             "lookup": lambda: [self.pair(draw)],
             "page": lambda: self.page(draw.choice(found)),
+            "entity": lambda: [f"/api/v1/entities/i-{draw.randrange(ENTITIES):017x}"],
         }
 
     @staticmethod
@@ -171,8 +173,10 @@ class Reader:
 
     def reads(self):
         taken = {name: [] for name in self.requests}
-        for _ in range(READS):
+        for number in range(READS):
             for name, make in self.requests.items():
+                if name == "entity" and number >= READS_OF_DAYS:
+                    continue
                 taken[name].append(sum(self.timed("GET", path)[0] for path in make()))
         return {name: percentiles(values) for name, values in taken.items()}
 
@@ -288,9 +292,10 @@ def measure_reads(server, bodies, millions, small):
     join(callers)
     print(f"  median (99th percentile) with {millions * MILLION:,} rows:")
     show_reads(small, idle, busy)
+    show("memory of serve", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
     behind_large_bodies(server, reader, False, LARGE_BODIES)
     behind_large_bodies(server, reader, True, 1)
-    show("memory of serve", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
+    show("with bodies of 100,000, too", f"{memory(server, 'VmRSS'):8.0f} MiB, at most {memory(server, 'VmHWM'):.0f}")
 
 
 def measure(server, rows):
