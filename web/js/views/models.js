@@ -58,11 +58,12 @@ class Models {
         h('li', null, h('span.swatch.swatch-flagged'), 'entities without history'), h('li', null, h('span.swatch.swatch-band-90'), 'networks (/16) new to their entity')),
     });
     this.figures = [this.findings, this.drift];
+    this.charts = h('div.halves', null, this.findings.element, this.drift.element);
     this.moved = h('section.panel', null, skeletonRows(3));
     this.comparison = h('section.panel', { hidden: true });
     this.detail = h('div.model-detail', null,
       h('div.page-head.model-head', null, this.title, this.actions), this.tiles, this.thresholds,
-      h('div.halves', null, this.findings.element, this.drift.element), this.moved, this.comparison);
+      this.charts, this.moved, this.comparison);
     fill(this.root, h('div.page-head', null, h('h1', { tabIndex: -1 }, 'Models'), this.fresh), this.problem, this.list, this.detail);
   }
 
@@ -136,12 +137,13 @@ class Models {
     const then = (key) => `worst spec of the week; in training up to ${Number.isFinite(worst(`${key}_in_training`)) ? format.share(worst(`${key}_in_training`)) : '–'}`;
     const psi = worst('psi');
     const until = model.info.trained_until;
+    const scored = drift.some((d) => d.observations > 0);
     const last = days.reduce((newest, day) => (day.day > newest ? day.day : newest), '');
     const today = days.filter((day) => day.day === last);
     fill(this.tiles,
       this.tile('Age', until ? format.duration((Date.now() - Date.parse(until)) / 1000) : '–', until ? `since the newest observation it learned` : 'training is not known'),
       this.tile('New findings', today.length ? format.count(today.reduce((sum, day) => sum + day.findings, 0)) : '–', last ? `on ${format.date(last, 'utc')}, the newest day` : 'it has scored nothing yet'),
-      this.tile('Drift of scores', Number.isFinite(psi) ? psi.toFixed(2) : '–', drifted(Number.isFinite(psi) ? psi : null) ?? 'training is not known'),
+      this.tile('Drift of scores', Number.isFinite(psi) ? psi.toFixed(2) : '–', drifted(Number.isFinite(psi) ? psi : null) ?? (scored ? 'training is not known' : 'it has scored nothing of late')),
       this.tile('Entities without history', part('unknown_entities'), then('unknown_entities')),
       this.tile('New networks', part('unseen_networks'), then('unseen_networks')));
   }
@@ -167,7 +169,8 @@ class Models {
 
   showDrift({ drift, model }) {
     const seen = drift.filter((d) => d.observations > 0);
-    if (seen.length === 0) return fill(this.moved, heading('Drift'), h('p.empty', null, 'It scored nothing in the newest week of data.'));
+    this.moved.hidden = seen.length === 0;
+    if (seen.length === 0) return fill(this.moved);
     const pair = (now, then) => [now == null ? '–' : format.share(now), then != null && h('span.muted', null, ` training ${format.share(then)}`)];
     const [{ since, until }] = seen;
     fill(this.moved, heading('Drift', `${format.dateTime(since)} to ${format.dateTime(until)}, against ${model.info.trained_until ? `training until ${format.date(model.info.trained_until, 'utc')}` : 'training'}`),
@@ -186,6 +189,7 @@ class Models {
     this.specs.hidden = specs.length === 0;
     this.specs.value = spec ?? '';
     const mine = days.filter((day) => day.spec === spec);
+    this.charts.hidden = mine.length === 0;
     if (mine.length === 0) return this.figures.forEach((f) => f.none());
     const set = model.thresholds.find((t) => t.spec === spec);
     const budget = set?.rule === 'budget' ? set.rule_value : null;
