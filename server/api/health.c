@@ -66,7 +66,8 @@ static enum err_code check_writer(const struct app *app, struct err *err)
                        "read-only; the log says more");
     case ERR_CORRUPT:
         return err_set(err, ERR_UNAVAILABLE,
-                       "nothing can be stored: the database is damaged; restore a backup");
+                       "the database is damaged, and what meets the damage cannot be stored: run "
+                       "`pairwatch check store`, restore a backup");
     default:
         return err_set(err, ERR_UNAVAILABLE,
                        "nothing can be stored: the disk of the database fails; the log says more");

@@ -2,11 +2,14 @@
  * families with TYPE and HELP, counters end in _total, "# EOF" ends it. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #include "api/app.h"
 #include "api/metrics_ingest.h"
 #include "base/clock.h"
 #include "base/field.h"
+#include "base/str.h"
 #include "gen/routes.h"
 #include "store/change.h"
 #include "store/drift.h"
@@ -15,7 +18,7 @@
 #include "store/rollup.h"
 #include "store/writer.h"
 
-enum { DRIFT_MS = 7 * DAY_MS };
+enum { DRIFT_MS = 7 * DAY_MS, LOG_PATH_BYTES_MAX = 4096 };
 
 static void family(struct str *out, const char *name, const char *type, const char *help)
 {
@@ -48,6 +51,21 @@ static void write_http(struct str *out, const struct http_metrics *http)
            http->body_bytes);
     single(out, "pairwatch_http_reply_bytes", "counter", "Bytes of answers.", http->reply_bytes);
     single(out, "pairwatch_http_in_flight", "gauge", "Requests being answered.", http->in_flight);
+}
+
+/* What was committed and is not in the file yet; it grows as long as somebody reads an old state.
+ */
+static void write_log(struct str *out, const struct app *app)
+{
+    static const char PREFIX[] = "sqlite:";
+    char path[LOG_PATH_BYTES_MAX];
+    struct stat file;
+
+    if (!str_starts(app->database_url, PREFIX))
+        return;
+    (void)snprintf(path, sizeof path, "%s-wal", app->database_url + sizeof PREFIX - 1);
+    single(out, "pairwatch_database_log_bytes", "gauge", "Size of the log of the SQLite database.",
+           stat(path, &file) == 0 ? (uint64_t)file.st_size : 0);
 }
 
 static enum err_code write_store(struct str *out, struct db *db, struct err *err)
@@ -138,6 +156,7 @@ enum err_code get_metrics(struct request *req, struct reply *reply, struct err *
     write_http(out, &http);
     single(out, "pairwatch_writer_queue_depth", "gauge", "Jobs waiting for the writer.",
            writer_queue_depth(app->writer));
+    write_log(out, app);
     TRY(write_store(out, db, err));
     TRY(write_model(out, db, req->arena, err));
     TRY(metrics_ingest(out, db, req->arena, err));

@@ -20,8 +20,12 @@ enum {
 };
 
 /* What every session is told. A writer waits for the write lock as SQLite's does; one that hangs in
- * a transaction loses it. The server's own limit ends what a vanished process has asked for. */
-static const char SESSION_WRITE[] = "SET lock_timeout = '15s';"
+ * a transaction loses it, and one that vanished with its machine, after some probes. The server's
+ * own limit ends what a vanished process has asked for. */
+static const char SESSION_WRITE[] = "SET tcp_keepalives_idle = 10;"
+                                    "SET tcp_keepalives_interval = 5;"
+                                    "SET tcp_keepalives_count = 3;"
+                                    "SET lock_timeout = '15s';"
                                     "SET idle_in_transaction_session_timeout = '60s';"
                                     "SET statement_timeout = '10min'";
 static const char SESSION_READ[] = "SET default_transaction_read_only = on;"
@@ -108,14 +112,16 @@ static void note(UNUSED void *context, const char *message)
     log_debug("PostgreSQL says", "text=%s", log_quote(text));
 }
 
-/* What libpq is asked for unless the url says otherwise. */
+/* What libpq is asked for unless the url says otherwise. A server from which nothing comes any more
+ * is given up after tcp_user_timeout when something was sent, else when it answers no probe. */
 static PGconn *connect_to(const char *url)
 {
     static const char *const NAMES[] = {
-        "connect_timeout", "tcp_user_timeout", "fallback_application_name",
-        "client_encoding", "dbname",           NULL,
+        "connect_timeout",     "tcp_user_timeout", "keepalives_idle",
+        "keepalives_interval", "keepalives_count", "fallback_application_name",
+        "client_encoding",     "dbname",           NULL,
     };
-    const char *const values[] = {"5", "15000", "pairwatch", "UTF8", url, NULL};
+    const char *const values[] = {"5", "15000", "10", "5", "3", "pairwatch", "UTF8", url, NULL};
 
     return PQconnectdbParams(NAMES, values, 1);
 }

@@ -70,6 +70,12 @@ enum err_code notice_is_ready(struct db *db, int64_t now_ms, const char *folder,
         db_int(db, SQL_NOTICE_READY, PARAMS(P_INT(now_ms), P_INT(folder != NULL), P_TEXT(folder)),
                &id, err);
 
+    if (code == ERR_NOT_FOUND)
+        code = db_int(
+            db, SQL_NOTICE_FAR_AHEAD,
+            PARAMS(P_INT(now_ms + NOTICE_AHEAD_MS_MAX), P_INT(folder != NULL), P_TEXT(folder)), &id,
+            err);
+
     *ret = code == ERR_NONE;
     return code == ERR_NOT_FOUND ? ERR_NONE : code;
 }
@@ -223,6 +229,8 @@ static enum err_code claim(struct db *db, struct notice_claim_job *job, struct e
 {
     AUTO(query_done) struct query q = {0};
 
+    TRY(db_exec(db, SQL_NOTICE_TIMELY,
+                PARAMS(P_INT(job->now_ms), P_INT(job->now_ms + NOTICE_AHEAD_MS_MAX)), NULL, err));
     TRY(db_exec(
         db, SQL_NOTICE_BURY_LOST,
         PARAMS(P_TEXT("the workers that had it in hand ended before they were done with it"),

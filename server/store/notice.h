@@ -20,6 +20,9 @@ enum {
     NOTICE_LEASE_MS = 60 * 1000,
     NOTICE_PAUSE_FIRST_MS = 15 * 1000, /* before the second attempt, then twice as long each time */
     NOTICE_CLAIM_MAX = 64,
+    /* No lease and no pause is as long: what is ready later than that was written before the wall
+     * clock was put back, and is ready now. */
+    NOTICE_AHEAD_MS_MAX = NOTICE_PAUSE_FIRST_MS << NOTICE_ATTEMPTS_MAX,
 };
 
 enum notice_state { NOTICE_WAITING, NOTICE_IN_HAND, NOTICE_DEAD };

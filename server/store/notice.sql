@@ -19,6 +19,15 @@ SELECT COUNT(*) FROM (SELECT ready_ms FROM notice WHERE state < 2 LIMIT $1) AS n
 SELECT id FROM notice
  WHERE state < 2 AND ready_ms <= $1 AND folder = $2 AND (bucket = $3 OR $3 IS NULL) LIMIT 1;
 
+-- name: NOTICE_FAR_AHEAD
+SELECT id FROM notice
+ WHERE state < 2 AND ready_ms > $1 AND folder = $2 AND (bucket = $3 OR $3 IS NULL) LIMIT 1;
+
+-- Nothing waits so long: the clock was put back since.
+-- name: NOTICE_TIMELY
+-- mode: write
+UPDATE notice SET ready_ms = $1 WHERE state < 2 AND ready_ms > $2;
+
 -- name: NOTICE_PUT
 -- mode: write
 INSERT INTO notice (bucket, key, etag, region, size_bytes, time_ms, folder, origin, received_ms,

@@ -121,9 +121,18 @@ static void note_trouble(struct writer *writer, enum err_code code, const struct
     if (code == ERR_FULL || code == ERR_IO || code == ERR_CORRUPT) {
         writer->trouble = *err;
         writer->trouble_ms = clock_mono_ms();
-    } else if (code == ERR_NONE) {
+    } else if (code == ERR_NONE && writer->trouble.code != ERR_CORRUPT) {
         writer->trouble.code = ERR_NONE;
     }
+}
+
+/* Under the lock. A damaged page fails the job that meets it, and its transaction goes on without
+ * it; nor does it heal by what succeeds elsewhere. */
+static void note_damage(struct writer *writer, struct job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i]->code == ERR_CORRUPT)
+            note_trouble(writer, ERR_CORRUPT, &jobs[i]->err);
 }
 
 /* Under the lock: what was stored in bulk is to be found, too. */
@@ -144,6 +153,7 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
         fail_all(jobs, count, &err);
     (void)pthread_mutex_lock(&writer->lock);
     note_trouble(writer, code, &err);
+    note_damage(writer, jobs, count);
     owe(writer, jobs, count);
     if (code == ERR_NONE && writer->on_commit != NULL)
         writer->on_commit(writer->on_commit_context);

@@ -39,9 +39,9 @@ void writer_stop(struct writer *writer);
 /* Told after every commit and before its callers return, on the writer's thread and under its
  * lock: it may neither wait nor call the writer. NULL: nobody. */
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
-/* Whether the last transaction failed because nothing can be stored (ERR_FULL, ERR_IO, ERR_CORRUPT;
- * its sentence), and not longer than WRITER_TROUBLE_MS ago: who is told to stay away must not be
- * waited for to find out that it is over. */
+/* Whether the last transaction failed because nothing can be stored (ERR_FULL, ERR_IO; its
+ * sentence), or a job met damage (ERR_CORRUPT), and not longer than WRITER_TROUBLE_MS ago: who is
+ * told to stay away must not be waited for to find out that it is over. */
 enum { WRITER_TROUBLE_MS = 60000 };
 NODISCARD enum err_code writer_trouble(const struct writer *writer, struct err *err);
 uint64_t writer_queue_depth(const struct writer *writer); /* both */

@@ -41,6 +41,10 @@ MEANING = {
     "object_id": "(select bucket || ' ' || key || ' ' || etag from object where id = t.object_id)",
     "finding_id": "(select spec_id || ' ' || hex(ip) || ' ' || (select uid from entity where"
                   " id = finding.entity_id) from finding where id = t.finding_id)",
+    # Which of two batches made a finding and which added to it is their order.
+    "result": "json_extract(t.result, '$.observations') || ' ' || json_extract(t.result, '$.flagged')"
+              " || ' ' || (json_extract(t.result, '$.findings_new')"
+              " + json_extract(t.result, '$.findings_updated'))",
 }
 TABLES = ("every_observation", "finding", "rollup_hour", "object", "request")
 
@@ -59,6 +63,9 @@ def contents(path):
             tables[table] = sorted(rows, key=repr)
         count, last = db.execute("select count(*), coalesce(max(seq), 0) from change").fetchone()
         assert count == last, f"{count} changes but the last is number {last}"
+        told, = db.execute("select sum(json_extract(result, '$.findings_new')) from request").fetchone()
+        made, = db.execute("select count(*) from finding").fetchone()
+        assert told in (None, made), f"{made} findings, and {told} were said to be new"
     db.close()
     return tables
 

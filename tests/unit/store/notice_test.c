@@ -122,6 +122,23 @@ TEST(each_is_handed_out_once_until_its_lease_ends)
     CHECK(second.count == 1 && second.rows[0].attempts == 2);
 }
 
+TEST(a_clock_that_is_put_back_keeps_nobody_waiting)
+{
+    struct notice_put items[] = {named("aws/a"), named("aws/b")};
+    struct notice_claim_job job;
+    bool ready;
+
+    (void)put_on(items, 2, 10);
+    job = claim("w1", T0, 1, NULL, 0);
+    CHECK(job.count == 1);
+    CHECK_OK(notice_is_ready(store.reader, T0 - DAY_MS, NULL, &ready, &err));
+    CHECK(ready);
+    job = claim("w2", T0 - DAY_MS, 9, NULL, 0); /* and the lease of w1 is over */
+    CHECK(job.count == 2);
+    job = claim("w3", T0 - DAY_MS + NOTICE_LEASE_MS - 1, 9, NULL, 0);
+    CHECK(job.count == 0);
+}
+
 TEST(settled_ones_go_wait_or_die)
 {
     struct notice_put items[] = {named("aws/a"), named("aws/b"), named("aws/c")};
@@ -268,6 +285,7 @@ int main(void)
         STORE_TEST(what_is_stored_is_not_taken_in),
         STORE_TEST(more_than_fit_are_refused_whole),
         STORE_TEST(each_is_handed_out_once_until_its_lease_ends),
+        STORE_TEST(a_clock_that_is_put_back_keeps_nobody_waiting),
         STORE_TEST(settled_ones_go_wait_or_die),
         STORE_TEST(a_worker_that_lost_its_lease_settles_nothing),
         STORE_TEST(what_fails_too_often_is_kept_as_dead_with_its_reason),

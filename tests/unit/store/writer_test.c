@@ -380,6 +380,25 @@ TEST(two_processes_write_in_turn)
 
 #define WRITER_TEST(name) cmocka_unit_test_setup_teardown(name, enter_writer, leave_writer)
 
+static enum err_code meet_damage(UNUSED struct db *db, UNUSED void *argument, struct err *e)
+{
+    return err_set(e, ERR_CORRUPT, "a page is damaged");
+}
+
+/* A job that failed by itself tells of itself alone; damage is everybody's, and stays. */
+TEST(damage_that_one_job_meets_is_told_although_others_succeed)
+{
+    struct err told = {0};
+    char ann[] = "ann", ben[] = "ben";
+
+    CHECK_ERR(ERR_PRECONDITION, writer_run(writer, add_user_and_fail, ann, &err));
+    CHECK_OK(writer_trouble(writer, &told));
+    CHECK_ERR(ERR_CORRUPT, writer_run(writer, meet_damage, NULL, &err));
+    CHECK_OK(writer_run(writer, add_user, ben, &err));
+    CHECK(writer_trouble(writer, &told) == ERR_CORRUPT);
+    CHECK_STR(told.text, "a page is damaged");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +412,7 @@ int main(void)
         WRITER_TEST(a_stop_runs_what_is_queued),
         WRITER_TEST(many_threads_leave_no_gap_in_the_feed),
         WRITER_TEST(two_processes_write_in_turn),
+        WRITER_TEST(damage_that_one_job_meets_is_told_although_others_succeed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
