@@ -231,7 +231,8 @@ static enum err_code store_observations(struct ingest *in, struct arena *arena, 
     TRY(chunk_store(in->db, unflagged, count, CHUNK_BATCH_ROWS_MIN, &left, err));
     for (size_t i = 0; i < left; i++)
         TRY(insert_row(in->db, unflagged[i], FIELD_NULL_INT, err));
-    return left > 0 ? chunk_pack(in->db, err) : ERR_NONE;
+    /* Also when all are packed: look-ups read the rows behind the mark, flagged ones as well. */
+    return chunk_pack(in->db, err);
 }
 
 static bool is_unseen(const struct scored_pair *pair)
