@@ -397,6 +397,10 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
     extract->outcome = (struct row_outcome){0};
     extract->rows += extract->weight;
     has_class = class_of(&cells[PLAN_CLASS_PATH], &class_uid);
+    class_uid = has_class ? class_uid : 0;
+    if (extract->rows == extract->weight)
+        extract->class_uid = class_uid;
+    extract->classes_differ |= class_uid != extract->class_uid;
     extract->class_seen |= has_class;
     for (size_t i = 0; has_class && i < extract->set->count; i++)
         if (spec_has_class(extract->set->specs[i], class_uid))
@@ -404,6 +408,11 @@ enum err_code extract_row(struct extract *extract, const struct cell *cells, str
     extract->rows_unclaimed += claimed ? 0 : extract->weight;
     extract->outcome.claimed = claimed;
     return ERR_NONE;
+}
+
+int64_t extract_class(const struct extract *extract)
+{
+    return extract->classes_differ ? 0 : extract->class_uid;
 }
 
 void extract_again(struct extract *extract, const struct row_outcome *outcome, uint64_t rows,

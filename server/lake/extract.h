@@ -30,6 +30,8 @@ struct extract {
     uint64_t weight; /* events that the next row stands for, 1 unless set */
     uint64_t rows, rows_unclaimed;
     bool class_seen;            /* some row had a class_uid */
+    bool classes_differ;        /* between rows */
+    int64_t class_uid;          /* of the first row, 0 when it had none */
     struct row_outcome outcome; /* of the last row */
 };
 
@@ -50,5 +52,7 @@ void extract_again(struct extract *extract, const struct row_outcome *outcome, u
                    int64_t first_ms, int64_t last_ms);
 /* The time that a cell says, in milliseconds. False: none between TIME_MS_MIN and TIME_MS_MAX. */
 bool extract_time(const struct cell *cell, int64_t *ret);
+/* The class of every row, or 0. */
+int64_t extract_class(const struct extract *extract);
 /* The object was read to its end. */
 void extract_result(struct extract *extract, struct lake_result *ret);

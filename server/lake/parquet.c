@@ -20,6 +20,7 @@ struct parquet {
     const struct duckdb_api *api;
     struct duckdb *database, *connection;
     struct parquet_rows rows;
+    int64_t class_uid; /* of all rows of the last object, or 0 */
 };
 
 struct stream { /* one query on its way */
@@ -181,35 +182,36 @@ static enum err_code stream_start(struct parquet *parquet, const char *sql, stru
     return ERR_NONE;
 }
 
-/* From row *rows on, of which it keeps count. Stops where texts get no number any more. An error in
- * the middle of a stream shows only after its last chunk. */
+/* From row *rows on, of which it keeps count. Stops where texts get no number any more, and at a
+ * row of a class that the plan is not made for. An error in the middle of a stream shows only after
+ * its last chunk. */
 static enum err_code read_stream(struct parquet *parquet, struct stream *stream, uint64_t *rows,
                                  struct extract *extract, struct err *err)
 {
     const struct duckdb_api *api = parquet->api;
     const char *fault;
-    uint64_t seen = 0;
+    uint64_t passed = 0;
 
-    for (;;) {
+    while (!parquet->rows.other_class) {
         struct duckdb *chunk = api->fetch_chunk(stream->answer);
-        uint64_t count, skip;
         enum err_code code = ERR_NONE;
+        uint64_t count, at;
 
         if (chunk == NULL)
             break;
         count = api->data_chunk_get_size(chunk);
-        skip = seen < *rows ? *rows - seen : 0;
-        seen += count;
-        if (skip < count && !parquet->rows.texts.full)
-            code = parquet_rows_add(&parquet->rows, chunk, skip, extract, err);
+        at = passed >= *rows ? 0 : *rows - passed < count ? *rows - passed : count;
+        if (at < count && !parquet->rows.texts.full)
+            code = parquet_rows_add(&parquet->rows, chunk, &at, extract, err);
         api->destroy_data_chunk(&chunk);
         TRY(code);
         if (parquet->rows.texts.full)
             return ERR_NONE;
-        if (seen > PARQUET_ROWS_MAX)
+        *rows = passed + at > *rows ? passed + at : *rows;
+        passed += count;
+        if (*rows > PARQUET_ROWS_MAX)
             return err_set(err, ERR_TOO_LARGE, "the object has more than %" PRIu64 " rows",
                            PARQUET_ROWS_MAX);
-        *rows = seen > *rows ? seen : *rows;
     }
     fault = api->result_error(&stream->answer);
     if (fault != NULL && fault[0] != '\0')
@@ -240,8 +242,8 @@ static void add_source(struct str *sql, int fd)
              fd);
 }
 
-static enum err_code plan_file(struct parquet *parquet, int fd, const struct spec_set *set,
-                               bool numbered, struct str *ret_sql, struct err *err)
+static enum err_code plan_file(struct parquet *parquet, int fd, const struct parquet_wish *wish,
+                               struct str *ret_sql, struct err *err)
 {
     AUTO(stream_done) struct stream schema = {.api = parquet->api};
     AUTO(str_done) struct str sql = {0};
@@ -253,7 +255,7 @@ static enum err_code plan_file(struct parquet *parquet, int fd, const struct spe
     TRY(str_check(&sql, "the query", err));
     TRY(stream_start(parquet, sql.text, &schema, err));
     str_add(ret_sql, "SELECT ");
-    parquet_plan(parquet->api, &schema.answer, set, numbered, &parquet->rows.plan, ret_sql);
+    parquet_plan(parquet->api, &schema.answer, wish, &parquet->rows.plan, ret_sql);
     add_source(ret_sql, fd);
     TRY(str_check(ret_sql, "the query", err));
     if (parquet->rows.plan.columns[PLAN_CLASS_PATH].form == FORM_NONE)
@@ -261,14 +263,15 @@ static enum err_code plan_file(struct parquet *parquet, int fd, const struct spe
     return ERR_NONE;
 }
 
-static enum err_code read_rows(struct parquet *parquet, int fd, bool numbered, uint64_t *rows,
-                               struct extract *extract, struct err *err)
+static enum err_code read_rows(struct parquet *parquet, int fd, const struct parquet_wish *wish,
+                               uint64_t *rows, struct extract *extract, struct err *err)
 {
     AUTO(stream_done) struct stream stream = {.api = parquet->api};
     AUTO(str_done) struct str sql = {0};
 
     str_init(&sql, SQL_BYTES_MAX);
-    TRY(plan_file(parquet, fd, extract->set, numbered, &sql, err));
+    TRY(plan_file(parquet, fd, wish, &sql, err));
+    parquet->rows.class_uid = wish->class_uid;
     parquet_rows_begin(&parquet->rows, extract);
     TRY(stream_start(parquet, sql.text, &stream, err));
     TRY(read_stream(parquet, &stream, rows, extract, err));
@@ -276,15 +279,28 @@ static enum err_code read_rows(struct parquet *parquet, int fd, bool numbered, u
     return ERR_NONE;
 }
 
-/* An object with more different texts than are kept is read from there on with its texts as they
- * are: one thread gives the rows in the file's order. */
+/* Read for the class of the object before: most come after one of their kind, and need fewer
+ * columns then. From a row of another class on an object is read for all of them, and from where it
+ * has more different texts than are kept, with its texts as they are: one thread gives the rows in
+ * the file's order. */
 enum err_code parquet_read(struct parquet *parquet, int fd, struct extract *extract,
                            struct err *err)
 {
+    struct parquet_wish wish = {
+        .set = extract->set, .class_uid = parquet->class_uid, .numbered = true};
     uint64_t rows = 0;
 
-    TRY(read_rows(parquet, fd, true, &rows, extract, err));
-    if (parquet->rows.texts.full)
-        TRY(read_rows(parquet, fd, false, &rows, extract, err));
+    parquet->class_uid = 0;
+    TRY(read_rows(parquet, fd, &wish, &rows, extract, err));
+    if (parquet->rows.other_class) {
+        wish.class_uid = 0;
+        TRY(read_rows(parquet, fd, &wish, &rows, extract, err));
+    }
+    if (parquet->rows.texts.full) {
+        wish.class_uid = 0;
+        wish.numbered = false;
+        TRY(read_rows(parquet, fd, &wish, &rows, extract, err));
+    }
+    parquet->class_uid = extract_class(extract);
     return ERR_NONE;
 }

@@ -231,10 +231,10 @@ static struct parquet_column add(struct resolver *r, bool found, struct parquet_
 }
 
 void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
-                  const struct spec_set *set, bool numbered, struct parquet_plan *ret,
-                  struct str *select)
+                  const struct parquet_wish *wish, struct parquet_plan *ret, struct str *select)
 {
     AUTO(resolver_done) struct resolver counted = {.api = api};
+    const struct spec_set *set = wish->set;
     bool flat;
 
     ret->selected = 0;
@@ -246,7 +246,10 @@ void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
         AUTO(resolver_done) struct resolver r = {.api = api};
         bool found;
 
-        r.numbered = numbered && !spec_set_is_time(set, i);
+        ret->columns[i] = (struct parquet_column){.form = FORM_NONE};
+        if (!spec_set_uses(set, i, wish->class_uid))
+            continue;
+        r.numbered = wish->numbered && !spec_set_is_time(set, i);
         str_init(&r.outer, EXPRESSION_BYTES_MAX);
         str_init(&r.inner, EXPRESSION_BYTES_MAX);
         found = flat ? resolve_flat(&r, schema, set->paths[i]) : resolve(&r, schema, set->paths[i]);

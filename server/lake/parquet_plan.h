@@ -23,14 +23,18 @@ struct parquet_column {
     size_t column;          /* of the SELECT */
 };
 
+struct parquet_wish {
+    const struct spec_set *set;
+    int64_t class_uid; /* what specs of other classes want is left out; 0: nothing is */
+    bool numbered;     /* texts are fetched as numbers, save those that say a time */
+};
+
 struct parquet_plan {
     struct parquet_column columns[PLAN_PATHS_MAX]; /* as set->paths */
     size_t selected;
     struct parquet_column rows; /* how many events a row stands for; FORM_NONE: one */
 };
 
-/* schema: a result with the file's columns. Appends "expression, …" to select. numbered: texts are
- * fetched as numbers, save those that say a time. */
+/* schema: a result with the file's columns. Appends "expression, …" to select. */
 void parquet_plan(const struct duckdb_api *api, struct duckdb_answer *schema,
-                  const struct spec_set *set, bool numbered, struct parquet_plan *ret,
-                  struct str *select);
+                  const struct parquet_wish *wish, struct parquet_plan *ret, struct str *select);

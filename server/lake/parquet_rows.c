@@ -96,6 +96,7 @@ void parquet_rows_begin(struct parquet_rows *rows, const struct extract *extract
     (void)memset(rows->cells, 0, sizeof rows->cells);
     texts_done(&rows->texts);
     texts_init(&rows->texts);
+    rows->other_class = false;
     rows->value_count = 0;
     rows->repeat = spec_set_times_apart(set);
     for (size_t i = 0; i < set->path_count; i++) {
@@ -251,8 +252,14 @@ static int64_t bucket_of(struct parquet_rows *rows, int64_t time_ms)
 static enum err_code add_row(struct parquet_rows *rows, const struct chunk *chunk, uint64_t row,
                              struct extract *extract, struct err *err)
 {
+    const struct cell *class = &rows->cells[PLAN_CLASS_PATH];
+
     for (size_t i = 0; i < extract->set->path_count; i++)
         set_cell(rows, chunk, i, row);
+    rows->other_class =
+        rows->class_uid != 0 && (class->kind != CELL_INT || class->number != rows->class_uid);
+    if (rows->other_class)
+        return ERR_NONE;
     return extract_row(extract, rows->cells, err);
 }
 
@@ -278,7 +285,7 @@ static enum err_code add_row_once(struct parquet_rows *rows, const struct chunk 
     if (++rows->new > NEW_ROWS_TRIED && rows->met < rows->new)
         rows->repeat = false;
     TRY(add_row(rows, chunk, row, extract, err));
-    if (!extract->outcome.unrepeatable)
+    if (!extract->outcome.unrepeatable && !rows->other_class)
         repeats_put(&rows->repeats, hash, values, bucket, extract);
     return ERR_NONE;
 }
@@ -293,7 +300,7 @@ static void open_chunk(const struct parquet_rows *rows, struct duckdb *vectors, 
     ret->rows = rows->api->data_chunk_get_size(vectors);
 }
 
-enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *vectors, uint64_t skip,
+enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *vectors, uint64_t *at,
                                struct extract *extract, struct err *err)
 {
     struct column counted = {.data = NULL};
@@ -305,12 +312,14 @@ enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *vectors
         counted =
             column_of(rows->api, rows->api->data_chunk_get_vector(vectors, rows->plan.rows.column));
     numbered = number_rows(rows, &chunk);
-    for (uint64_t row = skip; row < chunk.rows; row++) {
-        extract->weight = weight_of(&counted, row);
+    for (; *at < chunk.rows; ++*at) {
+        extract->weight = weight_of(&counted, *at);
         if (numbered)
-            TRY(add_row_once(rows, &chunk, row, extract, err));
+            TRY(add_row_once(rows, &chunk, *at, extract, err));
         else
-            TRY(add_row(rows, &chunk, row, extract, err));
+            TRY(add_row(rows, &chunk, *at, extract, err));
+        if (rows->other_class)
+            break;
     }
     return ERR_NONE;
 }

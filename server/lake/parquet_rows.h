@@ -13,6 +13,8 @@ struct parquet_rows {
     struct parquet_plan plan; /* of the object: set before parquet_rows_begin */
     struct texts texts;       /* of the object */
     struct repeats repeats;
+    int64_t class_uid;                       /* that the plan is made for, 0: any */
+    bool other_class;                        /* a row has another one: it was not taken */
     bool repeat;                             /* rows that were met before are told */
     size_t value_count;                      /* of what tells them: */
     size_t value_paths[REPEAT_VALUES_MAX];   /* the paths, as in the set */
@@ -29,8 +31,8 @@ NODISCARD enum err_code parquet_rows_init(struct parquet_rows *rows, const struc
                                           struct duckdb *connection, struct err *err);
 void parquet_rows_done(struct parquet_rows *rows); /* accepts a zeroed one */
 void parquet_rows_begin(struct parquet_rows *rows, const struct extract *extract);
-/* All rows but the first skip ones. */
+/* Rows of the chunk from *at on, which goes to its end, or to the row of another class. */
 NODISCARD enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *chunk,
-                                         uint64_t skip, struct extract *extract, struct err *err);
+                                         uint64_t *at, struct extract *extract, struct err *err);
 /* What was only counted so far goes to extract. */
 void parquet_rows_end(struct parquet_rows *rows, struct extract *extract);

@@ -420,6 +420,17 @@ static bool spec_uses(const struct lake_spec *spec, size_t path)
            conditions_have(&spec->one_way, path) || conditions_have(&spec->no_answer, path);
 }
 
+bool spec_set_uses(const struct spec_set *set, size_t path, int64_t class_uid)
+{
+    bool used = path == PLAN_CLASS_PATH;
+
+    for (size_t i = 0; i < set->count && !used; i++)
+        if (class_uid == 0 || spec_has_class(set->specs[i], class_uid))
+            used = spec_uses(set->specs[i], path) ||
+                   paths_have(&set->specs[i]->roles[ROLE_TIME], path);
+    return used;
+}
+
 bool spec_set_is_time(const struct spec_set *set, size_t path)
 {
     for (size_t i = 0; i < set->count; i++)

@@ -81,6 +81,8 @@ NODISCARD enum err_code spec_parse(struct spec_set *set, const char *origin, con
                                    size_t length, struct err *err);
 const struct lake_spec *spec_find(const struct spec_set *set, const char *name);
 bool spec_has_class(const struct lake_spec *spec, int64_t class_uid);
+/* Whether a spec of the class wants the path; 0: of any class. */
+bool spec_set_uses(const struct spec_set *set, size_t path, int64_t class_uid);
 /* Whether the path is read as the time of some spec. */
 bool spec_set_is_time(const struct spec_set *set, size_t path);
 /* Whether all specs have the same times, and want those paths for nothing else. */

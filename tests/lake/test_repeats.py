@@ -78,6 +78,28 @@ class Repeats(kit.Case):
         choice = random.Random(4)
         self.check([flow(choice, account=f"{i:09000}" if 500 < i < 4500 else str(i % 3)) for i in range(6000)])
 
+    def test_objects_of_other_classes_come_between(self):
+        def of(*classes):
+            kinds = ", ".join(map(str, classes))
+            return (f"SELECT [{kinds}][1 + range * {len(classes)} // 9000] AS class_uid, {NOON} + range * 1000 AS time,"
+                    " {'instance_uid': 'i-' || range % 7, 'ip': '192.0.2.1', 'more': ['x']} AS src_endpoint,"
+                    " {'instance_uid': NULL, 'ip': '203.0.113.' || range % 5} AS dst_endpoint, {'user': {'name': 'u' || range % 3}}"
+                    " AS actor, {'product': {'name': CASE WHEN range % 2 = 0 THEN 'Amazon EKS' ELSE 'CloudTrail' END}} AS metadata"
+                    " FROM range(9000)")
+
+        flows, calls = of(4001), of(6003)
+        mixed = [of(4001, 6003), of(6003, 4001, 6003), of(9999, 4001), of(4001, 9999, 6003)]
+        paths = [self.copy(f"{i}.parquet", select)
+                 for i, select in enumerate((flows, flows, calls, calls, flows, *mixed, flows, mixed[0], calls, mixed[1]))]
+        for spec in ("vpc-egress", "eks-user", "cloudtrail-principal"):
+            answer = kit.pairs(spec, *paths, options=("--spec", "vpc-egress", "--spec", "eks-user"))
+            with self.subTest(spec=spec):
+                self.assertEqual(answer.status, 0, answer.errors)
+                self.assertGreater(len(answer.lines), 30)
+                for path in paths:
+                    alone = kit.pairs(spec, path, options=("--spec", "vpc-egress", "--spec", "eks-user"))
+                    self.assertEqual(answer.pairs(path), alone.pairs(path))
+
 
 if __name__ == "__main__":
     unittest.main()
