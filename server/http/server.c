@@ -111,6 +111,18 @@ static enum err_code tls_read(const struct http_options *options, struct tls *re
     return read_text(options->tls_key_path, &ret->key, err);
 }
 
+/* A server that stops takes no more. MHD_quiesce_daemon would say so sooner, but it takes the
+ * socket out of the threads' epoll sets at the same time as they do it themselves, and MHD 0.9.75
+ * aborts when it is the second. */
+static enum MHD_Result takes_more(void *cls, const struct sockaddr *address, socklen_t length)
+{
+    struct http_server *server = cls;
+
+    (void)address;
+    (void)length;
+    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
+}
+
 /* MHD owns the socket once it runs. It is left at its usual strictness: what that lets through is
  * refused by intake.c, with a problem for an answer instead of MHD's page. */
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct tls *tls, int fd)
@@ -134,8 +146,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
         {MHD_OPTION_END, 0, NULL},
     };
 
-    return MHD_start_daemon(flags, 0, NULL, NULL, exchange_step, server, MHD_OPTION_EXTERNAL_LOGGER,
-                            keep_message, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, takes_more, server, exchange_step, server,
+                            MHD_OPTION_EXTERNAL_LOGGER, keep_message, server, MHD_OPTION_ARRAY,
+                            items, MHD_OPTION_END);
 }
 
 static enum err_code open_daemon(struct http_server *server, struct err *err)
@@ -233,7 +246,6 @@ void http_server_wake(struct http_server *server)
 static void drain(struct http_server *server)
 {
     int64_t until_ms = clock_mono_ms() + STOP_MS_MAX;
-    int fd = MHD_quiesce_daemon(server->daemon);
 
     atomic_store(&server->stopping, true);
     http_server_wake(server); /* a feed ends when it sees that */
@@ -241,8 +253,6 @@ static void drain(struct http_server *server)
         clock_sleep_ms(STOP_POLL_MS);
     bulk_stop(server->bulk);
     MHD_stop_daemon(server->daemon);
-    if (fd >= 0)
-        (void)close(fd);
 }
 
 void http_server_stop(struct http_server *server)
