@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/str.h"
 #include "gen/routes.h"
+#include "http/server.h"
 #include "store/ingest.h"
 #include "store/model_row.h"
 #include "store/writer.h"
@@ -215,7 +216,7 @@ static void write_receipt(struct json_writer *w, const struct ingest_result *res
 /* What storing a score costs: a flagged one is several statements. So much at a time, that nobody
  * waits long for the writer; a body of more is stored in parts, each a transaction. */
 enum { PART_COST_MAX = WRITER_BULK_ROWS, PAIR_COST = 1, FLAGGED_COST = 40 };
-enum { PART_TRIES_MAX = 600, PART_WAIT_MS = 50 }; /* for a writer that has much to do */
+enum { PART_WAIT_MS = 50, PART_WAIT_MS_MAX = 30000 }; /* for a writer that has much to do */
 
 static size_t part_of(const struct scored_pair *pairs, size_t count, size_t *ret_cost)
 {
@@ -233,20 +234,21 @@ static size_t part_of(const struct scored_pair *pairs, size_t count, size_t *ret
     return n;
 }
 
-/* After the first part the caller is not asked to come again. */
-static enum err_code run_part(struct writer *writer, struct scores_job *job, size_t cost,
-                              bool is_first, struct err *err)
+/* After the first part the caller is asked to come again only by a server that stops or whose
+ * writer has no time at all. */
+static enum err_code run_part(struct app *app, struct scores_job *job, size_t cost, bool is_first,
+                              struct err *err)
 {
-    enum err_code code = ERR_BUSY;
+    int64_t until_ms = clock_mono_ms() + PART_WAIT_MS_MAX;
 
-    for (int i = 0; i < PART_TRIES_MAX && code == ERR_BUSY; i++) {
-        if (i > 0)
-            clock_sleep_ms(PART_WAIT_MS);
-        code = writer_run_bulk(writer, scores_job_run, job, cost, err);
-        if (is_first)
-            break;
+    for (;;) {
+        enum err_code code = writer_run_bulk(app->writer, scores_job_run, job, cost, err);
+
+        if (code != ERR_BUSY || is_first || clock_mono_ms() >= until_ms ||
+            http_server_stops(atomic_load(&app->server)))
+            return code;
+        clock_sleep_ms(PART_WAIT_MS);
     }
-    return code;
 }
 
 static void add_part(struct ingest_result *sum, const struct ingest_result *part, bool has_key)
@@ -255,9 +257,13 @@ static void add_part(struct ingest_result *sum, const struct ingest_result *part
     struct ingest_result before = *sum;
 
     *sum = *part;
+    if (has_key) { /* counts of all parts so far; none when another request stored the rest */
+        if (part->observations < before.observations)
+            *sum = before;
+        sum->repeated = repeated;
+        return;
+    }
     sum->repeated = repeated;
-    if (has_key)
-        return; /* counts of all parts so far */
     sum->observations += before.observations;
     sum->flagged += before.flagged;
     sum->findings_new += before.findings_new;
@@ -271,6 +277,7 @@ static enum err_code store_parts(struct request *req, struct scores_job *job,
 {
     struct ingest_batch batch = *whole;
     struct ingest_object object = {0};
+    struct app *app = app_of(req);
     size_t at = 0;
 
     *ret = (struct ingest_result){.repeated = true};
@@ -278,6 +285,8 @@ static enum err_code store_parts(struct request *req, struct scores_job *job,
     do {
         size_t cost;
 
+        if (at > 0 && http_server_stops(atomic_load(&app->server)))
+            return err_set(err, ERR_BUSY, "the server stops; the same body again goes on");
         batch.pairs = whole->pairs + at;
         batch.count = part_of(batch.pairs, whole->count - at, &cost);
         batch.offset = at;
@@ -288,7 +297,7 @@ static enum err_code store_parts(struct request *req, struct scores_job *job,
             object.more |= batch.more;
             batch.object = &object;
         }
-        TRY(run_part(app_of(req)->writer, job, cost, at == 0, err));
+        TRY(run_part(app, job, cost, at == 0, err));
         job->model.model.spec_count = 0; /* it is registered now */
         add_part(ret, &job->ingest.result, batch.idempotency_key != NULL);
         at += batch.count;

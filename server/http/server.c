@@ -211,6 +211,11 @@ enum err_code http_server_start(const struct http_options *options, struct http_
     return ERR_NONE;
 }
 
+bool http_server_stops(const struct http_server *server)
+{
+    return server != NULL && atomic_load(&server->stopping);
+}
+
 int http_server_port(const struct http_server *server)
 {
     return server->port;

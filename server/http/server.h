@@ -93,6 +93,8 @@ struct http_options {
 /* ERR_CONFLICT when the port is in use (says which). */
 NODISCARD enum err_code http_server_start(const struct http_options *options,
                                           struct http_server **ret, struct err *err);
+/* Any thread: it takes no more requests. False for NULL. */
+bool http_server_stops(const struct http_server *server);
 int http_server_port(const struct http_server *server);
 /* Asks every feed that rests for what is new (struct reply_stream). Any thread; waits for nobody.
  */

@@ -8,7 +8,7 @@ enum { CANCEL_MS_MAX = 2000 }; /* how long what was cancelled may take to end */
 enum err_code pg_pipeline_begin(struct pg *pg, struct err *err)
 {
     TRY(pg_ready(pg, err));
-    if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
+    if (PQenterPipelineMode(pg->conn) != 1 || PQsetnonblocking(pg->conn, 1) != 0)
         return pg_fail(pg, "using", NULL, err);
     pg->synced = false;
     return ERR_NONE;

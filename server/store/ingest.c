@@ -397,12 +397,17 @@ static enum err_code skip_stored(struct db *db, struct ingest_batch *batch, bool
     return ERR_NONE;
 }
 
-/* The same of a POST in parts that broke off. *ret: nothing is left of this part. */
+/* The same of a POST in parts that broke off. *ret: nothing is left of this part. What is forgotten
+ * at its end was stored to there: by the same body in another request, or by a commit whose answer
+ * was lost. */
 static enum err_code skip_kept(const struct ingest_kept *kept, struct ingest_batch *batch,
                                bool *ret, struct err *err)
 {
     uint64_t skip;
 
+    *ret = batch->forget && batch->offset > 0 && !kept->found;
+    if (*ret)
+        return ERR_NONE;
     if (kept->stored < batch->offset)
         return err_set(err, ERR_CONFLICT,
                        "the body goes on at pair %" PRIu64 ", and only %" PRIu64 " are stored",

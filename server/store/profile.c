@@ -193,20 +193,24 @@ static void add_row(struct gathering *all, const struct seen_row *row)
     add_spec(all, row);
 }
 
+/* ERR_TIMEOUT: there may be more than rows_max. */
 static enum err_code add_query(struct gathering *all, enum sql_id sql, const struct param *params,
-                               size_t count, struct err *err)
+                               size_t count, size_t rows_max, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
     AUTO(arena_done) struct arena row_arena = {0};
     struct seen_row row;
+    size_t rows = 0;
 
     arena_init(&row_arena, CHUNK_ARENA_BYTES);
     TRY(db_query(all->db, sql, params, count, &q, err));
-    while (query_next(&q, SEEN_FIELDS, &row_arena, &row)) {
+    for (; query_next(&q, SEEN_FIELDS, &row_arena, &row); rows++) {
         add_row(all, &row);
         arena_reset(&row_arena);
     }
-    return query_end(&q, err);
+    TRY(query_end(&q, err));
+    return rows < rows_max ? ERR_NONE
+                           : err_set(err, ERR_TIMEOUT, "more than %zu flagged rows", rows_max);
 }
 
 static enum err_code add_table(struct gathering *all, struct err *err)
@@ -216,9 +220,10 @@ static enum err_code add_table(struct gathering *all, struct err *err)
 
     TRY(db_int(all->db, SQL_COUNTER_GET, PARAMS(P_TEXT(OBSERVATIONS_PACKED)), &packed, err));
     TRY(add_query(all, all->of_entity ? SQL_PROFILE_FLAGGED_ENTITY : SQL_PROFILE_FLAGGED_IP,
-                  PARAMS(key, P_INT(all->result->since), P_INT(FLAGGED_ROWS_MAX)), err));
+                  PARAMS(key, P_INT(all->result->since), P_INT(FLAGGED_ROWS_MAX)), FLAGGED_ROWS_MAX,
+                  err));
     return add_query(all, all->of_entity ? SQL_PROFILE_STAGED_ENTITY : SQL_PROFILE_STAGED_IP,
-                     PARAMS(P_INT(packed), key, P_INT(all->result->since)), err);
+                     PARAMS(P_INT(packed), key, P_INT(all->result->since)), SIZE_MAX, err);
 }
 
 static void add_chunk(struct gathering *all, const struct chunk *chunk)

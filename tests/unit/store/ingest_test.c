@@ -403,6 +403,8 @@ TEST(a_key_that_is_only_for_parts_is_not_kept)
     CHECK(sql_int("SELECT COUNT(*) FROM request") == 0 && rows() == 2);
     (void)part(&batch, 0, 1);
     CHECK(!part(&batch, 1, 2).repeated && rows() == 4);
+    (void)part(&batch, 1, 2); /* the same body in another request that had got as far */
+    CHECK(rows() == 4 && sql_int("SELECT COUNT(*) FROM request") == 0);
 }
 
 TEST(a_request_is_forgotten_after_a_week)
