@@ -178,21 +178,22 @@ static enum err_code add_packed(struct lookup *look, struct err *err)
 {
     AUTO(arena_done) struct arena places = {0};
     AUTO(arena_done) struct arena arena = {0};
-    struct pair_place *items = NULL;
-    size_t count = 0;
+    struct pair_places found;
     int64_t since_ms;
 
     arena_init(&places, CHUNK_ARENA_BYTES);
     arena_init(&arena, CHUNK_ARENA_BYTES);
     TRY(db_int(look->db, SQL_COUNTER_GET, PARAMS(P_TEXT(PAIRS_SINCE)), &since_ms, err));
-    TRY(pair_places(look->db, &places, look->entity_id, PAIR_CHUNKS_MAX, &items, &count, err));
-    for (size_t i = 0; i < count; i++, arena_reset(&arena)) {
-        look->result->partial_from = items[i].day_ms + DAY_MS;
+    TRY(pair_places(look->db, &places, look->entity_id, PAIR_CHUNKS_MAX, &found, err));
+    for (size_t i = 0; i < found.count; i++, arena_reset(&arena)) {
+        int64_t day_ms = found.items[i].day_ms;
+
+        look->result->partial_from = (day_ms > found.cut_ms ? day_ms : found.cut_ms) + DAY_MS;
         if (clock_mono_ms() >= look->until_mono_ms)
             return err_set(err, ERR_TIMEOUT, "the pair was not looked up to the end");
-        TRY(add_place(look, &arena, &items[i], since_ms, err));
+        TRY(add_place(look, &arena, &found.items[i], since_ms, err));
     }
-    if (count >= PAIR_CHUNKS_MAX)
+    if (found.cut_ms != INT64_MIN)
         return err_set(err, ERR_TIMEOUT, "there are more chunks than are looked at");
     return ERR_NONE;
 }

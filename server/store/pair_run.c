@@ -92,7 +92,7 @@ static int by_day(const void *a_, const void *b_)
 }
 
 enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id, size_t limit,
-                          struct pair_place **ret, size_t *ret_count, struct err *err)
+                          struct pair_places *ret, struct err *err)
 {
     AUTO(query_done) struct query sources = {0};
     AUTO(query_done) struct query runs = {0};
@@ -101,12 +101,15 @@ enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id,
     TRY(db_query(db, SQL_PAIR_SOURCES, PARAMS(P_INT(entity_id), P_INT((int64_t)limit)), &sources,
                  err));
     TRY(read_places(&sources, SOURCE_FIELDS, false, &places, err));
+    ret->cut_ms = INT64_MIN;
+    if (places.count > 0 && places.count >= limit)
+        ret->cut_ms = places.items[places.count - 1].day_ms;
     TRY(db_query(db, SQL_PAIR_RUNS, NO_PARAMS, &runs, err));
     TRY(read_places(&runs, RUN_FIELDS, true, &places, err));
     if (places.count > 0)
         qsort(places.items, places.count, sizeof *places.items, by_day);
-    *ret = places.items;
-    *ret_count = places.count;
+    ret->items = places.items;
+    ret->count = places.count;
     return ERR_NONE;
 }
 

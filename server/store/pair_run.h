@@ -56,10 +56,14 @@ struct pair_place {     /* where a pair may be */
     int64_t id, day_ms; /* the last day of what is there */
     bool is_run;
 };
-/* Newest day first; at most limit sources. */
+struct pair_places {
+    struct pair_place *items; /* newest day first */
+    size_t count;
+    int64_t cut_ms; /* sources of this day and earlier ones may lack; INT64_MIN: none does */
+};
+/* Of sources at most limit, which is not 0. */
 NODISCARD enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id,
-                                    size_t limit, struct pair_place **ret, size_t *ret_count,
-                                    struct err *err);
+                                    size_t limit, struct pair_places *ret, struct err *err);
 /* The rows of the pair, none when it is not there. Of a source each is a sighting; of a run see
  * above. */
 NODISCARD enum err_code pair_read(struct db *db, struct arena *arena,
