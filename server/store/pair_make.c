@@ -15,6 +15,7 @@
 enum {
     SWEEP_CHUNKS = 64,
     INPUTS_MAX = 64, /* runs that are merged at once */
+    CROWD_FANS = 2,  /* times the fan */
 };
 #define STEP_ARENA_BYTES ((size_t)1 << 30) /* one entity may be in all of a run's sources */
 
@@ -239,6 +240,7 @@ static enum err_code read_inputs(struct making *making, struct point *ret, struc
     struct input inputs[INPUTS_MAX], *first;
     size_t count;
 
+    (void)memset(ret->ip.bytes, 0xff, sizeof ret->ip.bytes);
     TRY(list_inputs(making, inputs, &count, err));
     for (size_t i = 0; i < count; i++)
         TRY(read_input(making, &inputs[i], true, err));
@@ -400,16 +402,31 @@ static enum err_code add_run(struct db *db, int64_t level, int64_t *ret, struct 
     return db_int(db, SQL_PAIR_RUN_ADD, PARAMS(P_INT(level), P_IP(&NONE)), ret, err);
 }
 
+/* Too many runs are waiting for look-ups: they are merged before new ones are made. */
+static enum err_code is_crowded(struct db *db, const struct pair_sizes *sizes, bool *ret,
+                                struct err *err)
+{
+    int64_t level;
+    enum err_code code = db_int(db, SQL_PAIR_RUNS_CROWDED,
+                                PARAMS(P_INT(CROWD_FANS * (int64_t)sizes->fan)), &level, err);
+
+    *ret = code == ERR_NONE;
+    return code == ERR_NOT_FOUND ? ERR_NONE : code;
+}
+
 /* Levels below that of the run that is being made, INT64_MAX: none is. */
 static enum err_code begin_next(struct db *db, const struct pair_sizes *sizes, int64_t making_level,
                                 struct err *err)
 {
-    int64_t last_source, level, id;
+    int64_t last_source = 0, level, id;
     enum err_code code;
+    bool crowded;
 
     if (making_level == 1)
         return ERR_NONE;
-    TRY(find_sources(db, sizes->run_rows, &last_source, err));
+    TRY(is_crowded(db, sizes, &crowded, err));
+    if (!crowded)
+        TRY(find_sources(db, sizes->run_rows, &last_source, err));
     if (last_source != 0) {
         TRY(add_run(db, 1, &id, err));
         return db_exec(db, SQL_PAIR_SOURCES_CLAIM, PARAMS(P_INT(id), P_INT(last_source)), NULL,
@@ -420,7 +437,8 @@ static enum err_code begin_next(struct db *db, const struct pair_sizes *sizes, i
         return ERR_NONE;
     TRY(code);
     TRY(add_run(db, level + 1, &id, err));
-    return db_exec(db, SQL_PAIR_RUNS_CLAIM, PARAMS(P_INT(id), P_INT(level)), NULL, err);
+    return db_exec(db, SQL_PAIR_RUNS_CLAIM,
+                   PARAMS(P_INT(id), P_INT(level), P_INT((int64_t)sizes->fan)), NULL, err);
 }
 
 static enum err_code find_making(struct db *db, struct run_row *ret, struct err *err)

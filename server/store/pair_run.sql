@@ -78,7 +78,7 @@ UPDATE pair_source SET run_id = $1 WHERE run_id IS NULL AND chunk_id <= $2;
 -- name: PAIR_SOURCES_OF_RUN
 -- mode: write
 SELECT chunk_id AS id, entity_low, day_ms FROM pair_source
- WHERE run_id = $1 AND entity_high > $2 ORDER BY entity_low;
+ WHERE run_id = $1 AND entity_high > $2 ORDER BY entity_low, chunk_id;
 
 -- name: PAIR_RUNS_READY
 -- mode: write
@@ -87,17 +87,47 @@ SELECT r.level FROM pair_run r
    AND NOT EXISTS (SELECT 1 FROM pair_run m WHERE m.state = 0 AND m.level = r.level + 1)
  GROUP BY r.level HAVING COUNT(*) >= $1 ORDER BY r.level LIMIT 1;
 
+-- name: PAIR_RUNS_CROWDED
+-- mode: write
+SELECT level FROM pair_run WHERE state = 1 AND into_id IS NULL
+ GROUP BY level HAVING COUNT(*) >= $1 ORDER BY level LIMIT 1;
+
+-- The oldest.
 -- name: PAIR_RUNS_CLAIM
 -- mode: write
-UPDATE pair_run SET into_id = $1 WHERE state = 1 AND level = $2 AND into_id IS NULL;
+UPDATE pair_run SET into_id = $1 WHERE id IN
+       (SELECT id FROM pair_run WHERE state = 1 AND level = $2 AND into_id IS NULL
+         ORDER BY id LIMIT $3);
 
 -- name: PAIR_RUNS_OF_RUN
 -- mode: write
-SELECT id, last_ms FROM pair_run WHERE into_id = $1 AND state = 1;
+SELECT id, last_ms FROM pair_run WHERE into_id = $1 AND state = 1 ORDER BY id;
+
+-- What is damaged stays to be read, and is made into nothing: into -1.
+-- name: PAIR_SOURCE_APART
+-- mode: write
+UPDATE pair_source SET run_id = -1 WHERE chunk_id = $1;
+
+-- name: PAIR_RUN_APART
+-- mode: write
+UPDATE pair_run SET into_id = -1 WHERE id = $1 AND state = 1;
+
+-- name: PAIR_SOURCES_RELEASE
+-- mode: write
+UPDATE pair_source SET run_id = NULL WHERE run_id = $1;
+
+-- name: PAIR_RUNS_RELEASE
+-- mode: write
+UPDATE pair_run SET into_id = NULL WHERE into_id = $1 AND state = 1;
+
+-- name: PAIR_RUN_ABANDON
+-- mode: write
+UPDATE pair_run SET state = 2 WHERE id = $1 AND state = 0;
 
 -- name: PAIR_RUNS_DROP
 -- mode: write
-UPDATE pair_run SET state = 2 WHERE state = 1 AND into_id IS NULL AND last_ms < $1;
+UPDATE pair_run SET state = 2
+ WHERE state = 1 AND (into_id IS NULL OR into_id < 0) AND last_ms < $1;
 
 -- name: PAIR_SINCE
 -- mode: write
