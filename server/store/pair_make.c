@@ -40,6 +40,7 @@ struct making { /* a run, and this step's rows */
     struct observation **rows;
     size_t count, room;
     bool whole; /* with these rows */
+    struct pair_damage *damage;
 };
 
 struct run_row {
@@ -77,6 +78,15 @@ static void add_row(struct making *making, struct observation *row)
     making->rows[making->count++] = row;
 }
 
+/* Of what part an error tells, if it tells of damage. */
+static enum err_code note_damage(struct making *making, enum err_code code, int64_t part_id,
+                                 bool is_run)
+{
+    if (code == ERR_CORRUPT)
+        *making->damage = (struct pair_damage){making->id, part_id, is_run};
+    return code;
+}
+
 /* ---- sources ---- */
 
 struct source_row {
@@ -109,7 +119,8 @@ static enum err_code read_source(struct making *making, const struct source_row 
     struct chunk_place place = {source->id, source->day_ms};
     struct chunk chunk;
 
-    TRY(chunk_read(making->db, making->arena, &place, &chunk, err));
+    TRY(note_damage(making, chunk_read(making->db, making->arena, &place, &chunk, err), source->id,
+                    false));
     for (size_t i = 0; i < chunk.count; i++) {
         chunk.rows[i].object_id = 1; /* seen once */
         if (chunk.rows[i].entity_id > making->at.entity_id)
@@ -175,8 +186,10 @@ static enum err_code list_inputs(struct making *making, struct input ret[static 
     TRY(db_query(making->db, SQL_PAIR_RUNS_OF_RUN, PARAMS(P_INT(making->id)), &q, err));
     while (query_next(&q, INPUT_FIELDS, making->arena, &row)) {
         if (*ret_count == INPUTS_MAX) /* of a query that is to be ended */
-            return err_set(err, ERR_CORRUPT, "pair_run %lld is made of more than %d",
-                           (long long)making->id, INPUTS_MAX);
+            return note_damage(making,
+                               err_set(err, ERR_CORRUPT, "pair_run %lld is made of more than %d",
+                                       (long long)making->id, INPUTS_MAX),
+                               0, true);
         ret[(*ret_count)++] = (struct input){.id = row.id};
     }
     return query_end(&q, err);
@@ -243,10 +256,10 @@ static enum err_code read_inputs(struct making *making, struct point *ret, struc
     (void)memset(ret->ip.bytes, 0xff, sizeof ret->ip.bytes);
     TRY(list_inputs(making, inputs, &count, err));
     for (size_t i = 0; i < count; i++)
-        TRY(read_input(making, &inputs[i], true, err));
+        TRY(note_damage(making, read_input(making, &inputs[i], true, err), inputs[i].id, true));
     while ((first = shortest(inputs, count)) != NULL &&
            (making->count < making->sizes->step_rows || !is_after(&first->end, &making->at)))
-        TRY(read_input(making, first, false, err));
+        TRY(note_damage(making, read_input(making, first, false, err), first->id, true));
     making->whole = first == NULL;
     ret->entity_id = INT64_MAX;
     if (first != NULL)
@@ -460,19 +473,20 @@ static enum err_code sweep(struct db *db, bool *ret_more, struct err *err)
     return gone > 0 ? ERR_NONE : db_exec(db, SQL_PAIR_RUNS_SWEEP, NO_PARAMS, NULL, err);
 }
 
-enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool *ret_more,
+enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, struct pair_progress *ret,
                         struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
     struct run_row run;
 
-    TRY(sweep(db, ret_more, err));
+    *ret = (struct pair_progress){0};
+    TRY(sweep(db, &ret->more, err));
     TRY(find_making(db, &run, err));
     TRY(begin_next(db, sizes, run.level, err));
     TRY(find_making(db, &run, err));
     if (run.level == INT64_MAX)
         return ERR_NONE;
-    *ret_more = true;
+    ret->more = true;
     arena_init(&arena, STEP_ARENA_BYTES);
     return make_further(&(struct making){.db = db,
                                          .arena = &arena,
@@ -480,6 +494,7 @@ enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool *ret
                                          .id = run.id,
                                          .level = run.level,
                                          .last_ms = run.last_ms,
-                                         .at = {run.entity_at, run.ip_at}},
+                                         .at = {run.entity_at, run.ip_at},
+                                         .damage = &ret->damage},
                         err);
 }

@@ -37,6 +37,16 @@ enum err_code pair_drop(struct db *db, int64_t before_ms, struct err *err)
     return db_exec(db, SQL_PAIR_RUNS_DROP, PARAMS(P_INT(before_ms)), NULL, err);
 }
 
+enum err_code pair_set_apart(struct db *db, const struct pair_damage *damage, struct err *err)
+{
+    enum sql_id apart = damage->is_run ? SQL_PAIR_RUN_APART : SQL_PAIR_SOURCE_APART;
+
+    TRY(db_exec(db, apart, PARAMS(P_INT(damage->part_id)), NULL, err));
+    TRY(db_exec(db, SQL_PAIR_SOURCES_RELEASE, PARAMS(P_INT(damage->run_id)), NULL, err));
+    TRY(db_exec(db, SQL_PAIR_RUNS_RELEASE, PARAMS(P_INT(damage->run_id)), NULL, err));
+    return db_exec(db, SQL_PAIR_RUN_ABANDON, PARAMS(P_INT(damage->run_id)), NULL, err);
+}
+
 /* ---- reading ---- */
 
 struct place_row {

@@ -13,6 +13,9 @@
  * holds younger ones, so pairs last seen before the counter pairs_since_ms are not told, and left
  * out when runs are merged.
  *
+ * A source or run that is damaged would hold up the run that is made of it, and so all: it is set
+ * apart (made into run -1). It stays where look-ups find it, which tell of the damage.
+ *
  * The rows of a run's chunk are struct observation in the format of store/chunk.h, of which object
  * says how often the pair was seen, and score, percentile and model are of the last time. */
 #include "base/err.h"
@@ -45,9 +48,23 @@ NODISCARD enum err_code pair_source_add(struct db *db, const struct observation 
 /* Inside a writer's job: chunks are let go of, one, or those of days before one. */
 NODISCARD enum err_code pair_source_delete(struct db *db, int64_t chunk_id, struct err *err);
 NODISCARD enum err_code pair_drop(struct db *db, int64_t before_ms, struct err *err);
-/* Inside a writer's job: makes what is due a step further; *ret_more: something is left to do. */
-NODISCARD enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool *ret_more,
-                                  struct err *err);
+
+struct pair_damage {
+    int64_t run_id;  /* that is being made; 0: no such damage */
+    int64_t part_id; /* of it, a chunk of observations or a run; 0: all are sound */
+    bool is_run;
+};
+struct pair_progress {
+    bool more;                 /* something is left to do */
+    struct pair_damage damage; /* with ERR_CORRUPT: for pair_set_apart, after a rollback */
+};
+/* Inside a writer's job: makes what is due a step further. */
+NODISCARD enum err_code pair_step(struct db *db, const struct pair_sizes *sizes,
+                                  struct pair_progress *ret, struct err *err);
+/* Inside a writer's job: the run that is being made is given up, and its parts are free again but
+ * for the damaged one. */
+NODISCARD enum err_code pair_set_apart(struct db *db, const struct pair_damage *damage,
+                                       struct err *err);
 
 /* Reads every run: what the first one that is wrong says. ret: "" before. */
 NODISCARD enum err_code pair_check(struct db *db, char ret[static 256], struct err *err);

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/thread.h"
 #include "store/db.h"
@@ -51,6 +53,7 @@ struct writer {
     void *on_commit_context;
     struct err trouble; /* of the last group, when nothing could be stored */
     int64_t trouble_ms; /* monotonic */
+    struct err logged;  /* last, of the runs of pairs; the writer thread's own */
 };
 
 /* Some failures (a full disk) end the whole transaction and the savepoint with it: then the job's
@@ -165,25 +168,50 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-static enum err_code step_pairs(struct db *db, bool *ret_more, struct err *err)
+static enum err_code step_pairs(struct db *db, struct pair_progress *ret, struct err *err)
 {
     AUTO(tx_done) struct tx tx = {0};
 
     TRY(db_begin(db, &tx, err));
-    TRY(pair_step(db, &PAIR_SIZES, ret_more, err));
+    TRY(pair_step(db, &PAIR_SIZES, ret, err));
     return tx_commit(&tx, err);
 }
 
-/* A step of the runs of pairs, for which nobody waits. When it fails the sources stay to be read,
- * which tells why; the next bulk job has it tried again. */
+static enum err_code set_apart(struct db *db, const struct pair_damage *damage, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+
+    TRY(db_begin(db, &tx, err));
+    TRY(pair_set_apart(db, damage, err));
+    return tx_commit(&tx, err);
+}
+
+/* Once, and not at every attempt. */
+static void log_failure(struct writer *writer, const struct err *err)
+{
+    if (strcmp(err->text, writer->logged.text) == 0)
+        return;
+    writer->logged = *err;
+    log_warn("pairs are not merged", "reason=%s", log_quote(err->text));
+}
+
+/* A step of the runs of pairs, for which nobody waits. When it fails the sources stay to be read;
+ * the next bulk job has it tried again, or without what is damaged this goes on. */
 static void pay(struct writer *writer)
 {
-    struct err err = {0};
-    bool more = false;
+    struct err err = {0}, apart = {0};
+    struct pair_progress progress = {0};
+    enum err_code code = step_pairs(writer->db, &progress, &err);
+    bool more = progress.more;
 
-    if (step_pairs(writer->db, &more, &err) != ERR_NONE)
-        more = false;
+    if (code != ERR_NONE) {
+        log_failure(writer, &err);
+        more = code == ERR_CORRUPT && progress.damage.run_id != 0 &&
+               set_apart(writer->db, &progress.damage, &apart) == ERR_NONE;
+    }
     (void)pthread_mutex_lock(&writer->lock);
+    if (code != ERR_NONE)
+        note_trouble(writer, code, &err);
     writer->owed = !more ? 0 : writer->owed > PAIR_STEP_ROWS ? writer->owed - PAIR_STEP_ROWS : 1;
     writer->unkept = true;
     (void)pthread_cond_signal(&writer->committed);

@@ -40,8 +40,9 @@ void writer_stop(struct writer *writer);
  * lock: it may neither wait nor call the writer. NULL: nobody. */
 void writer_on_commit(struct writer *writer, void (*call)(void *context), void *context);
 /* Whether the last transaction failed because nothing can be stored (ERR_FULL, ERR_IO; its
- * sentence), or a job met damage (ERR_CORRUPT), and not longer than WRITER_TROUBLE_MS ago: who is
- * told to stay away must not be waited for to find out that it is over. */
+ * sentence), or a job or the runs of pairs met damage (ERR_CORRUPT), and not longer than
+ * WRITER_TROUBLE_MS ago: who is told to stay away must not be waited for to find out that it is
+ * over. */
 enum { WRITER_TROUBLE_MS = 60000 };
 NODISCARD enum err_code writer_trouble(const struct writer *writer, struct err *err);
 uint64_t writer_queue_depth(const struct writer *writer); /* both */

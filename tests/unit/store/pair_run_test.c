@@ -18,17 +18,22 @@ static struct counted { /* one by one */
 static struct scored_pair pairs[BATCH];
 static struct rng rng;
 
-static enum err_code step_job(struct db *db, void *more, struct err *failure)
+static struct pair_progress progress;
+
+static enum err_code step_job(struct db *db, void *sizes, struct err *failure)
 {
-    return pair_step(db, &SMALL, more, failure);
+    return pair_step(db, sizes, &progress, failure);
+}
+
+static bool step_of(struct pair_sizes sizes)
+{
+    CHECK_OK(run_job(step_job, &sizes));
+    return progress.more;
 }
 
 static bool step(void)
 {
-    bool more;
-
-    CHECK_OK(run_job(step_job, &more));
-    return more;
+    return step_of(SMALL);
 }
 
 static void merge_all(void)
@@ -218,12 +223,118 @@ TEST(a_chunk_may_go_while_a_run_is_made_of_it)
     CHECK_STR(fault(), "");
 }
 
+/* Sources that each are a run, more of them than are merged at once. */
+TEST(many_runs_that_wait_are_merged_before_new_ones_are_made)
+{
+    static const struct pair_sizes ALONE = {
+        .run_rows = 1, .fan = 1000, .step_rows = 700, .chunk_rows = 16};
+
+    (void)memset(counted, 0, sizeof counted);
+    rng_init(&rng, 8);
+    given_model("m1");
+    for (int round = 0; round < ROUNDS; round++)
+        given_batch(round);
+    while (step_of(ALONE))
+        continue;
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state = 1 AND level = 1") > 70);
+    for (int round = 0; round < 5; round++)
+        given_batch(round);
+    (void)step();
+    CHECK(sql_int("SELECT level FROM pair_run WHERE state = 0") == 2);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NOT NULL") == (int)SMALL.fan);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NOT NULL AND id <= 3") == 3);
+    merge_all();
+    check_all();
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run") < 20);
+    CHECK_STR(fault(), "");
+}
+
+static enum err_code set_apart_job(struct db *db, void *damage, struct err *failure)
+{
+    return pair_set_apart(db, damage, failure);
+}
+
+/* As the writer does; how often something was damaged. */
+static int merge_around_damage(void)
+{
+    struct pair_sizes sizes = SMALL;
+    int steps = 0, damaged = 0;
+
+    do {
+        CHECK(++steps < STEPS_MAX);
+        if (run_job(step_job, &sizes) == ERR_NONE)
+            continue;
+        CHECK(err.code == ERR_CORRUPT && progress.damage.run_id != 0);
+        damaged++;
+        CHECK_OK(run_job(set_apart_job, &progress.damage));
+        progress.more = true;
+    } while (progress.more);
+    return damaged;
+}
+
+/* The damage is repaired in the end, to see that nothing is told twice. */
+TEST(what_is_damaged_is_set_apart_and_the_rest_merged)
+{
+    (void)memset(counted, 0, sizeof counted);
+    rng_init(&rng, 9);
+    given_model("m1");
+    for (int round = 0; round < 10; round++)
+        given_batch(round);
+    CHECK(step() && sql_int("SELECT entity_at FROM pair_run WHERE state = 0") < ENTITIES);
+    sql_run("CREATE TABLE kept AS SELECT id, body FROM observation_chunk WHERE id = 3");
+    sql_run("UPDATE observation_chunk SET body = x'00' WHERE id = 3");
+    CHECK(merge_around_damage() == 1);
+    CHECK(sql_int("SELECT run_id FROM pair_source WHERE chunk_id = 3") == -1);
+    CHECK(sql_int("SELECT MAX(level) FROM pair_run") >= 2);
+    for (int round = 10; round < 14; round++)
+        given_batch(round);
+    while (sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NULL AND state = 1") < 2)
+        CHECK(step());
+    sql_run("CREATE TABLE kept_pairs AS SELECT id, body FROM pair_chunk WHERE run_id ="
+            " (SELECT MIN(id) FROM pair_run WHERE state = 1 AND level = 1)");
+    sql_run("UPDATE pair_chunk SET body = x'00' WHERE id IN (SELECT id FROM kept_pairs)");
+    for (int round = 14; round < 24; round++)
+        given_batch(round);
+    CHECK(merge_around_damage() == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id = -1") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state <> 1") == 0);
+    sql_run("UPDATE observation_chunk SET body = (SELECT body FROM kept) WHERE id = 3");
+    sql_run("UPDATE pair_chunk SET body = (SELECT k.body FROM kept_pairs k"
+            " WHERE k.id = pair_chunk.id) WHERE id IN (SELECT id FROM kept_pairs)");
+    check_all();
+    CHECK_STR(fault(), "");
+    CHECK(held() == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
+}
+
+TEST(a_limit_of_sources_tells_the_day_it_cuts)
+{
+    struct pair_places found;
+    int64_t entity_id, sources;
+
+    (void)memset(counted, 0, sizeof counted);
+    rng_init(&rng, 10);
+    given_model("m1");
+    given_batch(0);
+    entity_id = sql_int("SELECT MIN(entity_low) FROM pair_source");
+    sources = sql_int("SELECT COUNT(*) FROM pair_source");
+    sql_run("INSERT INTO pair_run (level, state, entity_at, ip_at, pairs, sightings, last_ms)"
+            " VALUES (1, 1, 0, zeroblob(16), 0, 0, 86400000)");
+    CHECK_OK(pair_places(store.reader, &store.arena, entity_id, 100, &found, &err));
+    CHECK(found.count == (size_t)sources + 1 && found.cut_ms == INT64_MIN);
+    CHECK_OK(pair_places(store.reader, &store.arena, entity_id, 2, &found, &err));
+    CHECK(found.count == 3 && found.items[2].is_run && found.items[2].day_ms == DAY_MS);
+    CHECK(found.cut_ms == found.items[1].day_ms && found.cut_ms > DAY_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_look_up_tells_what_counting_tells),
         STORE_TEST(pairs_of_days_that_were_let_go_are_not_told),
         STORE_TEST(a_chunk_may_go_while_a_run_is_made_of_it),
+        STORE_TEST(many_runs_that_wait_are_merged_before_new_ones_are_made),
+        STORE_TEST(what_is_damaged_is_set_apart_and_the_rest_merged),
+        STORE_TEST(a_limit_of_sources_tells_the_day_it_cuts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -399,6 +399,43 @@ TEST(damage_that_one_job_meets_is_told_although_others_succeed)
     CHECK_STR(told.text, "a page is damaged");
 }
 
+static enum err_code do_nothing(UNUSED struct db *db, UNUSED void *argument, UNUSED struct err *e)
+{
+    return ERR_NONE;
+}
+
+/* A run is being made of a chunk that is damaged. */
+static void given_damaged_run(void)
+{
+    enum { PAIRS = 3000 };
+    static struct scored_pair pairs[PAIRS];
+
+    given_model("m1");
+    for (int i = 0; i < PAIRS; i++)
+        pairs[i] = usual("i-0", "192.0.2.1");
+    (void)ingest(pairs, PAIRS);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_source") > 0);
+    sql_run("UPDATE observation_chunk SET body = x'00'");
+    sql_run("INSERT INTO pair_run (level, state, entity_at, ip_at, pairs, sightings, last_ms)"
+            " VALUES (1, 0, -1, zeroblob(16), 0, 0, 0)");
+    sql_run("UPDATE pair_source SET run_id = (SELECT MAX(id) FROM pair_run)");
+}
+
+TEST(damage_that_the_runs_of_pairs_meet_is_told_and_set_apart)
+{
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    struct err told = {0};
+
+    given_damaged_run();
+    CHECK_OK(writer_run_bulk(writer, do_nothing, NULL, 1, &err));
+    while (sql_int("SELECT COUNT(*) FROM pair_run") > 0 && clock_mono_ms() < until_ms)
+        clock_sleep_ms(1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run") == 0);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_source WHERE run_id = -1") > 0);
+    CHECK(writer_trouble(writer, &told) == ERR_CORRUPT);
+    CHECK_HAS(told.text, "observation_chunk ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +450,7 @@ int main(void)
         WRITER_TEST(many_threads_leave_no_gap_in_the_feed),
         WRITER_TEST(two_processes_write_in_turn),
         WRITER_TEST(damage_that_one_job_meets_is_told_although_others_succeed),
+        WRITER_TEST(damage_that_the_runs_of_pairs_meet_is_told_and_set_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
