@@ -34,9 +34,11 @@ static struct column column_of(const struct duckdb_api *api, struct duckdb *vect
     return (struct column){api->vector_get_data(vector), api->vector_get_validity(vector), vector};
 }
 
+/* Nothing is where the file has no such column. */
 static bool is_valid(const struct column *column, uint64_t row)
 {
-    return column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0;
+    return column->data != NULL &&
+           (column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0);
 }
 
 /* For the values of a dictionary, or of a chunk. */
@@ -122,7 +124,7 @@ void parquet_rows_begin(struct parquet_rows *rows, const struct extract *extract
 static inline void set_scalar(struct cell *cell, const struct column *column, bool number,
                               uint64_t row)
 {
-    const union duckdb_text *text = (const union duckdb_text *)column->data + row;
+    const union duckdb_text *text;
 
     cell->kind = CELL_NULL;
     if (!is_valid(column, row))
@@ -132,6 +134,7 @@ static inline void set_scalar(struct cell *cell, const struct column *column, bo
         cell->number = ((const int64_t *)column->data)[row];
         return;
     }
+    text = (const union duckdb_text *)column->data + row;
     cell->length = text->near.length;
     cell->text = cell->length <= DUCKDB_TEXT_NEAR_MAX ? text->near.bytes : text->far.bytes;
     if (!cell_is_blank(cell->text, cell->length))
@@ -175,7 +178,8 @@ static inline void set_cell(struct parquet_rows *rows, const struct chunk *chunk
         set_scalar(cell, column, rows->plan.columns[path].form == FORM_INT, row);
         break;
     case FORM_NUMBER:
-        texts_cell(&rows->texts, ((const uint32_t *)column->data)[row], cell);
+        texts_cell(&rows->texts, is_valid(column, row) ? ((const uint32_t *)column->data)[row] : 0,
+                   cell);
         break;
     case FORM_TEXTS:
     case FORM_INTS:
@@ -187,8 +191,7 @@ static inline void set_cell(struct parquet_rows *rows, const struct chunk *chunk
 /* A count that is none counts as one. */
 static uint64_t weight_of(const struct column *column, uint64_t row)
 {
-    int64_t rows =
-        column->data != NULL && is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
+    int64_t rows = is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
 
     return rows > 0 && rows <= WEIGHT_MAX ? (uint64_t)rows : 1;
 }
@@ -304,7 +307,7 @@ enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *vectors
                                struct extract *extract, struct err *err)
 {
     struct column counted = {.data = NULL};
-    struct chunk chunk;
+    struct chunk chunk = {.rows = 0};
     bool numbered;
 
     open_chunk(rows, vectors, extract->set->path_count, &chunk);

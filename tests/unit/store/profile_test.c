@@ -9,7 +9,7 @@ enum { ROWS = 600, A_MINUTE_MS = 60 * 1000 };
 static void given_days(int64_t days)
 {
     struct scored_pair pairs[ROWS];
-    char entities[3][8], ip[IP_TEXT_BYTES];
+    char entities[3][16], ip[IP_TEXT_BYTES];
 
     for (int i = 0; i < 3; i++)
         (void)snprintf(entities[i], sizeof entities[i], "i-%d", i);
