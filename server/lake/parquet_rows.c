@@ -26,6 +26,7 @@ struct column {
 struct chunk {
     struct column columns[PLAN_PATHS_MAX];
     const uint32_t *values[REPEAT_VALUES_MAX];
+    size_t value_count;
     uint64_t rows;
 };
 
@@ -34,11 +35,9 @@ static struct column column_of(const struct duckdb_api *api, struct duckdb *vect
     return (struct column){api->vector_get_data(vector), api->vector_get_validity(vector), vector};
 }
 
-/* Nothing is where the file has no such column. */
 static bool is_valid(const struct column *column, uint64_t row)
 {
-    return column->data != NULL &&
-           (column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0);
+    return column->validity == NULL || (column->validity[row / 64] >> (row % 64) & 1) != 0;
 }
 
 /* For the values of a dictionary, or of a chunk. */
@@ -170,6 +169,8 @@ static inline void set_cell(struct parquet_rows *rows, const struct chunk *chunk
     const struct column *column = &chunk->columns[path];
     struct cell *cell = &rows->cells[path];
 
+    if (column->data == NULL)
+        return; /* the file has no such column */
     switch (rows->plan.columns[path].form) {
     case FORM_NONE:
         break;
@@ -178,8 +179,7 @@ static inline void set_cell(struct parquet_rows *rows, const struct chunk *chunk
         set_scalar(cell, column, rows->plan.columns[path].form == FORM_INT, row);
         break;
     case FORM_NUMBER:
-        texts_cell(&rows->texts, is_valid(column, row) ? ((const uint32_t *)column->data)[row] : 0,
-                   cell);
+        texts_cell(&rows->texts, ((const uint32_t *)column->data)[row], cell);
         break;
     case FORM_TEXTS:
     case FORM_INTS:
@@ -191,7 +191,8 @@ static inline void set_cell(struct parquet_rows *rows, const struct chunk *chunk
 /* A count that is none counts as one. */
 static uint64_t weight_of(const struct column *column, uint64_t row)
 {
-    int64_t rows = is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
+    int64_t rows =
+        column->data != NULL && is_valid(column, row) ? ((const int64_t *)column->data)[row] : 1;
 
     return rows > 0 && rows <= WEIGHT_MAX ? (uint64_t)rows : 1;
 }
@@ -219,6 +220,8 @@ static bool number_rows(struct parquet_rows *rows, struct chunk *chunk)
         const struct column *column = &chunk->columns[rows->value_paths[i]];
         uint32_t *numbers = &rows->numbers[i * CHUNK_ROWS_MAX];
 
+        if (column->data == NULL)
+            return false;
         chunk->values[i] = column->data;
         if (rows->plan.columns[rows->value_paths[i]].form == FORM_NUMBER)
             continue;
@@ -226,6 +229,7 @@ static bool number_rows(struct parquet_rows *rows, struct chunk *chunk)
         if (!number_integers(column, chunk->rows, numbers))
             return false;
     }
+    chunk->value_count = rows->value_count;
     return true;
 }
 
@@ -274,7 +278,7 @@ static enum err_code add_row_once(struct parquet_rows *rows, const struct chunk 
     struct repeat *met;
     uint64_t hash;
 
-    for (size_t i = 0; i < rows->value_count; i++)
+    for (size_t i = 0; i < chunk->value_count; i++)
         values[i] = chunk->values[i][row];
     if (set_time(rows, chunk, &extract->set->specs[0]->roles[ROLE_TIME], row, &time_ms))
         bucket = bucket_of(rows, time_ms);
