@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/arena.h"
-#include "store/db.h"
 #include "store/observation_chunk.h"
+#include "store/pair_body.h"
 
 enum { RUN_ARENA_BYTES = 1 << 20, BODY_ARENA_BYTES = 32 << 20 };
 
@@ -19,17 +19,6 @@ static const struct field RUN_FIELDS[] = {
     FIELD(struct run_row, sightings, FIELD_INT, .flags = 0),
     FIELD_END,
 };
-struct body_row {
-    int64_t entity_low;
-    struct ip ip_low;
-    struct blob body;
-};
-static const struct field BODY_FIELDS[] = {
-    FIELD(struct body_row, entity_low, FIELD_INT, .flags = 0),
-    FIELD(struct body_row, ip_low, FIELD_IP, .flags = 0),
-    FIELD(struct body_row, body, FIELD_BLOB, .flags = 0),
-    FIELD_END,
-};
 
 struct counted {
     struct observation last; /* its entity and address */
@@ -37,41 +26,37 @@ struct counted {
     bool in_order;
 };
 
-static void count_rows(struct counted *counted, const struct body_row *row,
-                       const struct observation *rows, size_t count)
+static void count_rows(struct counted *counted, const struct pair_body *body)
 {
     counted->in_order &=
-        rows[0].entity_id == row->entity_low && ip_equal(&rows[0].ip, &row->ip_low);
-    for (size_t i = 0; i < count; i++) {
-        struct observation here = {.entity_id = rows[i].entity_id, .ip = rows[i].ip};
+        body->rows[0].entity_id == body->entity_low && ip_equal(&body->rows[0].ip, &body->ip_low);
+    for (size_t i = 0; i < body->count; i++) {
+        const struct observation *row = &body->rows[i];
+        struct observation here = {.entity_id = row->entity_id, .ip = row->ip};
 
         counted->in_order &= observation_compare(&counted->last, &here) <= 0;
         counted->last = here;
-        counted->sightings += rows[i].object_id;
+        counted->sightings += row->object_id;
     }
-    counted->pairs += (int64_t)count;
+    counted->pairs += (int64_t)body->count;
 }
 
 static enum err_code count_run(struct db *db, int64_t id, struct counted *ret, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
-    struct body_row row = {.entity_low = -1};
+    struct pair_body body = {.entity_low = -1};
 
     *ret = (struct counted){.last = {.entity_id = -1}, .in_order = true};
     arena_init(&arena, BODY_ARENA_BYTES);
     for (;; arena_reset(&arena)) {
-        struct observation *rows;
-        size_t count;
-        enum err_code code = db_row(db, SQL_PAIR_CHUNK_AFTER,
-                                    PARAMS(P_INT(id), P_INT(row.entity_low), P_IP(&row.ip_low)),
-                                    BODY_FIELDS, &arena, &row, err);
+        struct ip low = body.ip_low;
+        enum err_code code =
+            pair_body_read(db, &arena, SQL_PAIR_CHUNK_AFTER, id, body.entity_low, &low, &body, err);
 
         if (code == ERR_NOT_FOUND)
             return ERR_NONE;
         TRY(code);
-        if (chunk_decode(row.body.bytes, row.body.length, &arena, &rows, &count, err) != ERR_NONE)
-            return err_prefix(err, "pair_run %" PRId64, id);
-        count_rows(ret, &row, rows, count);
+        count_rows(ret, &body);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "store/db.h"
 #include "store/observation_chunk.h"
+#include "store/pair_body.h"
 
 enum {
     SWEEP_CHUNKS = 64,
@@ -164,17 +165,6 @@ static const struct field INPUT_FIELDS[] = {
     FIELD(struct input_row, last_ms, FIELD_INT, .flags = 0),
     FIELD_END,
 };
-struct body_row {
-    int64_t entity_low;
-    struct ip ip_low;
-    struct blob body;
-};
-static const struct field BODY_FIELDS[] = {
-    FIELD(struct body_row, entity_low, FIELD_INT, .flags = 0),
-    FIELD(struct body_row, ip_low, FIELD_IP, .flags = 0),
-    FIELD(struct body_row, body, FIELD_BLOB, .flags = 0),
-    FIELD_END,
-};
 
 static enum err_code list_inputs(struct making *making, struct input ret[static INPUTS_MAX],
                                  size_t *ret_count, struct err *err)
@@ -200,30 +190,23 @@ static enum err_code read_input(struct making *making, struct input *input, bool
                                 struct err *err)
 {
     const struct point *at = is_first ? &making->at : &input->low;
-    struct observation *rows;
-    struct body_row row;
-    size_t count;
+    struct pair_body body;
     enum err_code code = ERR_NOT_FOUND;
 
     if (is_first)
-        code = db_row(making->db, SQL_PAIR_CHUNK_AT,
-                      PARAMS(P_INT(input->id), P_INT(at->entity_id), P_IP(&at->ip)), BODY_FIELDS,
-                      making->arena, &row, err);
+        code = pair_body_read(making->db, making->arena, SQL_PAIR_CHUNK_AT, input->id,
+                              at->entity_id, &at->ip, &body, err);
     if (code == ERR_NOT_FOUND)
-        code = db_row(making->db, SQL_PAIR_CHUNK_AFTER,
-                      PARAMS(P_INT(input->id), P_INT(at->entity_id), P_IP(&at->ip)), BODY_FIELDS,
-                      making->arena, &row, err);
+        code = pair_body_read(making->db, making->arena, SQL_PAIR_CHUNK_AFTER, input->id,
+                              at->entity_id, &at->ip, &body, err);
     input->is_read = code == ERR_NOT_FOUND;
     if (code != ERR_NONE)
         return code == ERR_NOT_FOUND ? ERR_NONE : code;
-    if (chunk_decode(row.body.bytes, row.body.length, making->arena, &rows, &count, err) !=
-        ERR_NONE)
-        return err_prefix(err, "pair_run %lld", (long long)input->id);
-    input->low = (struct point){row.entity_low, row.ip_low};
-    input->end = (struct point){rows[count - 1].entity_id, rows[count - 1].ip};
-    for (size_t i = 0; i < count; i++)
-        if (compare(&rows[i], &making->at) > 0)
-            add_row(making, &rows[i]);
+    input->low = (struct point){body.entity_low, body.ip_low};
+    input->end = (struct point){body.rows[body.count - 1].entity_id, body.rows[body.count - 1].ip};
+    for (size_t i = 0; i < body.count; i++)
+        if (compare(&body.rows[i], &making->at) > 0)
+            add_row(making, &body.rows[i]);
     return ERR_NONE;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "store/db.h"
 #include "store/observation_chunk.h"
+#include "store/pair_body.h"
 
 #define FILTER_ARENA_BYTES ((size_t)CHUNK_FILTER_BYTES_MAX + 4096)
 
@@ -157,22 +158,35 @@ static const struct field BODY_FIELDS[] = {
     FIELD_END,
 };
 
+enum err_code pair_body_read(struct db *db, struct arena *arena, enum sql_id sql, int64_t run_id,
+                             int64_t entity_id, const struct ip *ip, struct pair_body *ret,
+                             struct err *err)
+{
+    struct body_row row;
+
+    TRY(db_row(db, sql, PARAMS(P_INT(run_id), P_INT(entity_id), P_IP(ip)), BODY_FIELDS, arena, &row,
+               err));
+    *ret = (struct pair_body){.entity_low = row.entity_low, .ip_low = row.ip_low};
+    if (chunk_decode(row.body.bytes, row.body.length, arena, &ret->rows, &ret->count, err) !=
+        ERR_NONE)
+        return err_prefix(err, "pair_run %lld", (long long)run_id);
+    return ERR_NONE;
+}
+
 static enum err_code read_run(struct db *db, struct arena *arena, const struct pair_place *place,
                               int64_t entity_id, const struct ip *ip, struct chunk *ret,
                               struct err *err)
 {
-    struct body_row row;
+    struct pair_body body;
     enum err_code code =
-        db_row(db, SQL_PAIR_CHUNK_AT, PARAMS(P_INT(place->id), P_INT(entity_id), P_IP(ip)),
-               BODY_FIELDS, arena, &row, err);
+        pair_body_read(db, arena, SQL_PAIR_CHUNK_AT, place->id, entity_id, ip, &body, err);
 
     *ret = (struct chunk){.id = place->id};
     if (code == ERR_NOT_FOUND)
         return ERR_NONE;
     TRY(code);
-    if (chunk_decode(row.body.bytes, row.body.length, arena, &ret->rows, &ret->count, err) !=
-        ERR_NONE)
-        return err_prefix(err, "pair_run %lld", (long long)place->id);
+    ret->rows = body.rows;
+    ret->count = body.count;
     return ERR_NONE;
 }
 
