@@ -7,6 +7,7 @@
 
 /* A share that is none has no logarithm; so small a one stands in for it. */
 #define SHARE_LEAST 1e-4
+enum { DRIFT_EDGES = 4 }; /* looked at for the end of a part; a bin is half a bit wide */
 
 /* How many of the quantiles fall into each bin: the shape of training in the rollups' own bins. */
 static void count_then(const float *quantiles, uint64_t ret[static ROLLUP_BINS])
@@ -25,10 +26,25 @@ static double term(uint64_t then, uint64_t now, uint64_t then_all, uint64_t now_
     return (b - a) * log(b / a);
 }
 
+/* Where a part that has its share by this bin ends: of the next edges that with the fewest of
+ * training on both sides. Pairs seen before lie within half a bit of each other, and a model that
+ * learned on says all of them a fraction of a bit more firmly: cut through their midst, they would
+ * seem to have moved from one part to the next. */
+static int emptiest_edge(const uint64_t *then, int bin)
+{
+    int best = bin;
+
+    for (int edge = bin + 1; edge < bin + DRIFT_EDGES && edge < ROLLUP_BINS - 1; edge++)
+        if (then[edge] + then[edge + 1] < then[best] + then[best + 1])
+            best = edge;
+    return best;
+}
+
 /* Bins are put together from the left until each part holds its share of training. */
 static double psi_of(const float *quantiles, const struct rollup *now)
 {
     uint64_t then[ROLLUP_BINS], then_part = 0, now_part = 0, now_all = 0;
+    int edge = -1; /* of the present part, once it has its share */
     double psi = 0;
 
     count_then(quantiles, then);
@@ -37,7 +53,9 @@ static double psi_of(const float *quantiles, const struct rollup *now)
     for (int i = 0; i < ROLLUP_BINS; i++) {
         then_part += then[i];
         now_part += now->bins[i];
-        if (then_part * DRIFT_PARTS < MODEL_ROW_QUANTILES && i < ROLLUP_BINS - 1)
+        if (edge < i && then_part * DRIFT_PARTS >= MODEL_ROW_QUANTILES && i < ROLLUP_BINS - 1)
+            edge = emptiest_edge(then, i);
+        if (i != edge && i < ROLLUP_BINS - 1)
             continue;
         psi += term(then_part, now_part, MODEL_ROW_QUANTILES, now_all);
         then_part = now_part = 0;

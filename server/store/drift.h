@@ -13,7 +13,9 @@ struct drift {
     double unknown_share, unseen_share; /* now; NAN without observations */
 };
 /* Population stability index: the sum over DRIFT_PARTS parts of the scores, each a tenth or more in
- * training, of (now - then) * ln(now / then). Below 0.1 nothing has changed, above 0.25 much has.
+ * training, of (now - then) * ln(now / then). Parts end where training has few scores, so that what
+ * a model says a little more firmly after it learned on is not taken for drift. Below 0.1 nothing
+ * has changed, above 0.25 much has.
  */
 enum { DRIFT_PARTS = 10 };
 struct drift drift_of(const struct model_spec_row *spec, const struct rollup *now);

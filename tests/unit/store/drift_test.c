@@ -35,6 +35,24 @@ TEST(the_same_days_have_not_drifted_and_others_have)
     CHECK(drift_of(&spec, &far).unseen_share == 0.05);
 }
 
+/* Nearly all pairs were seen before, half a bit apart at an edge between two bins. */
+TEST(a_model_that_is_a_little_surer_has_not_drifted)
+{
+    struct model_spec_row spec = {.spec = "vpc-egress", .usual_quantiles = quantiles};
+    struct rollup surer = {.observations = 2000}, odd = {.observations = 2000};
+
+    for (int i = 0; i < MODEL_ROW_QUANTILES; i++)
+        quantiles[i] = (float)(i < 980 ? -36.1 + 0.0003 * i : -20 + 0.01 * i);
+    for (int i = 0; i < 2000; i++) {
+        double score = i < 1960 ? -36.4 + 0.00015 * i : -15 + 0.005 * i;
+
+        surer.bins[rollup_bin(score)]++;
+        odd.bins[rollup_bin(i < 1200 ? score : 5)]++;
+    }
+    CHECK(drift_of(&spec, &surer).psi < 0.01);
+    CHECK(drift_of(&spec, &odd).psi > 0.25);
+}
+
 TEST(what_is_not_known_is_not_claimed)
 {
     struct model_spec_row spec = {.spec = "outside"};
@@ -81,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(the_same_days_have_not_drifted_and_others_have),
+        STORE_TEST(a_model_that_is_a_little_surer_has_not_drifted),
         STORE_TEST(what_is_not_known_is_not_claimed),
         STORE_TEST(a_models_week_is_that_of_its_own_rollups),
     };
