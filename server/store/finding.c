@@ -141,7 +141,7 @@ static int64_t until_of(const struct finding_filter *f)
 }
 
 /* The parameters both sorts share, in the statements' order. */
-enum { FILTER_PARAMS = 15 };
+enum { FILTER_PARAMS = 15, START_PARAMS = 3 };
 
 static void filter_params(struct arena *arena, const struct finding_filter *f,
                           struct param ret[static FILTER_PARAMS])
@@ -168,25 +168,47 @@ static void filter_params(struct arena *arena, const struct finding_filter *f,
     (void)memcpy(ret, all, sizeof all);
 }
 
-static enum err_code start_list(struct db *db, struct arena *arena, const struct finding_filter *f,
-                                struct query *ret, struct err *err)
+/* Of one entity, of one address, or of all; all three have the same parameters after the first. */
+static enum sql_id list_of(const struct finding_filter *f)
 {
-    struct param params[3 + FILTER_PARAMS];
+    bool by_time = f->sort == FINDING_BY_TIME;
+
+    if (f->entity != NULL)
+        return by_time ? SQL_FINDING_LIST_OF_ENTITY_BY_TIME : SQL_FINDING_LIST_OF_ENTITY_BY_SCORE;
+    if (f->has_ip && ip_equal(&f->ip_low, &f->ip_high))
+        return by_time ? SQL_FINDING_LIST_OF_IP_BY_TIME : SQL_FINDING_LIST_OF_IP_BY_SCORE;
+    return by_time ? SQL_FINDING_LIST_BY_TIME : SQL_FINDING_LIST_BY_SCORE;
+}
+
+/* Where the list begins: how many of ret. */
+static size_t start_params(const struct finding_filter *f, struct param ret[static START_PARAMS])
+{
     int64_t id = f->after ? f->after_id : INT64_MAX;
-    double rank = finding_rank(f->after_percentile);
     bool bounded = f->after && f->after_time_ms < until_of(f);
 
     if (f->sort == FINDING_BY_TIME) {
-        params[0] = P_INT(bounded ? f->after_time_ms : until_of(f));
-        params[1] = P_INT(bounded ? id : 0);
-        filter_params(arena, f, params + 2);
-        return db_query(db, SQL_FINDING_LIST_BY_TIME, params, 2 + FILTER_PARAMS, ret, err);
+        ret[0] = P_INT(bounded ? f->after_time_ms : until_of(f));
+        ret[1] = P_INT(bounded ? id : 0);
+        return 2;
     }
-    params[0] = P_REAL(f->after ? rank : INFINITY);
-    params[1] = P_REAL(f->after ? f->after_score : INFINITY);
-    params[2] = P_INT(id);
-    filter_params(arena, f, params + 3);
-    return db_query(db, SQL_FINDING_LIST_BY_SCORE, params, 3 + FILTER_PARAMS, ret, err);
+    ret[0] = P_REAL(f->after ? finding_rank(f->after_percentile) : INFINITY);
+    ret[1] = P_REAL(f->after ? f->after_score : INFINITY);
+    ret[2] = P_INT(id);
+    return 3;
+}
+
+static enum err_code start_list(struct db *db, struct arena *arena, const struct finding_filter *f,
+                                struct query *ret, struct err *err)
+{
+    struct param params[1 + START_PARAMS + FILTER_PARAMS];
+    enum sql_id sql = list_of(f);
+    size_t count = 0;
+
+    if (sql != SQL_FINDING_LIST_BY_TIME && sql != SQL_FINDING_LIST_BY_SCORE)
+        params[count++] = f->entity != NULL ? P_TEXT(f->entity) : P_IP(&f->ip_low);
+    count += start_params(f, params + count);
+    filter_params(arena, f, params + count);
+    return db_query(db, sql, params, count + FILTER_PARAMS, ret, err);
 }
 
 enum err_code finding_list(struct db *db, struct arena *arena, const struct finding_filter *filter,

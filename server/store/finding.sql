@@ -55,6 +55,107 @@ SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
         OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\' OR $17 IS NULL)
  ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $18;
 
+-- The same of one entity, and of one address: by indexes of their own.
+-- name: FINDING_LIST_OF_ENTITY_BY_TIME
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE f.entity_id = (SELECT id FROM entity WHERE uid = $1)
+   AND (f.last_seen_ms, f.id) < ($2, $3)
+   AND ((1 << f.status) & $4) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $5) <> 0
+   AND (s.name = $6 OR $6 IS NULL)
+   AND (e.uid = $7 OR $7 IS NULL)
+   AND (substr(e.uid, 1, length($8)) = $8 OR $8 IS NULL)
+   AND (f.ip BETWEEN $9 AND $10 OR $9 IS NULL)
+   AND (f.score >= $11 OR $11 IS NULL)
+   AND COALESCE(f.percentile, -1) >= $12
+   AND f.last_seen_ms >= $13
+   AND f.last_seen_ms < $14
+   AND (COALESCE(f.assignee, '') = $15 OR $15 IS NULL)
+   AND (f.tags LIKE $16 ESCAPE '\' OR $16 IS NULL)
+   AND (e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'
+        OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\' OR $17 IS NULL)
+ ORDER BY f.last_seen_ms DESC, f.id DESC LIMIT $18;
+
+-- name: FINDING_LIST_OF_IP_BY_TIME
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE f.ip = $1
+   AND (f.last_seen_ms, f.id) < ($2, $3)
+   AND ((1 << f.status) & $4) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $5) <> 0
+   AND (s.name = $6 OR $6 IS NULL)
+   AND (e.uid = $7 OR $7 IS NULL)
+   AND (substr(e.uid, 1, length($8)) = $8 OR $8 IS NULL)
+   AND (f.ip BETWEEN $9 AND $10 OR $9 IS NULL)
+   AND (f.score >= $11 OR $11 IS NULL)
+   AND COALESCE(f.percentile, -1) >= $12
+   AND f.last_seen_ms >= $13
+   AND f.last_seen_ms < $14
+   AND (COALESCE(f.assignee, '') = $15 OR $15 IS NULL)
+   AND (f.tags LIKE $16 ESCAPE '\' OR $16 IS NULL)
+   AND (e.uid LIKE $17 ESCAPE '\' OR f.tags LIKE $17 ESCAPE '\'
+        OR f.account LIKE $17 ESCAPE '\' OR f.ip_text LIKE $17 ESCAPE '\' OR $17 IS NULL)
+ ORDER BY f.last_seen_ms DESC, f.id DESC LIMIT $18;
+
+-- name: FINDING_LIST_OF_ENTITY_BY_SCORE
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE f.entity_id = (SELECT id FROM entity WHERE uid = $1)
+   AND (f.rank, f.score, f.id) < ($2, $3, $4)
+   AND ((1 << f.status) & $5) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $6) <> 0
+   AND (s.name = $7 OR $7 IS NULL)
+   AND (e.uid = $8 OR $8 IS NULL)
+   AND (substr(e.uid, 1, length($9)) = $9 OR $9 IS NULL)
+   AND (f.ip BETWEEN $10 AND $11 OR $10 IS NULL)
+   AND (f.score >= $12 OR $12 IS NULL)
+   AND COALESCE(f.percentile, -1) >= $13 AND f.rank >= $13 - 6
+   AND f.last_seen_ms >= $14
+   AND f.last_seen_ms < $15
+   AND (COALESCE(f.assignee, '') = $16 OR $16 IS NULL)
+   AND (f.tags LIKE $17 ESCAPE '\' OR $17 IS NULL)
+   AND (e.uid LIKE $18 ESCAPE '\' OR f.tags LIKE $18 ESCAPE '\'
+        OR f.account LIKE $18 ESCAPE '\' OR f.ip_text LIKE $18 ESCAPE '\' OR $18 IS NULL)
+ ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $19;
+
+-- name: FINDING_LIST_OF_IP_BY_SCORE
+SELECT f.id, f.uid, s.name AS spec, e.uid AS entity, f.ip, f.status, f.verdict,
+       f.verdict_source, f.assignee, f.tags, f.score, f.percentile, f.entity_known, f.first_seen_ms AS first_seen,
+       f.last_seen_ms AS last_seen, f.sightings, f.observations, f.account, f.region,
+       m.uid AS model, f.version, f.created_ms AS created, f.updated_ms AS updated, f.seq
+  FROM finding f JOIN spec s ON s.id = f.spec_id JOIN entity e ON e.id = f.entity_id
+  JOIN model m ON m.id = f.model_id
+ WHERE f.ip = $1
+   AND (f.rank, f.score, f.id) < ($2, $3, $4)
+   AND ((1 << f.status) & $5) <> 0
+   AND ((1 << COALESCE(f.verdict, 30)) & $6) <> 0
+   AND (s.name = $7 OR $7 IS NULL)
+   AND (e.uid = $8 OR $8 IS NULL)
+   AND (substr(e.uid, 1, length($9)) = $9 OR $9 IS NULL)
+   AND (f.ip BETWEEN $10 AND $11 OR $10 IS NULL)
+   AND (f.score >= $12 OR $12 IS NULL)
+   AND COALESCE(f.percentile, -1) >= $13 AND f.rank >= $13 - 6
+   AND f.last_seen_ms >= $14
+   AND f.last_seen_ms < $15
+   AND (COALESCE(f.assignee, '') = $16 OR $16 IS NULL)
+   AND (f.tags LIKE $17 ESCAPE '\' OR $17 IS NULL)
+   AND (e.uid LIKE $18 ESCAPE '\' OR f.tags LIKE $18 ESCAPE '\'
+        OR f.account LIKE $18 ESCAPE '\' OR f.ip_text LIKE $18 ESCAPE '\' OR $18 IS NULL)
+ ORDER BY f.rank DESC, f.score DESC, f.id DESC LIMIT $19;
+
 -- name: FINDING_WHY
 SELECT ms.threshold, m.detector, x.body AS explanation
   FROM finding f JOIN model m ON m.id = f.model_id LEFT JOIN explanation x ON x.finding_id = f.id

@@ -94,8 +94,8 @@ TEST(each_fault_is_told)
          "2026-01-02T03:00",
          "UPDATE rollup_hour SET observations = observations - 1,"
          " flagged = flagged - 1"},
-        {"DROP INDEX finding_by_ip", "indexes", "finding_by_ip",
-         "CREATE INDEX finding_by_ip ON finding (ip)"},
+        {"DROP INDEX finding_of_ip_by_time", "indexes", "finding_of_ip_by_time",
+         "CREATE INDEX finding_of_ip_by_time ON finding (ip, last_seen_ms, id)"},
     };
 
     given_life();

@@ -107,6 +107,59 @@ TEST(pages_hold_every_finding_once_while_new_ones_arrive)
     CHECK(walk(FINDING_BY_SCORE, true) == FINDINGS);
 }
 
+/* How many the pages of one hold, each in order after the one before. */
+static size_t walk_one(struct finding_filter filter)
+{
+    struct finding last = {0};
+    struct finding_page page;
+    size_t total = 0;
+
+    do {
+        page = listed(&filter);
+        for (size_t i = 0; i < page.count; i++, total++) {
+            CHECK(total == 0 || in_order(&last, &page.items[i], filter.sort));
+            CHECK(page.items[i].id != last.id);
+            last = page.items[i];
+        }
+        go_on_after(&filter, &last);
+    } while (page.more);
+    return total;
+}
+
+TEST(pages_of_one_entity_and_of_one_address_are_in_order_too)
+{
+    enum { OTHERS = 9 };
+    char text[IP_TEXT_BYTES];
+
+    given_findings(OTHERS);
+    for (int i = 0; i < FINDINGS; i++) {
+        struct scored_pair pairs[2];
+
+        (void)snprintf(text, sizeof text, "203.0.113.%d", i);
+        pairs[0] = flagged("i-busy", text);
+        (void)snprintf(text, sizeof text, "i-of-%d", i);
+        pairs[1] = flagged(text, "192.0.2.1");
+        for (int n = 0; n < 2; n++) {
+            pairs[n].first_ms = pairs[n].last_ms = T0 + i / 2 * INT64_C(1000);
+            pairs[n].score = 5 + (i * 7 % FINDINGS) / 3;
+        }
+        (void)ingest(pairs, 2);
+    }
+    for (enum finding_sort sort = FINDING_BY_TIME; sort <= FINDING_BY_SCORE; sort++) {
+        struct finding_filter filter = filter_of(sort, 5);
+
+        CHECK(walk_one(filter) == OTHERS + 2 * FINDINGS);
+        filter.entity = "i-busy";
+        CHECK(walk_one(filter) == FINDINGS);
+        filter.entity = NULL;
+        filter.has_ip = true;
+        filter.ip_low = filter.ip_high = ip_of("192.0.2.1");
+        CHECK(walk_one(filter) == FINDINGS);
+        filter.entity = "i-of-3";
+        CHECK(walk_one(filter) == 1);
+    }
+}
+
 TEST(a_page_says_whether_there_is_more)
 {
     struct finding_filter filter = filter_of(FINDING_BY_TIME, 4);
@@ -334,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(pages_hold_every_finding_once_in_order),
         STORE_TEST(pages_hold_every_finding_once_while_new_ones_arrive),
+        STORE_TEST(pages_of_one_entity_and_of_one_address_are_in_order_too),
         STORE_TEST(a_page_says_whether_there_is_more),
         STORE_TEST(texts_are_filters),
         STORE_TEST(numbers_and_times_are_filters),

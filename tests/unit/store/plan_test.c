@@ -40,6 +40,39 @@ TEST(both_orders_of_the_queue_come_from_an_index)
     CHECK(by_score && !by_time && !sorted);
 }
 
+static const char *wanted_index;
+static bool from_index;
+
+static void note_index(UNUSED void *context, UNUSED enum sql_id sql, const char *detail)
+{
+    from_index |= strstr(detail, wanted_index) != NULL;
+    sorted |= strstr(detail, "USE TEMP B-TREE") != NULL;
+}
+
+TEST(the_findings_of_one_come_from_indexes_of_their_own)
+{
+    static const struct {
+        enum sql_id sql;
+        const char *index;
+    } CASES[] = {
+        {SQL_FINDING_LIST_OF_ENTITY_BY_TIME,
+         "finding_of_entity_by_time (entity_id=? AND last_seen_ms>? AND last_seen_ms<?)"},
+        {SQL_FINDING_LIST_OF_ENTITY_BY_SCORE,
+         "finding_of_entity_by_score (entity_id=? AND rank>? AND (rank,score)<(?,?))"},
+        {SQL_FINDING_LIST_OF_IP_BY_TIME,
+         "finding_of_ip_by_time (ip=? AND last_seen_ms>? AND last_seen_ms<?)"},
+        {SQL_FINDING_LIST_OF_IP_BY_SCORE,
+         "finding_of_ip_by_score (ip=? AND rank>? AND (rank,score)<(?,?))"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        wanted_index = CASES[i].index;
+        from_index = sorted = false;
+        each_step_of_plan(CASES[i].sql, note_index);
+        CHECK_CASE(CASES[i].index, from_index && !sorted);
+    }
+}
+
 static bool partial;
 
 static void note_partial(UNUSED void *context, UNUSED enum sql_id sql, const char *detail)
@@ -79,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(no_statement_searches_from_end_to_end),
         STORE_TEST(both_orders_of_the_queue_come_from_an_index),
+        STORE_TEST(the_findings_of_one_come_from_indexes_of_their_own),
         STORE_TEST(sightings_come_from_the_flagged_index),
         STORE_TEST(observations_have_indexes_of_flagged_rows_alone),
         STORE_TEST(readers_prepare_no_statement_that_writes),
