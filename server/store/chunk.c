@@ -1,6 +1,5 @@
 #include "store/chunk.h"
 
-#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +8,17 @@
 #include "base/field.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "store/varint.h"
 
 enum {
-    FORMAT = 2,
-    FORMAT_OLD = 1, /* of before there was a column unanswered */
+    FORMAT = 3,
+    FORMAT_BINARY = 2, /* of before there were decimals, which differs in nothing else */
+    FORMAT_OLD = 1,    /* of before there was a column unanswered */
+    DECIMALS = 16,     /* and the digits after the point */
+    DIGITS_MAX = 6,
     CHECK_BYTES = 8,
     FILTER_BITS_A_ROW = 10,
     FILTER_PROBES = 7,
-    VARINT_BYTES_MAX = 10,
 };
 
 static int compare_numbers(int64_t a, int64_t b)
@@ -37,21 +39,6 @@ int observation_compare(const struct observation *a, const struct observation *b
 
 /* What a row takes at most: numbers, an address, four runs of one, two scores. */
 enum { ROW_BYTES_MAX = 5 * VARINT_BYTES_MAX + 17 + 8 * VARINT_BYTES_MAX + 16, HEAD_BYTES_MAX = 64 };
-
-static uint8_t *put(uint8_t *to, uint64_t value)
-{
-    while (value >= 0x80) {
-        *to++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *to++ = (uint8_t)value;
-    return to;
-}
-
-static uint64_t zigzag(int64_t value)
-{
-    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
-}
 
 static uint8_t *put_entities(uint8_t *to, const struct observation *const *rows, size_t count)
 {
@@ -124,13 +111,6 @@ static bool is_short(double value)
     return isnan(value) || (double)(float)value == value;
 }
 
-static uint8_t *put_long(uint8_t *to, uint64_t bits)
-{
-    bits = htole64(bits);
-    (void)memcpy(to, &bits, sizeof bits);
-    return to + sizeof bits;
-}
-
 static uint8_t *put_real(uint8_t *to, double value, bool is_narrow)
 {
     float narrow = (float)value;
@@ -146,11 +126,60 @@ static uint8_t *put_real(uint8_t *to, double value, bool is_narrow)
     return to + sizeof narrow_bits;
 }
 
+/* Scores that came as text are decimals, which take half the bytes of what they are read as. */
+static const double POWERS[DIGITS_MAX + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+#define DECIMAL_MAX ((double)(1 << 30))
+
+/* Whether value is exactly *ret of so many digits after the point. Not a number is 0. */
+static bool is_decimal(double value, int digits, uint64_t *ret)
+{
+    double scaled = value * POWERS[digits], back;
+    int64_t whole;
+
+    *ret = 0;
+    if (isnan(value))
+        return true;
+    if (!(fabs(scaled) < DECIMAL_MAX))
+        return false;
+    whole = llrint(scaled);
+    back = (double)whole / POWERS[digits];
+    *ret = zigzag(whole) + 1;
+    return memcmp(&back, &value, sizeof back) == 0; /* -0 is none */
+}
+
+/* DIGITS_MAX + 1: some are not decimals. */
+static int digits_of(const struct observation *const *rows, size_t count, size_t offset)
+{
+    int digits = 0;
+    uint64_t unused;
+
+    for (size_t i = 0; i < count && digits <= DIGITS_MAX; i++)
+        while (digits <= DIGITS_MAX && !is_decimal(real_at(rows[i], offset), digits, &unused))
+            digits++;
+    return digits;
+}
+
+static uint8_t *put_decimals(uint8_t *to, const struct observation *const *rows, size_t count,
+                             size_t offset, int digits)
+{
+    to = put(to, (uint64_t)(DECIMALS + digits));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+
+        (void)is_decimal(real_at(rows[i], offset), digits, &number);
+        to = put(to, number);
+    }
+    return to;
+}
+
 static uint8_t *put_reals(uint8_t *to, const struct observation *const *rows, size_t count,
                           size_t offset)
 {
+    int digits = digits_of(rows, count, offset);
     bool narrow = true;
 
+    if (digits <= DIGITS_MAX)
+        return put_decimals(to, rows, count, offset, digits);
     for (size_t i = 0; i < count && narrow; i++)
         narrow = is_short(real_at(rows[i], offset));
     to = put(to, narrow ? 4 : 8);
@@ -186,52 +215,6 @@ void chunk_encode(const struct observation *const *rows, size_t count, struct st
 
 /* ---- reading ---- */
 
-struct reader {
-    const uint8_t *at, *end;
-    bool broken;
-};
-
-static uint64_t take(struct reader *r)
-{
-    uint64_t value = 0;
-
-    for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
-        uint8_t byte = *r->at++;
-
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
-    r->broken = true;
-    return 0;
-}
-
-static int64_t take_signed(struct reader *r)
-{
-    uint64_t value = take(r);
-
-    return (int64_t)(value >> 1 ^ ((value & 1) != 0 ? UINT64_MAX : 0));
-}
-
-static int64_t sum_of(int64_t a, uint64_t b)
-{
-    return (int64_t)((uint64_t)a + b);
-}
-
-static uint64_t take_bits(struct reader *r, int bytes)
-{
-    uint64_t bits = 0;
-
-    if (r->end - r->at < bytes) {
-        r->broken = true;
-        return 0;
-    }
-    for (int i = 0; i < bytes; i++)
-        bits |= (uint64_t)r->at[i] << (8 * i);
-    r->at += bytes;
-    return bits;
-}
-
 static void take_address(struct reader *r, const struct observation *before,
                          struct observation *row)
 {
@@ -263,21 +246,36 @@ static void take_runs(struct reader *r, size_t offset, struct observation *rows,
     }
 }
 
-static void take_reals(struct reader *r, size_t offset, struct observation *rows, size_t count)
+static double decimal_of(struct reader *r, uint64_t digits)
 {
-    uint64_t bytes = take(r);
+    uint64_t number = take(r);
+    int64_t whole = (int64_t)((number - 1) >> 1 ^ (((number - 1) & 1) != 0 ? UINT64_MAX : 0));
 
-    r->broken |= bytes != 4 && bytes != 8;
+    return number == 0 ? NAN : (double)whole / POWERS[digits];
+}
+
+static double real_of(struct reader *r, uint64_t bytes)
+{
+    uint64_t bits = take_bits(r, (int)bytes);
+    uint32_t narrow_bits = (uint32_t)bits;
+    double value;
+    float narrow;
+
+    (void)memcpy(&value, &bits, sizeof value);
+    (void)memcpy(&narrow, &narrow_bits, sizeof narrow);
+    return bytes == 4 ? (double)narrow : value;
+}
+
+static void take_reals(struct reader *r, uint64_t format, size_t offset, struct observation *rows,
+                       size_t count)
+{
+    uint64_t kind = take(r), digits = kind - DECIMALS;
+    bool decimal = format == FORMAT && digits <= DIGITS_MAX;
+
+    r->broken |= kind != 4 && kind != 8 && !decimal;
     for (size_t i = 0; i < count && !r->broken; i++) {
-        uint64_t bits = take_bits(r, (int)bytes);
-        uint32_t narrow_bits = (uint32_t)bits;
-        double value;
-        float narrow;
+        double value = decimal ? decimal_of(r, digits) : real_of(r, kind);
 
-        (void)memcpy(&value, &bits, sizeof value);
-        (void)memcpy(&narrow, &narrow_bits, sizeof narrow);
-        if (bytes == 4)
-            value = (double)narrow;
         (void)memcpy((char *)&rows[i] + offset, &value, sizeof value);
     }
 }
@@ -304,8 +302,8 @@ static void take_columns(struct reader *r, uint64_t format, struct observation *
         rows[i].last_ms = sum_of(rows[i].first_ms, (uint64_t)take_signed(r));
     for (size_t i = 0; i < count; i++)
         rows[i].count = take(r);
-    take_reals(r, offsetof(struct observation, score), rows, count);
-    take_reals(r, offsetof(struct observation, percentile), rows, count);
+    take_reals(r, format, offsetof(struct observation, score), rows, count);
+    take_reals(r, format, offsetof(struct observation, percentile), rows, count);
 }
 
 enum err_code chunk_decode(const void *bytes, size_t length, struct arena *arena,
@@ -322,7 +320,7 @@ enum err_code chunk_decode(const void *bytes, size_t length, struct arena *arena
     if (take_bits(&check, CHECK_BYTES) != hash_bytes(bytes, length - CHECK_BYTES, 0))
         return err_set(err, ERR_CORRUPT, "a chunk of observations was altered");
     format = take(&r);
-    r.broken = format != FORMAT && format != FORMAT_OLD;
+    r.broken = format == 0 || format > FORMAT;
     count = take(&r);
     if (r.broken || count == 0 || count > CHUNK_ROWS_MAX)
         return err_set(err, ERR_CORRUPT, "a chunk of observations is of no known format");

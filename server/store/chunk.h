@@ -3,7 +3,7 @@
  * sorted by entity and address, column by column and delta-coded, in one value of bytes: a third of
  * what rows of a table take, and a pair is found without an index of pairs.
  *
- * Format 2, all numbers unsigned LEB128 unless said: 0x02; rows; the columns one after the other:
+ * Format 3, all numbers unsigned LEB128 unless said: 0x03; rows; the columns one after the other:
  *   entity      the first id, then the difference to the row before
  *   address     IPv4: value << 1, the value being the difference to the row before when that is
  *               IPv4 and of the same entity; IPv6: 1 and 16 bytes
@@ -14,7 +14,9 @@
  *   last_ms     zigzag of its difference to first_ms
  *   count
  *   score, percentile     a byte 4 or 8, then so many bytes a row, little-endian IEEE 754; 4 when
- *               that loses nothing; not a number = unknown
+ *               that loses nothing; not a number = unknown. Or, when that loses nothing, 16 and the
+ *               digits after the point, 0 to 6: zigzag of the decimal without its point, + 1; 0 =
+ *               unknown. Formats 1 and 2 have no decimals
  * and 8 bytes of hash_bytes over all before, little-endian. What is read back is exactly what was
  * written. A filter is a Bloom filter over (entity, address): 7 bits of 10 a row.
  *

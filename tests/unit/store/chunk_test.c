@@ -91,6 +91,33 @@ TEST(what_is_read_back_is_what_was_written)
     }
 }
 
+/* Scores that were read from text, and those that only look so. */
+TEST(decimals_are_read_back_to_the_last_bit)
+{
+    static const double ODD[] = {0.0, -0.0, NAN,       INFINITY, -1e6, 1073.741824, 1e15,
+                                 0.1, 1.0,  1.0 / 3.0, 5e-324,   -7.5, 0.30000001,  1073741824};
+    struct rng rng;
+
+    rng_init(&rng, 11);
+    given_rows(1000, 1, false);
+    for (int digits = 0; digits <= 8; digits++) {
+        for (size_t i = 0; i < 1000;
+             i++) { /* a whole number by a power of ten is what text is read as */
+            rows[i].score = round(20 * rng_normal(&rng) * pow(10, digits)) / pow(10, digits);
+            rows[i].percentile = i % 7 == 0 ? NAN : round(100 * rng_unit(&rng) * 1000) / 1000;
+        }
+        check_round_trip(1000);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(ODD); i++) { /* alone, and among decimals */
+        rows[0].score = ODD[i];
+        check_round_trip(1000);
+        given_rows(1, 1, false);
+        rows[0].score = ODD[i];
+        check_round_trip(1);
+        given_rows(1000, 1, false);
+    }
+}
+
 /* One row, written out as the format's comment has it; the first format knew of no unanswered. */
 TEST(a_chunk_of_the_first_format_is_read)
 {
@@ -164,7 +191,7 @@ TEST(a_chunk_made_up_is_refused)
 
     rng_init(&rng, 7);
     for (int round = 0; round < 20000; round++) {
-        uint8_t bytes[64] = {(uint8_t)(1 + round % 2), 5};
+        uint8_t bytes[64] = {(uint8_t)(1 + round % 3), 5};
         size_t length = 2 + rng_below(&rng, 54), count;
         struct observation *back;
         uint64_t sum;
@@ -205,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_is_read_back_is_what_was_written),
+        STORE_TEST(decimals_are_read_back_to_the_last_bit),
         STORE_TEST(a_chunk_of_the_first_format_is_read),
         STORE_TEST(usual_rows_take_less_than_fifty_bytes),
         STORE_TEST(a_damaged_chunk_is_refused),
