@@ -163,7 +163,7 @@ unit-postgres: $(STORE_TESTS) ## the tests of the store on PostgreSQL, one of th
 	$(Q)tests/postgres sh -c '$(call run_each,$(STORE_TESTS))'
 
 .PHONY: programs
-programs: all $(ALL_TESTS) # the binary and the unit tests, built and not run
+programs: all $(ALL_TESTS) $(B)/tests/load/model_bench # the binary, the unit tests and a benchmark, built and not run
 
 .PHONY: demo
 demo: ## simulate a company, train, score, serve the dashboard on 127.0.0.1:PORT

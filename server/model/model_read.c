@@ -310,7 +310,8 @@ static enum err_code check_family(const struct model *model, int f, struct err *
     const struct prefix_family *family = &model->parts.tree.families[f];
     uint64_t entities = model->parts.entity_count, count = family->count;
     int first = SECTION_PREFIX_TREE + f * TREE__MAX;
-    bool good = holds(model, first + TREE_STARTS, entities + 1, sizeof(uint64_t)) &&
+    bool good = count <= PREFIX_ADDRESSES_MAX &&
+                holds(model, first + TREE_STARTS, entities + 1, sizeof(uint64_t)) &&
                 starts_hold(model, family->starts, PREFIX_ENTITY_ADDRESSES_MAX, first + TREE_KEYS,
                             sizeof(uint64_t)) &&
                 holds(model, first + TREE_WEIGHTS, count, sizeof(float)) &&

@@ -1,5 +1,6 @@
 #include "model/prefix_fit.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,11 @@ static enum err_code fit_family(struct growth *growth, int f, struct spool_reade
     arrays->starts[f] = own_array(ret->entity_count + 1, sizeof *arrays->starts[f]);
     make_room(growth);
     TRY(fill(growth, reader, next, ret->entity_count, err));
+    if (growth->used > PREFIX_ADDRESSES_MAX)
+        return err_set(err, ERR_INVALID,
+                       "entities use more than %" PRIu32
+                       " addresses altogether: train on fewer days, or on fewer specs",
+                       PREFIX_ADDRESSES_MAX);
     resize(growth, growth->used + 1);
     TRY(fill_all(growth, err));
     ret->families[f] = (struct prefix_family){

@@ -10,8 +10,9 @@
  * problem", method C.) The sum of log2(P / (1/2)) over the bits is the score, in bits: above 0 the
  * address is likelier than a random draw.
  *
- * No tree is built: addresses lie in order, so what is under a prefix is a range of them, which
- * each bit narrows. Constant once made; any thread. Private to this folder. */
+ * Addresses lie in order, so what is under a prefix is a range of them, which is narrowed where
+ * they part. Those places are a tree, made when a model is loaded. Constant once made; any thread.
+ * Private to this folder. */
 #include "base/err.h"
 #include "base/ip.h"
 #include <stdbool.h>
@@ -36,6 +37,17 @@ static inline uint16_t prefix_last_seen(uint16_t day)
     return day & PREFIX_DAY_MAX;
 }
 
+#define PREFIX_ADDRESSES_MAX UINT32_MAX /* of a family, each as often as it has entities */
+
+/* Addresses that lie in order part between the one before number i and number i, which is the
+ * fork's number, too: both share `bit` bits, and the next one is set in all from i on up to where
+ * those bits end. Fork 0 is none, and says which is the first one: its `upper`. */
+struct prefix_fork {
+    float weight;          /* of those before it, from the region's first; fork 0: of all */
+    uint32_t lower, upper; /* the next fork of those without the bit and of those with; 0 = none */
+    uint8_t bit;
+};
+
 /* Of one family. All arrays are borrowed but the index. */
 struct prefix_family {
     const uint64_t *starts; /* entity_count + 1: where an entity's addresses begin */
@@ -46,7 +58,10 @@ struct prefix_family {
     uint64_t count;
     const uint64_t *all_keys;
     const uint32_t *all_entities;
-    uint64_t *all_starts; /* where each /16 begins in all_keys; owned, made by prefix_tree_index */
+    /* The index, owned: where each /16 begins in all_keys, the forks of each, and of each entity.
+     */
+    uint64_t *all_starts;
+    struct prefix_fork *all_forks, *forks;
 };
 struct asn_index;
 struct asn_table;
@@ -86,10 +101,13 @@ void prefix_tree_done(struct prefix_tree *tree); /* frees the indexes; accepts a
 void prefix_score(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip,
                   struct prefix_score *ret, struct prefix_bits *bits);
 
-/* Soon prefix_fetch, and then prefix_score, will be called for it: what they look for in memory is
- * on its way. */
-void prefix_fetch_range(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip);
-void prefix_fetch(const struct prefix_tree *tree, uint64_t entity, const struct ip *ip);
+/* The same of many, faster. */
+struct prefix_pair {
+    uint64_t entity;
+    const struct ip *ip;
+};
+void prefix_score_pairs(const struct prefix_tree *tree, const struct prefix_pair *pairs,
+                        size_t count, struct prefix_score *ret);
 
 /* Whether anything is left of what the entity used. */
 bool prefix_knows(const struct prefix_tree *tree, uint64_t entity);

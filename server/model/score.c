@@ -199,27 +199,22 @@ static void judge(const struct model *model, const struct model_pair *pair, stru
                   parts, calibration_of(parts, pair->spec), ret);
 }
 
-enum { PLACED_PAIRS = 16 };
+enum { PLACED_PAIRS = 64 };
 
-/* A block of pairs; what is looked for in memory is asked for before the first of it is used. */
 static void score_block(const struct model *model, const struct model_pair *pairs, size_t count,
                         struct model_score *ret)
 {
-    const struct prefix_tree *tree = &model->parts.tree;
     struct place places[PLACED_PAIRS];
+    struct prefix_pair sought[PLACED_PAIRS];
+    struct prefix_score found[PLACED_PAIRS];
 
     for (size_t i = 0; i < count; i++) {
         places[i] = place_of(&model->parts, &pairs[i]);
-        prefix_fetch_range(tree, places[i].entity, &pairs[i].ip);
+        sought[i] = (struct prefix_pair){places[i].entity, &pairs[i].ip};
     }
+    prefix_score_pairs(&model->parts.tree, sought, count, found);
     for (size_t i = 0; i < count; i++)
-        prefix_fetch(tree, places[i].entity, &pairs[i].ip);
-    for (size_t i = 0; i < count; i++) {
-        struct prefix_score prefix;
-
-        prefix_score(tree, places[i].entity, &pairs[i].ip, &prefix, NULL);
-        judge(model, &pairs[i], places[i], &prefix, &ret[i]);
-    }
+        judge(model, &pairs[i], places[i], &found[i], &ret[i]);
 }
 
 void model_score_pairs(const struct model *model, const struct model_pair *pairs, size_t count,

@@ -2,7 +2,7 @@
  * what is aimed at:
  *
  *     make model-bench                       simulated logins, of BENCH_USERS
- *     build/release/tests/load/model_bench PAIRS.csv
+ *     build/release/tests/load/model_bench PAIRS.csv [training|prefix|scoring]
  *
  * PAIRS.csv has a line for each pair: entity,ip and what else it likes; they are put in a random
  * order that is always the same. Rates are of the best stretch of some tens of milliseconds and,
@@ -279,25 +279,25 @@ static void bench_training(const struct numbers *numbers)
 
 /* ---- the prefix tree ---- */
 
-enum { PREFIX_AHEAD = 8 };
+enum { PREFIX_BATCH = 64 };
 
 /* Line i's address with line i * step's entity. */
 static double prefix_seconds(const struct prefix_tree *tree, const struct numbers *numbers,
                              size_t count, size_t step, double *sum)
 {
     double began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
-    const uint32_t *entities = numbers->entities;
 
-    for (size_t i = 0; i < count; i++) {
-        size_t soon = i + PREFIX_AHEAD, next = i + PREFIX_AHEAD / 2;
-        struct prefix_score score;
+    for (size_t first = 0; first < count; first += PREFIX_BATCH) {
+        size_t here = count - first < PREFIX_BATCH ? count - first : PREFIX_BATCH;
+        struct prefix_pair pairs[PREFIX_BATCH];
+        struct prefix_score scores[PREFIX_BATCH];
 
-        if (soon < count)
-            prefix_fetch_range(tree, entities[soon * step % line_count], &lines[soon].ip);
-        if (next < count)
-            prefix_fetch(tree, entities[next * step % line_count], &lines[next].ip);
-        prefix_score(tree, entities[i * step % line_count], &lines[i].ip, &score, NULL);
-        *sum += score.both;
+        for (size_t i = 0; i < here; i++)
+            pairs[i] = (struct prefix_pair){numbers->entities[(first + i) * step % line_count],
+                                            &lines[first + i].ip};
+        prefix_score_pairs(tree, pairs, here, scores);
+        for (size_t i = 0; i < here; i++)
+            *sum += scores[i].both;
     }
     return seconds_of(CLOCK_THREAD_CPUTIME_ID) - began;
 }
@@ -416,7 +416,7 @@ static void bench_scoring(const struct numbers *numbers, size_t rows)
     for (size_t i = 0; i < line_count; i++) {
         pairs[i] = (struct model_pair){"", lines[i].entity, lines[i].ip};
         if (i < count)
-            learned[i] = (struct train_pair){"", lines[i].entity, lines[i].ip, 0, 1};
+            learned[i] = (struct train_pair){"", lines[i].entity, lines[i].ip, 0, 1, false};
     }
     CHECK_OK(train_run(learned, count, &options, &trained, &err));
     (void)snprintf(path, sizeof path, "/tmp/pairwatch-bench-%d.model", (int)getpid());
@@ -432,20 +432,28 @@ static void bench_scoring(const struct numbers *numbers, size_t rows)
     show("dot products, in order", rate, "pairs/s", rate / gathered, "rows gathered", 1);
 }
 
+static bool wanted(const char *part, int argc, char **argv)
+{
+    return argc < 3 || strcmp(argv[2], part) == 0;
+}
+
 int main(int argc, char **argv)
 {
     AUTO(numbers_done) struct numbers numbers = {0};
 
-    if (argc != 2)
+    if (argc != 2 && argc != 3)
         return 2;
     read_lines(argv[1]);
     shuffle_lines();
     number_lines(&numbers);
     (void)printf("%zu pairs, %zu entities, %zu rows of %d\n", line_count, numbers.entity_count,
                  ip_encoder_rows(&numbers.encoder), DIM);
-    bench_training(&numbers);
-    bench_prefix(&numbers);
-    bench_scoring(&numbers, ip_encoder_rows(&numbers.encoder));
+    if (wanted("training", argc, argv))
+        bench_training(&numbers);
+    if (wanted("prefix", argc, argv))
+        bench_prefix(&numbers);
+    if (wanted("scoring", argc, argv))
+        bench_scoring(&numbers, ip_encoder_rows(&numbers.encoder));
     own_freep(&lines);
     return 0;
 }

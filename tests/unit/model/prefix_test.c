@@ -217,6 +217,42 @@ TEST(scores_are_those_of_counting)
     }
 }
 
+static bool same_number(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* Of both families, known and not, in blocks that are full and that are not. */
+TEST(scores_of_many_are_those_of_each)
+{
+    enum { MANY = 77 };
+    AUTO(kit_tree_done) struct kit_tree kit = {.count = 0};
+    struct prefix_pair pairs[MANY];
+    struct prefix_score scores[MANY], score;
+    struct ip ips[MANY];
+    struct rng rng;
+
+    learn_drawn(&kit, 3);
+    rng_init(&rng, 4);
+    for (int i = 0; i < MANY; i++) {
+        ips[i] = drawn_ip(&rng);
+        pairs[i] = (struct prefix_pair){rng_below(&rng, ENTITIES + 1), &ips[i]};
+    }
+    for (size_t count = 0; count <= MANY; count += 7) {
+        prefix_score_pairs(&kit.tree, pairs, count, scores);
+        for (size_t i = 0; i < count; i++) {
+            prefix_score(&kit.tree, pairs[i].entity, pairs[i].ip, &score, NULL);
+            CHECK(same_number(score.both, scores[i].both) &&
+                  same_number(score.entity, scores[i].entity) &&
+                  same_number(score.others, scores[i].others) &&
+                  same_number(score.below, scores[i].below));
+            CHECK(score.known_bits == scores[i].known_bits && score.length == scores[i].length &&
+                  score.firm_bits == scores[i].firm_bits && score.once == scores[i].once &&
+                  score.bearers == scores[i].bearers && score.neighbours == scores[i].neighbours);
+        }
+    }
+}
+
 /* One address: each of 32 bits has odds (1 + 1/2) / (1 + 1). */
 TEST(golden_numbers)
 {
@@ -401,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_are_those_of_counting),
+        cmocka_unit_test(scores_of_many_are_those_of_each),
         cmocka_unit_test(golden_numbers),
         cmocka_unit_test(forgets_with_its_half_life),
         cmocka_unit_test(who_pauses_is_not_forgotten_but_who_stays_away),
