@@ -205,7 +205,7 @@ static void score_block(const struct model *model, const struct model_pair *pair
                         struct model_score *ret)
 {
     struct place places[PLACED_PAIRS];
-    struct prefix_pair sought[PLACED_PAIRS];
+    struct prefix_pair sought[PLACED_PAIRS] = {{0, NULL}};
     struct prefix_score found[PLACED_PAIRS];
 
     for (size_t i = 0; i < count; i++) {

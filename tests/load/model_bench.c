@@ -289,7 +289,7 @@ static double prefix_seconds(const struct prefix_tree *tree, const struct number
 
     for (size_t first = 0; first < count; first += PREFIX_BATCH) {
         size_t here = count - first < PREFIX_BATCH ? count - first : PREFIX_BATCH;
-        struct prefix_pair pairs[PREFIX_BATCH];
+        struct prefix_pair pairs[PREFIX_BATCH] = {{0, NULL}};
         struct prefix_score scores[PREFIX_BATCH];
 
         for (size_t i = 0; i < here; i++)
