@@ -21,6 +21,7 @@ struct rows {
     struct arena *arena;
     struct score_row *items;
     size_t count;
+    struct score_scan_order order;
 };
 
 static size_t lines_of(const char *text, size_t length)
@@ -52,10 +53,10 @@ static void read_line(const char *line, size_t length, size_t index, struct scor
     AUTO(json_doc_freep) struct json_doc *doc = NULL;
     char pointer[LINE_POINTER_BYTES];
     struct err err = {0};
-    struct score_row row;
 
-    if (length <= SCORES_LINE_BYTES_MAX && score_scan(line, length, body, rows->arena, &row)) {
-        rows->items[rows->count++] = row;
+    if (length <= SCORES_LINE_BYTES_MAX &&
+        score_scan(line, length, body, &rows->order, rows->arena, &rows->items[rows->count])) {
+        rows->count++;
         return;
     }
     (void)snprintf(pointer, sizeof pointer, "/%zu", index);

@@ -1,5 +1,6 @@
 #include "api/score_scan.h"
 
+#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -53,6 +54,8 @@ static const struct member {
 enum { ENTITY, IP, TIME, LAST_TIME, SCORE, DOT_PRODUCT };
 #define REQUIRED (1U << ENTITY | 1U << IP | 1U << TIME)
 
+_Static_assert(ARRAY_LEN(MEMBERS) == SCORE_SCAN_MEMBERS, "one place each in the order");
+
 /* Printable ASCII that stands for itself inside a text. */
 static bool is_plain(char c)
 {
@@ -74,14 +77,47 @@ static bool take_char(struct scan *s, char c)
     return true;
 }
 
+/* Of each byte the highest bit, right for all up to the first that is set (Mycroft 1987). */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
+}
+
+/* The plain ones at the start of eight; 8: all are. */
+static size_t plain_of_eight(const char *text)
+{
+    uint64_t word, others;
+
+    (void)memcpy(&word, text, sizeof word);
+    word = le64toh(word);
+    others = (word & UINT64_C(0x8080808080808080)) |
+             zero_bytes(word & UINT64_C(0xe0e0e0e0e0e0e0e0)) |
+             zero_bytes(word ^ UINT64_C(0x2222222222222222)) |
+             zero_bytes(word ^ UINT64_C(0x5c5c5c5c5c5c5c5c)) |
+             zero_bytes(word ^ UINT64_C(0x7f7f7f7f7f7f7f7f));
+    return others == 0 ? sizeof word : (size_t)__builtin_ctzll(others) / 8;
+}
+
+static void skip_plain(struct scan *s)
+{
+    while (s->end - s->at >= (ptrdiff_t)sizeof(uint64_t)) {
+        size_t plain = plain_of_eight(s->at);
+
+        s->at += plain;
+        if (plain < sizeof(uint64_t))
+            return;
+    }
+    while (s->at < s->end && is_plain(*s->at))
+        s->at++;
+}
+
 /* Between quotes: printable ASCII without escapes. */
 static bool take_text(struct scan *s, struct span *ret)
 {
     if (!take_char(s, '"'))
         return false;
     ret->text = s->at;
-    while (s->at < s->end && is_plain(*s->at))
-        s->at++;
+    skip_plain(s);
     ret->length = (size_t)(s->at - ret->text);
     return s->at < s->end && *s->at++ == '"';
 }
@@ -203,36 +239,58 @@ static bool take_value(struct scan *s, const struct member *member, struct arena
     }
 }
 
-/* Lines of a body name their members in one order, so the one after the last is tried first. */
-static size_t find_member(struct span name, size_t guess)
+static size_t find_member(struct span name)
 {
-    for (size_t n = 0; n < ARRAY_LEN(MEMBERS); n++) {
-        size_t i = (guess + n) % ARRAY_LEN(MEMBERS);
-
+    for (size_t i = 0; i < ARRAY_LEN(MEMBERS); i++)
         if (MEMBERS[i].name_length == name.length &&
             memcmp(MEMBERS[i].name, name.text, name.length) == 0)
             return i;
-    }
     return ARRAY_LEN(MEMBERS);
 }
 
-static bool take_members(struct scan *s, struct arena *arena, struct score_row *row,
-                         unsigned *ret_met)
+static bool is_named(const struct scan *s, const struct member *member)
 {
-    size_t i = ARRAY_LEN(MEMBERS) - 1;
+    return (size_t)(s->end - s->at) > member->name_length + 2 && s->at[0] == '"' &&
+           memcmp(s->at + 1, member->name, member->name_length) == 0 &&
+           s->at[member->name_length + 1] == '"';
+}
+
+/* Lines of a body name their members in one order, so the one that came next in the last line is
+ * tried first. */
+static bool take_name(struct scan *s, uint8_t *next, size_t *ret)
+{
     struct span name;
+
+    skip_blanks(s);
+    *ret = *next;
+    if (is_named(s, &MEMBERS[*next])) {
+        s->at += MEMBERS[*next].name_length + 2;
+        return take_char(s, ':');
+    }
+    if (!take_text(s, &name) || !take_char(s, ':'))
+        return false;
+    *ret = find_member(name);
+    if (*ret == ARRAY_LEN(MEMBERS))
+        return false;
+    *next = (uint8_t)*ret;
+    return true;
+}
+
+static bool take_members(struct scan *s, struct score_scan_order *order, struct arena *arena,
+                         struct score_row *row, unsigned *ret_met)
+{
+    uint8_t *next = &order->first;
+    size_t i;
 
     *ret_met = 0;
     if (!take_char(s, '{'))
         return false;
     do {
-        if (!take_text(s, &name) || !take_char(s, ':'))
-            return false;
-        i = find_member(name, i + 1);
-        if (i == ARRAY_LEN(MEMBERS) || (*ret_met & 1U << i) != 0 ||
+        if (!take_name(s, next, &i) || (*ret_met & 1U << i) != 0 ||
             !take_value(s, &MEMBERS[i], arena, row))
             return false;
         *ret_met |= 1U << i;
+        next = &order->after[i];
     } while (take_char(s, ','));
     if (!take_char(s, '}'))
         return false;
@@ -240,14 +298,14 @@ static bool take_members(struct scan *s, struct arena *arena, struct score_row *
     return s->at == s->end;
 }
 
-bool score_scan(const char *line, size_t length, const struct score_body *body, struct arena *arena,
-                struct score_row *ret)
+bool score_scan(const char *line, size_t length, const struct score_body *body,
+                struct score_scan_order *order, struct arena *arena, struct score_row *ret)
 {
     struct scan s = {.at = line, .end = line + length};
     unsigned met;
 
     *ret = SCORE_ROW_EMPTY;
-    if (!take_members(&s, arena, ret, &met) || (met & REQUIRED) != REQUIRED)
+    if (!take_members(&s, order, arena, ret, &met) || (met & REQUIRED) != REQUIRED)
         return false;
     if (((met >> SCORE & 1U) != 0) == ((met >> DOT_PRODUCT & 1U) != 0))
         return false;

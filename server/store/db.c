@@ -19,7 +19,7 @@ struct db {
     const struct db_backend *backend;
     void *handle;
     enum db_mode mode;
-    bool in_transaction;
+    bool in_transaction, syncs_later;
     void *statements[SQL__MAX];
     struct entity_memory *entities; /* NULL on a reading connection */
     uint64_t connections;           /* of the engine, when the last transaction began */
@@ -392,11 +392,23 @@ enum err_code db_row(struct db *db, enum sql_id sql, const struct param *params,
     return found ? ERR_NONE : err_set(err, ERR_NOT_FOUND, "there is no such row");
 }
 
-enum err_code db_begin(struct db *db, struct tx *ret, struct err *err)
+static enum err_code sync_commits(struct db *db, bool later, struct err *err)
+{
+    const char *script = later ? db->backend->sync_later : db->backend->sync_now;
+
+    if (script == NULL || db->mode != DB_WRITE || db->syncs_later == later)
+        return ERR_NONE;
+    TRY(db_script(db, script, err));
+    db->syncs_later = later;
+    return ERR_NONE;
+}
+
+static enum err_code begin(struct db *db, bool syncs_later, struct tx *ret, struct err *err)
 {
     const struct db_backend *backend = db->backend;
 
     ASSERT(!db->in_transaction);
+    TRY(sync_commits(db, syncs_later, err));
     TRY(db_script(db, db->mode == DB_WRITE ? backend->begin_write : backend->begin_read, err));
     db->in_transaction = true;
     if (db->entities != NULL && backend->connections != NULL &&
@@ -406,6 +418,16 @@ enum err_code db_begin(struct db *db, struct tx *ret, struct err *err)
     }
     *ret = (struct tx){.db = db, .open = true};
     return ERR_NONE;
+}
+
+enum err_code db_begin(struct db *db, struct tx *ret, struct err *err)
+{
+    return begin(db, false, ret, err);
+}
+
+enum err_code db_begin_unhurried(struct db *db, struct tx *ret, struct err *err)
+{
+    return begin(db, true, ret, err);
 }
 
 enum err_code tx_commit(struct tx *tx, struct err *err)

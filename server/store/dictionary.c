@@ -10,6 +10,7 @@
 
 /* At most 12 MB. One entity a slot: a later one of the same hash takes its place. */
 enum { ENTITY_SLOTS = 1 << 15, ENTITY_REMEMBERED_BYTES_MAX = 300 };
+enum { UIDS_AHEAD = 8 }; /* of memory that is asked for before it is needed */
 /* For each name that a batch brings, some bytes at a time: no batch has as many. */
 #define LACKING_ARENA_BYTES_MAX ((size_t)1 << 30)
 
@@ -175,12 +176,20 @@ enum err_code dictionary_entities(struct db *db, struct dictionary_name *names, 
     AUTO(arena_done) struct arena arena = {0};
     struct entity_memory *memory = db_entity_memory(db);
     struct lacking *lacking = NULL;
+    struct entity_slot **slots;
     size_t lacking_count = 0;
 
     arena_init(&arena, LACKING_ARENA_BYTES_MAX);
+    slots = ARENA_ARRAY(&arena, struct entity_slot *, count);
     for (size_t i = 0; i < count; i++) {
-        const struct entity_slot *slot = slot_of(memory, names[i].uid);
+        slots[i] = slot_of(memory, names[i].uid);
+        __builtin_prefetch(slots[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct entity_slot *slot = slots[i];
 
+        if (i + UIDS_AHEAD < count)
+            __builtin_prefetch(slots[i + UIDS_AHEAD]->uid);
         names[i].id = slot->id;
         if (slot->uid != NULL && strcmp(slot->uid, names[i].uid) == 0)
             continue;

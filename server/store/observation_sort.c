@@ -40,20 +40,38 @@ static int by_observation(const void *a_, const void *b_)
                                *(const struct observation *const *)b_);
 }
 
-/* Those that the number does not tell apart; by_day: of one day. */
-static void compare_equals(struct observation **rows, size_t count, bool by_day)
+/* items: as rows, with their numbers. Those that the number does not tell apart; by_day: of one
+ * day. */
+static void compare_equals(struct observation **rows, const struct radix_item *items, size_t count,
+                           bool by_day)
 {
     size_t end;
 
     for (size_t i = 0; i < count; i = end) {
-        uint64_t key = key_of(rows[i]), day = day_of(rows[i]);
-
-        for (end = i + 1;
-             end < count && key_of(rows[end]) == key && (!by_day || day_of(rows[end]) == day);)
+        for (end = i + 1; end < count && items[end].key == items[i].key &&
+                          (!by_day || day_of(rows[end]) == day_of(rows[i]));)
             end++;
         if (end - i > 1)
             qsort(rows + i, end - i, sizeof(struct observation *), by_observation);
     }
+}
+
+static bool is_one_day(struct observation *const *rows, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (day_of(rows[i]) != day_of(rows[0]))
+            return false;
+    return true;
+}
+
+/* Of what is sorted already: leaves those of a day as they are. */
+static void sort_days(struct observation *const *rows, struct radix_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        items[i].key = day_of(rows[items[i].index]);
+    radix_sort(items, items + count, count);
+    for (size_t i = 0; i < count; i++)
+        items[i].key = key_of(rows[items[i].index]);
 }
 
 static void sort(struct observation **rows, size_t count, bool by_day)
@@ -62,18 +80,17 @@ static void sort(struct observation **rows, size_t count, bool by_day)
     AUTO(own_freep) struct observation **copy = own_array(count + 1, sizeof(struct observation *));
 
     ASSERT(count <= UINT32_MAX);
+    by_day = by_day && !is_one_day(rows, count);
     for (size_t i = 0; i < count; i++) {
         copy[i] = rows[i];
         items[i] = (struct radix_item){key_of(rows[i]), (uint32_t)i};
     }
     radix_sort(items, items + count, count);
-    for (size_t i = 0; i < count && by_day; i++)
-        items[i].key = day_of(copy[items[i].index]);
-    if (by_day) /* which leaves those of a day as they are */
-        radix_sort(items, items + count, count);
+    if (by_day)
+        sort_days(copy, items, count);
     for (size_t i = 0; i < count; i++)
         rows[i] = copy[items[i].index];
-    compare_equals(rows, count, by_day);
+    compare_equals(rows, items, count, by_day);
 }
 
 void observation_sort(struct observation **rows, size_t count)

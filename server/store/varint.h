@@ -42,6 +42,8 @@ static inline uint64_t take(struct reader *r)
 {
     uint64_t value = 0;
 
+    if (r->at < r->end && *r->at < 0x80) /* as most are */
+        return *r->at++;
     for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
         uint8_t byte = *r->at++;
 
@@ -69,10 +71,9 @@ static inline uint64_t take_bits(struct reader *r, int bytes)
         r->broken = true;
         return 0;
     }
-    for (int i = 0; i < bytes; i++)
-        bits |= (uint64_t)r->at[i] << (8 * i);
+    (void)memcpy(&bits, r->at, (size_t)bytes);
     r->at += bytes;
-    return bits;
+    return le64toh(bits);
 }
 
 /* What a difference was taken from, wherever it lies. */

@@ -172,7 +172,7 @@ static enum err_code step_pairs(struct db *db, struct pair_progress *ret, struct
 {
     AUTO(tx_done) struct tx tx = {0};
 
-    TRY(db_begin(db, &tx, err));
+    TRY(db_begin_unhurried(db, &tx, err));
     TRY(pair_step(db, &PAIR_SIZES, ret, err));
     return tx_commit(&tx, err);
 }
