@@ -128,7 +128,7 @@ struct tx { /* AUTO(tx_done) struct tx tx = {0}; rolls back unless committed */
     bool open;
 };
 NODISCARD enum err_code db_begin(struct db *db, struct tx *ret, struct err *err);
-/* For what nobody is told of: a power cut may take back its commit until the next one of db_begin. */
+/* For what nobody is told of: a power cut may take its commit back until the next of db_begin. */
 NODISCARD enum err_code db_begin_unhurried(struct db *db, struct tx *ret, struct err *err);
 NODISCARD enum err_code tx_commit(struct tx *tx, struct err *err);
 void tx_done(struct tx *tx);

@@ -9,12 +9,12 @@
 enum db_step { DB_STEP_ROW, DB_STEP_END, DB_STEP_ERROR };
 
 struct db_backend {
-    const char *scheme;         /* "sqlite": the url is scheme:rest */
-    const char *migrations_dir; /* of the asset names: "migrations/sqlite/" */
-    const char *begin_read;     /* the statement that opens a transaction on one snapshot */
-    const char *begin_write;    /* the statement that opens a writing transaction */
+    const char *scheme;                /* "sqlite": the url is scheme:rest */
+    const char *migrations_dir;        /* of the asset names: "migrations/sqlite/" */
+    const char *begin_read;            /* the statement that opens a transaction on one snapshot */
+    const char *begin_write;           /* the statement that opens a writing transaction */
     const char *sync_later, *sync_now; /* for db_begin_unhurried and back; NULL: no difference */
-    const char *foreign_tables; /* counts the tables beside schema_migration */
+    const char *foreign_tables;        /* counts the tables beside schema_migration */
     enum err_code (*open)(const char *rest, enum db_mode mode, void **ret, struct err *err);
     void (*close)(void *handle);
     void (*deadline)(void *handle, int64_t mono_ms);
