@@ -20,6 +20,7 @@ enum {
     SCORES_ACCOUNT_BYTES_MAX = 64,
     SCORES_KNOWN_BITS_MAX = 128,
     SCORES_LINE_BYTES_MAX = 64 * 1024,
+    SCORES_BODY_LARGE_BYTES = 4 << 20, /* lines of so much are gone when they are read */
     SCORES_EXPLANATIONS_BYTES_MAX = 32 * 1024 * 1024, /* of a body, together */
     /* Strings are no longer than the body (32 MiB), each with up to 16 bytes of padding;
      * explanations; rows. */

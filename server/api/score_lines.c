@@ -14,6 +14,7 @@
 #include "store/ingest.h"
 
 enum { LINE_POINTER_BYTES = 32 };
+enum { READ_BYTES = 1 << 20 }; /* of a body, until they are given back */
 #define OBJECT_POINTER "/0/object"
 
 /* One place for each line that may be one. */
@@ -85,6 +86,7 @@ static enum err_code read_lines(struct request *req, struct arena *arena, struct
         .items = ARENA_ARRAY(arena, struct score_row, lines_of(req->body, req->body_length)),
     };
     const char *at = req->body, *end = req->body + req->body_length;
+    size_t read = 0;
 
     for (size_t index = 0; at < end; index++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -97,6 +99,11 @@ static enum err_code read_lines(struct request *req, struct arena *arena, struct
             read_line(at, length, index, body, &rows, &req->faults);
         }
         at = newline != NULL ? newline + 1 : end;
+        if (req->body_length >= SCORES_BODY_LARGE_BYTES &&
+            (size_t)(at - req->body) >= read + READ_BYTES) {
+            read = (size_t)(at - req->body);
+            request_body_read(req, read);
+        }
     }
     body->rows = rows.items;
     body->count = rows.count;

@@ -125,35 +125,27 @@ static struct model_register_job new_specs(const struct request *req, const stru
     };
 }
 
-static struct scored_pair *make_pairs(struct arena *arena, const struct score_body *body,
-                                      const struct specs *specs)
+static struct scored_pair pair_of(const struct score_row *row, const struct model_spec_row *spec)
 {
-    struct scored_pair *pairs = ARENA_ARRAY(arena, struct scored_pair, body->count + 1);
+    bool given = !isnan(row->percentile);
 
-    for (size_t i = 0; i < body->count; i++) {
-        const struct score_row *row = &body->rows[i];
-        const struct model_spec_row *spec = spec_find(specs, row->spec);
-        bool given = !isnan(row->percentile);
-
-        pairs[i] = (struct scored_pair){
-            .spec = row->spec,
-            .entity = row->entity,
-            .ip = row->ip,
-            .first_ms = row->time_ms,
-            .last_ms = row->last_ms,
-            .count = (uint64_t)row->count,
-            .score = row->score,
-            .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
-            .flagged = row->score > spec->threshold,
-            .unanswered = row->unanswered != 0,
-            .entity_known = row->entity_known != 0,
-            .known_bits = (int)row->known_bits,
-            .account = row->account,
-            .region = row->region,
-            .explanation_json = row->explanation,
-        };
-    }
-    return pairs;
+    return (struct scored_pair){
+        .spec = row->spec,
+        .entity = row->entity,
+        .ip = row->ip,
+        .first_ms = row->time_ms,
+        .last_ms = row->last_ms,
+        .count = (uint64_t)row->count,
+        .score = row->score,
+        .percentile = given ? row->percentile : model_row_percentile(spec, row->score),
+        .flagged = row->score > spec->threshold,
+        .unanswered = row->unanswered != 0,
+        .entity_known = row->entity_known != 0,
+        .known_bits = (int)row->known_bits,
+        .account = row->account,
+        .region = row->region,
+        .explanation_json = row->explanation,
+    };
 }
 
 static bool key_is_valid(const char *key, size_t length)
@@ -217,18 +209,26 @@ static void write_receipt(struct json_writer *w, const struct ingest_result *res
  * waits long for the writer; a body of more is stored in parts, each a transaction. */
 enum { PART_COST_MAX = WRITER_BULK_ROWS, PAIR_COST = 1, FLAGGED_COST = 40 };
 enum { PART_WAIT_MS = 50, PART_WAIT_MS_MAX = 30000 }; /* for a writer that has much to do */
+#define PART_ARENA_BYTES_MAX ((size_t)PART_COST_MAX * sizeof(struct scored_pair) + 4096)
 
-static size_t part_of(const struct scored_pair *pairs, size_t count, size_t *ret_cost)
+/* How many of the rows are a part; their pairs go to ret unless it is NULL. */
+static size_t part_of(const struct score_row *rows, size_t count, const struct specs *specs,
+                      struct scored_pair *ret, size_t *ret_cost)
 {
+    const struct model_spec_row *spec = NULL;
     size_t n = 0, cost = 0;
 
-    while (n < count) {
-        size_t more = pairs[n].flagged ? FLAGGED_COST : PAIR_COST;
+    for (; n < count; n++) {
+        size_t more;
 
+        if (spec == NULL || strcmp(spec->spec, rows[n].spec) != 0)
+            spec = spec_find(specs, rows[n].spec);
+        more = rows[n].score > spec->threshold ? FLAGGED_COST : PAIR_COST;
         if (n > 0 && cost + more > PART_COST_MAX)
             break;
         cost += more;
-        n++;
+        if (ret != NULL)
+            ret[n] = pair_of(&rows[n], spec);
     }
     *ret_cost = cost;
     return n;
@@ -270,25 +270,29 @@ static void add_part(struct ingest_result *sum, const struct ingest_result *part
     sum->findings_updated += before.findings_updated;
 }
 
-/* batch: the whole; its parts one after the other. */
+/* batch: the whole but for its pairs, which are made of the rows a part at a time. */
 static enum err_code store_parts(struct request *req, struct scores_job *job,
+                                 const struct score_body *body, const struct specs *specs,
                                  const struct ingest_batch *whole, struct ingest_result *ret,
                                  struct err *err)
 {
+    AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct ingest_batch batch = *whole;
     struct ingest_object object = {0};
     struct app *app = app_of(req);
-    size_t at = 0;
+    struct scored_pair *pairs;
+    size_t at = 0, cost;
 
     *ret = (struct ingest_result){.repeated = true};
+    arena_init(&arena, PART_ARENA_BYTES_MAX);
+    pairs = ARENA_ARRAY(&arena, struct scored_pair,
+                        whole->count < PART_COST_MAX ? whole->count + 1 : PART_COST_MAX);
     job->ingest.batch = &batch;
+    batch.pairs = pairs;
     do {
-        size_t cost;
-
         if (at > 0 && http_server_stops(atomic_load(&app->server)))
             return err_set(err, ERR_BUSY, "the server stops; the same body again goes on");
-        batch.pairs = whole->pairs + at;
-        batch.count = part_of(batch.pairs, whole->count - at, &cost);
+        batch.count = part_of(body->rows + at, whole->count - at, specs, pairs, &cost);
         batch.offset = at;
         batch.more = at + batch.count < whole->count;
         if (whole->object != NULL) {
@@ -306,22 +310,23 @@ static enum err_code store_parts(struct request *req, struct scores_job *job,
 }
 
 /* The key of a body in parts that has none, in which there is no blank: by it the same body is gone
- * on with after it broke off. */
-static void key_of_parts(struct request *req, struct ingest_batch *batch)
+ * on with after it broke off. digest: NULL unless it is known. */
+static void key_of_parts(struct request *req, const struct score_body *body,
+                         const struct specs *specs, const char *digest, struct ingest_batch *batch)
 {
     size_t cost;
 
     if (batch->object != NULL || batch->idempotency_key != NULL ||
-        part_of(batch->pairs, batch->count, &cost) == batch->count)
+        part_of(body->rows, body->count, specs, NULL, &cost) == body->count)
         return;
-    batch->request_digest = digest_of(req);
+    batch->request_digest = digest != NULL ? digest : digest_of(req);
     batch->idempotency_key = arena_printf(req->arena, "body %s", batch->request_digest);
     batch->forget = true;
 }
 
 static enum err_code store_scores(struct request *req, struct arena *arena,
                                   const struct score_body *body, const char *key,
-                                  struct ingest_result *ret, struct err *err)
+                                  const char *digest, struct ingest_result *ret, struct err *err)
 {
     const char *pointer =
         str_equal(req->content_type, "application/x-ndjson") ? "?threshold" : "/threshold";
@@ -331,7 +336,7 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
         .model_id = body->model,
         .origin = req->actor,
         .idempotency_key = key,
-        .request_digest = key != NULL ? digest_of(req) : NULL,
+        .request_digest = key != NULL ? digest : NULL,
         .count = body->count,
     };
     struct scores_job job = {.ingest = {.batch = &batch}};
@@ -340,22 +345,24 @@ static enum err_code store_scores(struct request *req, struct arena *arena,
     TRY(complete_specs(req, body, pointer, specs, err));
     TRY(json_faults_check(&req->faults, err));
     job.model = new_specs(req, body, specs);
-    batch.pairs = make_pairs(arena, body, specs);
-    key_of_parts(req, &batch);
-    return store_parts(req, &job, &batch, ret, err);
+    key_of_parts(req, body, specs, digest, &batch);
+    request_body_done(req); /* it may be long until all is stored */
+    return store_parts(req, &job, body, specs, &batch, ret, err);
 }
 
 enum err_code create_scores(struct request *req, struct reply *reply, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {.blocks = NULL};
     struct ingest_result result;
+    const char *key, *digest = NULL;
     struct score_body body;
-    const char *key;
 
     arena_init(&arena, SCORES_ARENA_BYTES_MAX);
     TRY(read_key(req, &key, err));
+    if (key != NULL || req->body_length >= SCORES_BODY_LARGE_BYTES)
+        digest = digest_of(req);
     TRY(score_body_read(req, &arena, &body, err));
-    TRY(store_scores(req, &arena, &body, key, &result, err));
+    TRY(store_scores(req, &arena, &body, key, digest, &result, err));
     write_receipt(&reply->json, &result);
     return ERR_NONE;
 }

@@ -277,5 +277,6 @@ enum err_code intake_body_end(struct exchange *x)
         TRY(inflate_body(x));
     x->request.body = x->body.text != NULL ? x->body.text : "";
     x->request.body_length = x->body.length;
+    x->request.body_store = &x->body;
     return ERR_NONE;
 }

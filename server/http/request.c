@@ -6,8 +6,11 @@
 #include "base/str.h"
 #include "http/etag.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 const char *const ROLE_WORDS[ROLE__MAX + 1] = {"none",  "ingest", "read", "triage",
                                                "admin", "notify", NULL};
@@ -54,6 +57,28 @@ void request_init(struct request *req, struct arena *arena)
 void request_done(struct request *req)
 {
     json_doc_freep(&req->body_doc);
+}
+
+void request_body_read(struct request *req, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)req->body + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)req->body + bytes) / page * page;
+
+    ASSERT(bytes <= req->body_length);
+    /* Without it the memory is given back later. */
+    if (req->body_store != NULL && end > start)
+        (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+void request_body_done(struct request *req)
+{
+    json_doc_freep(&req->body_doc);
+    if (req->body_store == NULL)
+        return;
+    req->body = "";
+    req->body_length = 0;
+    str_done(req->body_store);
 }
 
 const char *request_header(const struct request *req, const char *name)

@@ -11,6 +11,7 @@ struct arena;
 struct cidr;
 struct ip;
 struct request;
+struct str;
 
 enum role { ROLE_NONE, ROLE_INGEST, ROLE_READ, ROLE_TRIAGE, ROLE_ADMIN, ROLE_NOTIFY, ROLE__MAX };
 extern const char *const ROLE_WORDS[ROLE__MAX + 1];
@@ -44,12 +45,18 @@ struct request {
     bool tls;                  /* the connection is TLS: cookies get Secure */
     uint64_t query_read;       /* of the query readers: bit i = query[i] was asked for */
     struct json_doc *body_doc; /* of body_json */
+    struct str *body_store; /* what body lies in, the HTTP layer's; NULL: it is somebody else's */
 };
 
 /* A zeroed request with empty lists and texts instead of NULLs, for the HTTP layer and for tests of
  * handlers; those then set what they need. */
 void request_init(struct request *req, struct arena *arena);
 void request_done(struct request *req); /* frees the parsed body; the arena is the caller's */
+
+/* For bodies of many megabytes: gives memory back while the handler goes on. Of the first bytes,
+ * which are not read again; and of all of it, with what body_json made of it. */
+void request_body_read(struct request *req, size_t bytes);
+void request_body_done(struct request *req);
 
 const char *request_header(const struct request *req,
                            const char *name); /* NULL; case-insensitive */

@@ -125,7 +125,7 @@ static enum err_code configure(struct sqlite *sqlite, enum db_mode mode, struct 
                                 "PRAGMA foreign_keys = ON;"
                                 "PRAGMA wal_autocheckpoint = 8000;"
                                 "PRAGMA journal_size_limit = 67108864;"
-                                "PRAGMA cache_size = -32768;";
+                                "PRAGMA cache_size = -16384;";
     static const char READ[] = "PRAGMA query_only = ON; PRAGMA cache_size = -8192;";
 
     (void)sqlite3_extended_result_codes(sqlite->connection, 1);

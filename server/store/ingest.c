@@ -398,8 +398,8 @@ static enum err_code skip_stored(struct db *db, struct ingest_batch *batch, bool
 }
 
 /* The same of a POST in parts that broke off. *ret: nothing is left of this part. What is forgotten
- * at its end was stored to there: by the same body in another request, or by a commit whose answer
- * was lost. */
+ * was stored to its end when its key is gone. Less is stored than this request saw when the same
+ * body was begun anew by another one, for which it waits. */
 static enum err_code skip_kept(const struct ingest_kept *kept, struct ingest_batch *batch,
                                bool *ret, struct err *err)
 {
@@ -408,6 +408,8 @@ static enum err_code skip_kept(const struct ingest_kept *kept, struct ingest_bat
     *ret = batch->forget && batch->offset > 0 && !kept->found;
     if (*ret)
         return ERR_NONE;
+    if (kept->stored < batch->offset && batch->forget)
+        return err_set(err, ERR_BUSY, "the same body is stored by another request: try again");
     if (kept->stored < batch->offset)
         return err_set(err, ERR_CONFLICT,
                        "the body goes on at pair %" PRIu64 ", and only %" PRIu64 " are stored",
@@ -440,6 +442,8 @@ static enum err_code find_stored(struct ingest *in, struct ingest_batch *batch,
                                &in->result->repeated, err));
     if (batch->idempotency_key != NULL)
         TRY(ingest_recall(in->db, batch, kept, err));
+    if (kept->whole && batch->forget && batch->offset == 0)
+        *kept = (struct ingest_kept){0};
     if (kept->whole)
         *in->result = kept->counts;
     in->result->repeated |= kept->whole;

@@ -54,8 +54,8 @@ struct ingest_batch {
                                    ERR_CONFLICT */
     /* Of a POST that is stored in parts, each a batch: which of its pairs this one begins with,
      * and whether another follows. Parts have a key, under which is remembered how far they came:
-     * the same body again is gone on with. forget: that is all the key is for, and after the last
-     * part it is not kept. */
+     * the same body again is gone on with. forget: that is all the key is for: a body that begins
+     * when all parts are stored is another one, and the key is kept for an hour only. */
     uint64_t offset;
     bool more, forget;
     const struct scored_pair *pairs;

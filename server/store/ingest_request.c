@@ -10,6 +10,9 @@
 
 enum { REQUEST_ARENA_BYTES = 1 << 16, RESULT_BYTES_MAX = 512 };
 enum { REQUEST_KEPT_MS = 7 * DAY_MS }; /* how long an Idempotency-Key is remembered */
+/* How long a key that is only for parts, after the last of them: for the same body in another
+ * request, which may have got as far. */
+enum { PARTS_KEPT_MS = HOUR_MS };
 static const char STORED[] = "stored"; /* in the result of one that is not whole */
 
 struct kept_request {
@@ -84,16 +87,16 @@ enum err_code ingest_remember(struct db *db, const struct ingest_batch *batch, u
                               const struct ingest_result *counts, int64_t now_ms, struct err *err)
 {
     AUTO(str_done) struct str text = {0};
+    int64_t made_ms = now_ms;
 
     if (batch->offset == 0)
         TRY(db_exec(db, SQL_REQUEST_PURGE, PARAMS(P_INT(now_ms - REQUEST_KEPT_MS)), NULL, err));
     if (batch->forget && !batch->more)
-        return db_exec(db, SQL_REQUEST_DELETE,
-                       PARAMS(P_TEXT(batch->origin), P_TEXT(batch->idempotency_key)), NULL, err);
+        made_ms -= REQUEST_KEPT_MS - PARTS_KEPT_MS;
     str_init(&text, RESULT_BYTES_MAX);
     write_result(batch, stored, counts, &text);
     return db_exec(db, SQL_REQUEST_PUT,
                    PARAMS(P_TEXT(batch->origin), P_TEXT(batch->idempotency_key),
-                          P_TEXT(batch->request_digest), P_TEXT(text.text), P_INT(now_ms)),
+                          P_TEXT(batch->request_digest), P_TEXT(text.text), P_INT(made_ms)),
                    NULL, err);
 }

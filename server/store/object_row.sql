@@ -59,10 +59,6 @@ SELECT digest, result FROM request WHERE origin = $1 AND key = $2;
 INSERT INTO request (origin, key, digest, result, created_ms) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (origin, key) DO UPDATE SET result = excluded.result, created_ms = excluded.created_ms;
 
--- name: REQUEST_DELETE
--- mode: write
-DELETE FROM request WHERE origin = $1 AND key = $2;
-
 -- name: REQUEST_PURGE
 -- mode: write
 DELETE FROM request WHERE created_ms < $1;

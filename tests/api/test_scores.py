@@ -1,6 +1,7 @@
 """POST /api/v1/scores: three shapes, every fault, nothing stored when there is one."""
 import gzip
 import json
+import threading
 import unittest
 
 from server import Server, batch, gzipped, score
@@ -378,6 +379,24 @@ class Scores(unittest.TestCase):
                 for n in range(100000)]
         value = self.stored(body=gzipped(batch(*rows)), headers={"Content-Encoding": "gzip"})
         self.assertEqual((value["observations"], value["flagged"]), (100000, 0))
+
+    def test_a_large_body_that_two_send_at_once(self):
+        rows = [score(f"twice{n % 500}", ip=f"198.51.{n // 256 % 256}.{n % 256}", score=9 if n % 50 == 0 else 0.1)
+                for n in range(45000)]
+        body = gzipped(batch(*rows))
+        counted = []
+
+        def send():
+            reply = self.server.client("ingest").post(PATH, body=body, headers={"Content-Encoding": "gzip"})
+            counted.append([reply.value[name] for name in ("observations", "flagged", "findings_new")])
+
+        senders = [threading.Thread(target=send) for _ in range(3)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        self.assertEqual([(first, second) for first, second, _ in counted], [(45000, 900)] * 3)
+        self.assertGreater(max(new for _, _, new in counted), 0)
 
 
 if __name__ == "__main__":
