@@ -5,8 +5,9 @@ import struct
 
 COLUMNS = ("entity_id", "ip", "spec_id", "model_id", "object_id", "unanswered", "first_ms", "last_ms", "count",
            "score", "percentile")
-FORMAT, FORMAT_OLD = 2, 1
+FORMATS = (1, 2, 3)  # what has no unanswered, what has no decimals, and today's
 CHECK_BYTES = 8
+DECIMALS, DIGITS_MAX = 16, 6
 V4_MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -39,8 +40,15 @@ class Reader:
             ids += [stored - 1 if stored else None] * run
         return ids
 
-    def reals(self, count):
+    def decimals(self, count, digits):
+        numbers = [self.number() for _ in range(count)]
+        return [None if number == 0 else ((number - 1) >> 1 ^ -((number - 1) & 1)) / 10 ** digits for number in numbers]
+
+    def reals(self, count, form):
         width = self.number()
+        if form == 3 and DECIMALS <= width <= DECIMALS + DIGITS_MAX:
+            return self.decimals(count, width - DECIMALS)
+        assert width in (4, 8), "scores of another width"
         values = struct.unpack(f"<{count}{'f' if width == 4 else 'd'}", self.bytes(width * count))
         return [None if math.isnan(value) else value for value in values]
 
@@ -63,17 +71,17 @@ def rows_of(body):
     """The rows of a chunk, each a tuple of COLUMNS."""
     reader = Reader(body)
     form = reader.number()
-    assert form in (FORMAT, FORMAT_OLD), "a chunk of another format"
+    assert form in FORMATS, "a chunk of another format"
     count, entities, last = reader.number(), [], 0
     for _ in range(count):
         last += reader.number()
         entities.append(last)
     columns = [entities, addresses(reader, entities), *(reader.runs(count) for _ in range(3))]
-    columns.append(reader.runs(count) if form == FORMAT else [0] * count)
+    columns.append(reader.runs(count) if form >= 2 else [0] * count)
     first = reader.signed()
     begun = [first + reader.number() for _ in range(count)]
     columns += [begun, [began + reader.signed() for began in begun], [reader.number() for _ in range(count)],
-                reader.reals(count), reader.reals(count)]
+                reader.reals(count, form), reader.reals(count, form)]
     assert reader.at == len(body) - CHECK_BYTES, "a chunk goes on behind its end"
     return list(zip(*columns))
 
