@@ -169,11 +169,19 @@ LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, flo
     }
 }
 
-LOOP dots(const float *const *first, const float *const *second, size_t count, size_t stride,
-          double *ret)
+LOOP dots(const struct factors *factors, const struct factors *next, size_t stride, double *ret)
 {
-    for (size_t i = 0; i < count; i++)
-        ret[i] = (double)vector_dot(first[i], second[i], stride);
+    size_t most = factors->count > next->count ? factors->count : next->count;
+
+    for (size_t i = 0; i < most; i++) {
+        if (i < next->count) {
+            fetch(next->first[i], stride);
+            if (i == 0 || next->second[i] != next->second[i - 1])
+                fetch(next->second[i], stride);
+        }
+        if (i < factors->count)
+            ret[i] = (double)vector_dot(factors->first[i], factors->second[i], stride);
+    }
 }
 
 #define VARIANT(suffix, name_, target)                                                             \
@@ -204,10 +212,10 @@ LOOP dots(const float *const *first, const float *const *second, size_t count, s
     {                                                                                              \
         adam(table, rows, count, gradient, step, span);                                            \
     }                                                                                              \
-    target static void dots_##suffix(const float *const *first, const float *const *second,        \
-                                     size_t count, size_t stride, double *ret)                     \
+    target static void dots_##suffix(const struct factors *factors, const struct factors *next,    \
+                                     size_t stride, double *ret)                                   \
     {                                                                                              \
-        dots(first, second, count, stride, ret);                                                   \
+        dots(factors, next, stride, ret);                                                          \
     }                                                                                              \
     static const struct kernel KERNEL_##suffix = {                                                 \
         .name = (name_),                                                                           \

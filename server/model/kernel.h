@@ -29,10 +29,18 @@ struct fit_table {
     size_t rows, stride;
 };
 
+enum { FACTORS_MAX = 32 };
+
 struct tally {
     double loss;
     uint64_t right; /* samples on the right side of 0 */
     bool diverged;  /* a dot product that is no number */
+};
+
+/* Rows to multiply, first[i] by second[i]. */
+struct factors {
+    size_t count;
+    const float *first[FACTORS_MAX], *second[FACTORS_MAX];
 };
 
 struct kernel {
@@ -54,9 +62,9 @@ struct kernel {
      * leave gradients of 0. */
     void (*adam)(const struct fit_table *, const uint32_t *rows, size_t count, float *gradient,
                  const struct step *, struct span);
-    /* Scoring's: inner products of rows of stride floats. */
-    void (*dots)(const float *const *first, const float *const *second, size_t count, size_t stride,
-                 double *ret);
+    /* Scoring's: inner products of rows of stride floats. The next ones' rows are asked for one by
+     * one meanwhile: memory is slow, and never idle. */
+    void (*dots)(const struct factors *, const struct factors *next, size_t stride, double *ret);
 };
 
 enum { KERNELS_MAX = 4 };

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/own.h"
-#include "model/ip_tree.h"
+#include "model/leaf_map.h"
 #include "model/parts.h"
 
 struct leaves {
@@ -13,6 +13,7 @@ struct leaves {
     atomic_size_t scored;
     atomic_bool ready;
     struct ip_tree tree;
+    struct leaf_map map;
     float *vectors; /* per row of the tree; set before ready is */
     size_t stride;
 };
@@ -30,8 +31,10 @@ void leaves_freep(struct leaves **leaves)
     if (*leaves == NULL)
         return;
     (void)pthread_mutex_destroy(&(*leaves)->making);
-    if ((*leaves)->vectors != NULL)
+    if ((*leaves)->vectors != NULL) {
         ip_tree_done(&(*leaves)->tree);
+        leaf_map_done(&(*leaves)->map);
+    }
     own_freep(&(*leaves)->vectors);
     own_freep(leaves);
 }
@@ -53,6 +56,7 @@ static void make(struct leaves *leaves, const struct model *model, size_t rows)
 {
     leaves->stride = model->parts.stride;
     ip_tree_init(&leaves->tree, &model->encoder);
+    leaf_map_init(&leaves->map, &leaves->tree);
     leaves->vectors = own_aligned(rows * leaves->stride, sizeof *leaves->vectors);
     for (uint32_t row = 0; row < rows; row++) {
         struct ip_path path;
@@ -84,12 +88,16 @@ bool leaves_ready(struct leaves *leaves, const struct model *model, size_t count
 
 const float *leaves_vector(const struct leaves *leaves, const struct ip *ip)
 {
-    struct ip judged = prefix_ip(ip);
+    int length;
+    uint64_t key = prefix_key(ip, &length);
+    size_t leaf = length == PREFIX_BITS_V4 ? leaf_map_find(&leaves->map, (uint32_t)(key >> 32))
+                                           : ip_tree_leaf(&leaves->tree, ip);
 
-    return leaves->vectors + ip_tree_leaf(&leaves->tree, &judged) * leaves->stride;
+    return leaves->vectors + leaf * leaves->stride;
 }
 
 void leaves_fetch(const struct leaves *leaves, const struct ip *ip)
 {
-    ip_tree_fetch(&leaves->tree, ip);
+    if (ip_is_v4(ip))
+        leaf_map_fetch(&leaves->map, ip_v4(ip));
 }

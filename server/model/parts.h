@@ -103,7 +103,14 @@ const char *entity_name(const struct model *model, uint64_t index);
  * ret has room for stride floats. */
 void model_encode(const struct model *model, const struct ip_path *path, uint32_t levels,
                   float *ret);
+/* Its inner product with the vector of an entity's row. */
+double model_dot(const struct model *model, uint64_t row, const struct ip *ip);
+/* Fills *ret from what was found of the pair. entity: index, or entity_count. */
+void model_judge(const struct model *model, const struct model_pair *pair, uint64_t entity,
+                 const struct prefix_score *prefix, double dot_product, struct model_score *ret);
 uint64_t entity_hash(bool scoped, const char *spec, const char *entity);
+/* Soon it will be sought. */
+void entity_fetch(const struct model_parts *parts, uint64_t hash);
 /* Index among the entities, or entity_count when it is not known. */
 uint64_t entity_find(const struct model_parts *parts, uint64_t hash);
 /* The same, and entity_count as well for one of which the prefix tree has forgotten everything. */

@@ -8,7 +8,7 @@
 #include "base/own.h"
 #include "model/draw.h"
 #include "model/hyper.h"
-#include "model/ip_tree.h"
+#include "model/leaf_map.h"
 
 static struct ip ip_of(const char *text)
 {
@@ -124,6 +124,41 @@ TEST(a_leaf_is_where_a_path_leaves_what_was_seen)
     ip_encoder_done(&encoder);
 }
 
+/* At each address that was seen, beside it, and anywhere. */
+TEST(a_map_of_ranges_has_the_leaves_of_the_tree)
+{
+    enum { SEEN = 600 };
+    struct ip ips[SEEN];
+    uint32_t counts[IP_LEVELS];
+    AUTO(own_freep) uint64_t *keys = NULL;
+    struct ip_encoder encoder;
+    struct ip_tree tree;
+    struct leaf_map map;
+    struct err err = {0};
+    struct rng rng;
+
+    rng_init(&rng, 9);
+    for (size_t i = 0; i < SEEN; i++) /* few nets, some of them at both ends of all addresses */
+        ips[i] = ip_from_v4((uint32_t)((rng_below(&rng, 2) * 0xfff00000) |
+                                       (rng_below(&rng, 16) << 16) | rng_below(&rng, 2000) * 33));
+    ips[0] = ips[1] = ip_from_v4(0);
+    ips[2] = ips[3] = ip_from_v4(UINT32_MAX);
+    keys = kit_prefixes(ips, SEEN, counts);
+    CHECK_OK(ip_encoder_init(&encoder, keys, counts, &err));
+    ip_tree_init(&tree, &encoder);
+    leaf_map_init(&map, &tree);
+    for (size_t i = 0; i < 4 * SEEN; i++) {
+        uint32_t address = i < 3 * SEEN ? ip_v4(&ips[i / 3]) + (uint32_t)(i % 3) - 1
+                                        : (uint32_t)(rng_u64(&rng) >> 32);
+        struct ip ip = ip_from_v4(address);
+
+        CHECK(leaf_map_find(&map, address) == ip_tree_leaf(&tree, &ip));
+    }
+    leaf_map_done(&map);
+    ip_tree_done(&tree);
+    ip_encoder_done(&encoder);
+}
+
 TEST(drawn_addresses_are_where_they_should_be)
 {
     static const char *const BLOCKS[] = {"2001::/16", "2003::/16", "2400::/11",
@@ -186,6 +221,7 @@ TEST(many_pairs_have_the_dot_products_of_each_alone)
         static struct model_pair pairs[MANY];
         static char names[MANY][24];
         static double alone[MANY], many[MANY];
+        static struct model_score scores[MANY];
         struct rng rng;
 
         kit->options.hyper.num_ip_encoder_layers = layers;
@@ -203,6 +239,19 @@ TEST(many_pairs_have_the_dot_products_of_each_alone)
             model_dot_products(model, pairs, MANY, many);
             CHECK(memcmp(many, alone, 200 * sizeof *many) == 0);
         }
+        model_score_pairs(model, pairs, MANY, scores);
+        for (size_t i = 0; i < MANY; i++) {
+            struct model_explanation each;
+
+            CHECK(scores[i].dot_product >= many[i] && scores[i].dot_product <= many[i]);
+            if (i % 16 != 0)
+                continue;
+            model_explain(model, &pairs[i], &each); /* looks at one only */
+            CHECK(each.score.score >= scores[i].score && each.score.score <= scores[i].score &&
+                  each.score.bearers == scores[i].bearers &&
+                  each.score.opinion == scores[i].opinion &&
+                  each.score.known_bits == scores[i].known_bits);
+        }
     }
 }
 
@@ -213,6 +262,7 @@ int main(void)
         cmocka_unit_test(ipv6_has_levels_of_its_own),
         cmocka_unit_test(a_nat64_address_is_the_one_it_carries),
         cmocka_unit_test(a_leaf_is_where_a_path_leaves_what_was_seen),
+        cmocka_unit_test(a_map_of_ranges_has_the_leaves_of_the_tree),
         cmocka_unit_test(drawn_addresses_are_where_they_should_be),
         cmocka_unit_test(hyperparameters_have_ranges),
         cmocka_unit_test(many_pairs_have_the_dot_products_of_each_alone),
