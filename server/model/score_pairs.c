@@ -110,7 +110,7 @@ static void score_chunk(const struct model *model, bool by_leaves, const struct 
     struct prefix_pair sought[CHUNK_PAIRS] = {{0, NULL}};
     struct prefix_score found[CHUNK_PAIRS];
     uint64_t hashes[CHUNK_PAIRS] = {0};
-    double dots[CHUNK_PAIRS];
+    double dots[CHUNK_PAIRS] = {0};
 
     dots_of(model, by_leaves, pairs, count, left, hashes, dots);
     for (size_t i = 0; i < count; i++)
