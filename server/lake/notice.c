@@ -34,6 +34,14 @@ void queue_closep(struct queue **queue)
     *queue = NULL;
 }
 
+size_t queue_share(const struct queue_options *options, size_t ready, size_t max)
+{
+    size_t takers = options->takers > 0 ? (size_t)options->takers : 1;
+    size_t share = (ready + takers - 1) / takers;
+
+    return share < max ? share : max;
+}
+
 enum err_code queue_receive(struct queue *queue, size_t max, int64_t wait_ms, struct arena *arena,
                             struct notice *ret, size_t *ret_count, bool *ret_drained,
                             struct err *err)

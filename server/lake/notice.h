@@ -24,6 +24,7 @@ struct notice {         /* one object to read */
 
 struct queue_options {
     bool once;            /* false: go on watching */
+    int takers;           /* threads that share what there is: 1 unless set */
     int64_t since_day_ms; /* skip keys whose eventDay= lies before; 0 = none */
     int64_t until_day_ms; /* skip keys whose eventDay= lies at or after; 0 = none */
     int64_t poll_ms;      /* how often a watched folder is scanned: 2000 unless set */

@@ -16,6 +16,10 @@ struct queue {
     const struct queue_backend *backend;
 };
 
+/* How many of those that are ready one taker gets: its share, so that the last few are not one
+ * thread's while others have none. */
+size_t queue_share(const struct queue_options *options, size_t ready, size_t max);
+
 NODISCARD enum err_code queue_dir_open(const char *path, const struct queue_options *options,
                                        struct queue **ret, struct err *err);
 NODISCARD enum err_code queue_sqs_open(const char *url_or_arn, const struct queue_options *options,

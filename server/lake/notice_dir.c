@@ -76,6 +76,7 @@ static enum err_code receive(struct folder *queue, size_t max, struct arena *are
 
     (void)pthread_mutex_lock(&queue->lock);
     code = refill(queue, err);
+    max = queue_share(&queue->options, queue->scan.count - queue->next, max);
     while (code == ERR_NONE && *ret_count < max && queue->next < queue->scan.count)
         hand_out(queue, arena, &ret[(*ret_count)++]);
     (void)pthread_mutex_unlock(&queue->lock);

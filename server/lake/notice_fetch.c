@@ -11,7 +11,6 @@
 #include "lake/patience.h"
 
 enum {
-    AHEAD_MAX = 16,                     /* objects asked for and not settled */
     AHEAD_BYTES_MAX = 256 << 20,        /* a larger one is asked for when it is needed */
     MEMORY_OBJECT_BYTES_MAX = 32 << 20, /* larger ones go to a file in temp_dir */
     MEMORY_BYTES_MAX = 64 << 20,        /* of all in memory; the next go to files */
@@ -23,7 +22,7 @@ static bool take_place(struct sqs_source *source)
     bool taken;
 
     (void)pthread_mutex_lock(&source->lock);
-    taken = source->ahead < AHEAD_MAX;
+    taken = source->ahead < SQS_AHEAD_MAX;
     source->ahead += taken;
     (void)pthread_mutex_unlock(&source->lock);
     return taken;
@@ -90,7 +89,7 @@ void sqs_fetch_ahead(struct sqs_source *source, struct handed *handed)
     uint64_t size_bytes = handed->object->size_bytes;
     struct err unused;
 
-    if (size_bytes == 0 || size_bytes > AHEAD_BYTES_MAX || !take_place(source))
+    if (handed->placed || size_bytes == 0 || size_bytes > AHEAD_BYTES_MAX || !take_place(source))
         return;
     handed->placed = true;
     if (open_room(source, handed, true, &unused) ==

@@ -32,6 +32,7 @@ enum {
     WAIT_ONCE_S = 1,
     VISIBILITY_SECONDS_MIN = 10, /* a shorter timeout is lengthened as soon as work begins */
     TROUBLE_PAUSE_MS = 5000,
+
 };
 
 static struct aws_link *take_link(struct sqs_source *source)
@@ -70,6 +71,16 @@ static void add_message(struct sqs_source *source, struct message *message)
     (void)pthread_mutex_unlock(&source->lock);
 }
 
+static void prepare(struct message *message)
+{
+    size_t count = message->announcement.count;
+
+    message->handed = ARENA_ARRAY(&message->arena, struct handed, count + 1);
+    for (size_t i = 0; i < count; i++)
+        message->handed[i] = (struct handed){
+            .message = message, .object = &message->announcement.objects[i], .fd = -1};
+}
+
 static void take_in(struct sqs_source *source, const struct sqs_message *from, int64_t hidden_ms)
 {
     struct message *message = own_alloc(sizeof *message);
@@ -93,8 +104,7 @@ static void take_in(struct sqs_source *source, const struct sqs_message *from, i
         announce_drop_strangers(&message->announcement);
         if (message->announcement.count == 0)
             message->state = MESSAGE_DELETE;
-        message->handed =
-            ARENA_ARRAY(&message->arena, struct handed, message->announcement.count + 1);
+        prepare(message);
     }
     add_message(source, message);
 }
@@ -126,10 +136,9 @@ static enum err_code poll_queue(struct sqs_source *source, struct err *err)
 
 static void hand_out(struct message *message, struct arena *arena, struct notice *ret)
 {
-    const struct announced *object = &message->announcement.objects[message->handed_out];
     struct handed *handed = &message->handed[message->handed_out++];
+    const struct announced *object = handed->object;
 
-    *handed = (struct handed){.message = message, .object = object, .fd = -1};
     *ret = (struct notice){
         .bucket = arena_strdup(arena, object->bucket),
         .key = arena_strdup(arena, object->key),
@@ -141,10 +150,22 @@ static void hand_out(struct message *message, struct arena *arena, struct notice
     };
 }
 
+/* Under the lock. */
+static size_t count_ready(const struct sqs_source *source)
+{
+    size_t count = 0;
+
+    for (const struct message *at = source->messages; at != NULL; at = at->next)
+        if (at->state == MESSAGE_IN_HAND)
+            count += at->announcement.count - at->handed_out;
+    return count;
+}
+
 static void hand_out_some(struct sqs_source *source, size_t max, struct arena *arena,
                           struct notice *ret, size_t *ret_count)
 {
     (void)pthread_mutex_lock(&source->lock);
+    max = queue_share(&source->options, count_ready(source), max);
     for (struct message *message = source->messages; message != NULL; message = message->next)
         while (message->state == MESSAGE_IN_HAND && *ret_count < max &&
                message->handed_out < message->announcement.count)
@@ -152,6 +173,43 @@ static void hand_out_some(struct sqs_source *source, size_t max, struct arena *a
     (void)pthread_mutex_unlock(&source->lock);
     for (size_t i = 0; i < *ret_count; i++)
         sqs_fetch_ahead(source, ret[i].receipt);
+}
+
+/* The first of those that are not handed out, which are the receiving thread's. Their messages
+ * stay: only what is settled is freed. */
+static size_t list_next(struct sqs_source *source, bool asked_for,
+                        struct handed *ret[static SQS_AHEAD_MAX])
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&source->lock);
+    for (struct message *at = source->messages; at != NULL; at = at->next)
+        for (size_t i = at->handed_out;
+             at->state == MESSAGE_IN_HAND && count < SQS_AHEAD_MAX && i < at->announcement.count;
+             i++)
+            if (at->handed[i].placed || !asked_for)
+                ret[count++] = &at->handed[i];
+    (void)pthread_mutex_unlock(&source->lock);
+    return count;
+}
+
+/* Those that come next are brought here whoever will take them. */
+static void fetch_next(struct sqs_source *source)
+{
+    struct handed *next[SQS_AHEAD_MAX];
+    size_t count = list_next(source, false, next);
+
+    for (size_t i = 0; i < count; i++)
+        sqs_fetch_ahead(source, next[i]);
+}
+
+static void drop_next(struct sqs_source *source)
+{
+    struct handed *next[SQS_AHEAD_MAX];
+    size_t count = list_next(source, true, next);
+
+    for (size_t i = 0; i < count; i++)
+        sqs_fetch_end(source, next[i]);
 }
 
 static bool has_room(struct sqs_source *source)
@@ -173,6 +231,7 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
 
     (void)wait_ms; /* long polling has its own */
     hand_out_some(source, max, arena, ret, ret_count);
+    fetch_next(source);
     if (*ret_count > 0)
         return ERR_NONE;
     if (!has_room(source)) {
@@ -187,6 +246,7 @@ static enum err_code sqs_source_receive(struct queue *queue, size_t max, int64_t
         return ERR_NONE;
     }
     hand_out_some(source, max, arena, ret, ret_count);
+    fetch_next(source);
     *ret_drained = *ret_count == 0 && source->options.once;
     return ERR_NONE;
 }
@@ -221,6 +281,7 @@ static void sqs_source_close(struct queue *queue)
 {
     struct sqs_source *source = (struct sqs_source *)queue;
 
+    drop_next(source);
     (void)pthread_mutex_lock(&source->lock);
     for (struct message *at = source->messages; at != NULL; at = at->next)
         if (at->state == MESSAGE_IN_HAND)

@@ -20,12 +20,13 @@ struct sqs_queue;
 enum {
     SQS_LINKS_MAX = 64, /* idle connections kept */
     SQS_TICK_MS = 500,  /* between the keeper's rounds */
+    SQS_AHEAD_MAX = 16, /* objects asked for and not settled */
 };
 
 enum message_state { MESSAGE_IN_HAND, MESSAGE_DELETE, MESSAGE_GIVE_BACK, MESSAGE_LEAVE };
 
-/* An object that was handed out. Asked for ahead while there is room, otherwise when it is fetched.
- * Once handed out it is its thread's. */
+/* An object that is or will be handed out. Asked for ahead while there is room, otherwise when it
+ * is fetched. It is the receiving thread's, and once handed out its taker's. */
 struct handed {
     struct message *message;
     const struct announced *object;
@@ -41,7 +42,7 @@ struct message {
     struct arena arena; /* the texts */
     const char *id, *receipt;
     struct announcement announcement;
-    struct handed *handed;      /* one for each object announced */
+    struct handed *handed;      /* one for each object announced, in their order */
     size_t handed_out, settled; /* objects */
     bool keep, failed;
     enum message_state state;
@@ -72,7 +73,8 @@ struct sqs_source {
     bool keeper_started;
 };
 
-/* Asks for the object unless too many are under way already. bytes_max: of one object. */
+/* Asks for the object unless it is asked for or too many are under way. bytes_max: of one object.
+ */
 void sqs_fetch_ahead(struct sqs_source *source, struct handed *handed);
 NODISCARD enum err_code sqs_fetch(struct sqs_source *source, struct handed *handed,
                                   uint64_t bytes_max, int *ret_fd, struct object_info *ret,

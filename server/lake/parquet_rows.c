@@ -10,6 +10,7 @@ enum {
     LIST_ITEMS_MAX = 65536, /* of one row's list; longer ones are cut */
     CHUNK_ROWS_MAX = 2048,  /* DuckDB's; larger ones are taken row by row */
     NEW_ROWS_TRIED = 2048,
+    ROWS_AHEAD = 12, /* that memory is asked for what a row is held against */
 };
 #define WEIGHT_MAX  INT64_C(1000000000000) /* events that a counted row may stand for */
 #define NO_TIME     INT64_MIN              /* the bucket of a row without one */
@@ -46,12 +47,9 @@ static void number_texts(struct duckdb *info, struct duckdb *chunk, struct duckd
     const struct duckdb_api *api = duckdb_loaded();
     struct parquet_rows *rows = api->scalar_function_get_extra_info(info);
     struct column column = column_of(api, api->data_chunk_get_vector(chunk, 0));
-    const union duckdb_text *texts = column.data;
-    uint32_t *ret = api->vector_get_data(ret_vector);
-    uint64_t count = api->data_chunk_get_size(chunk);
 
-    for (uint64_t i = 0; i < count; i++)
-        ret[i] = is_valid(&column, i) ? texts_number(&rows->texts, &texts[i]) : 0;
+    texts_numbers(&rows->texts, column.data, column.validity, api->data_chunk_get_size(chunk),
+                  api->vector_get_data(ret_vector));
 }
 
 enum err_code parquet_rows_init(struct parquet_rows *rows, const struct duckdb_api *api,
@@ -64,6 +62,9 @@ enum err_code parquet_rows_init(struct parquet_rows *rows, const struct duckdb_a
 
     rows->api = api;
     rows->numbers = own_array((size_t)REPEAT_VALUES_MAX * CHUNK_ROWS_MAX, sizeof *rows->numbers);
+    rows->times = own_array(CHUNK_ROWS_MAX, sizeof *rows->times);
+    rows->buckets = own_array(CHUNK_ROWS_MAX, sizeof *rows->buckets);
+    rows->hashes = own_array(CHUNK_ROWS_MAX, sizeof *rows->hashes);
     repeats_init(&rows->repeats);
     api->scalar_function_set_name(function, PLAN_NUMBER_FUNCTION);
     api->scalar_function_add_parameter(function, text);
@@ -85,6 +86,9 @@ void parquet_rows_done(struct parquet_rows *rows)
     for (size_t i = 0; i < PLAN_PATHS_MAX; i++)
         free(rows->items[i]);
     free(rows->numbers);
+    free(rows->times);
+    free(rows->buckets);
+    free(rows->hashes);
     texts_done(&rows->texts);
     repeats_done(&rows->repeats);
 }
@@ -270,22 +274,27 @@ static enum err_code add_row(struct parquet_rows *rows, const struct chunk *chun
     return extract_row(extract, rows->cells, err);
 }
 
+/* Most readers write a time as a number of milliseconds in the first column that may hold one. */
+static void set_times(struct parquet_rows *rows, const struct chunk *chunk,
+                      const struct extract *extract, uint64_t first)
+{
+    const struct spec_paths *times = &extract->set->specs[0]->roles[ROLE_TIME];
+
+    for (uint64_t row = first; row < chunk->rows; row++)
+        rows->buckets[row] = set_time(rows, chunk, times, row, &rows->times[row])
+                                 ? bucket_of(rows, rows->times[row])
+                                 : NO_TIME;
+}
+
 static enum err_code add_row_once(struct parquet_rows *rows, const struct chunk *chunk,
                                   uint64_t row, struct extract *extract, struct err *err)
 {
-    uint32_t values[REPEAT_VALUES_MAX];
-    int64_t time_ms, bucket = NO_TIME;
-    struct repeat *met;
-    uint64_t hash;
+    const struct repeat_row key = {chunk->values, row, rows->buckets[row], rows->hashes[row]};
+    struct repeat *met = repeats_find(&rows->repeats, &key);
 
-    for (size_t i = 0; i < chunk->value_count; i++)
-        values[i] = chunk->values[i][row];
-    if (set_time(rows, chunk, &extract->set->specs[0]->roles[ROLE_TIME], row, &time_ms))
-        bucket = bucket_of(rows, time_ms);
-    met = repeats_find(&rows->repeats, values, bucket, &hash);
     if (met != NULL) {
         rows->met++;
-        repeat_count(met, extract->weight, time_ms);
+        repeat_count(met, extract->weight, rows->times[row]);
         return ERR_NONE;
     }
     /* Where hardly a row comes again, looking for it is in vain. */
@@ -293,7 +302,34 @@ static enum err_code add_row_once(struct parquet_rows *rows, const struct chunk 
         rows->repeat = false;
     TRY(add_row(rows, chunk, row, extract, err));
     if (!extract->outcome.unrepeatable && !rows->other_class)
-        repeats_put(&rows->repeats, hash, values, bucket, extract);
+        repeats_put(&rows->repeats, &key, extract);
+    return ERR_NONE;
+}
+
+/* Rows *at to the end, as parquet_rows_add. */
+static enum err_code add_rows_once(struct parquet_rows *rows, const struct chunk *chunk,
+                                   const struct column *counted, uint64_t *at,
+                                   struct extract *extract, struct err *err)
+{
+    set_times(rows, chunk, extract, *at);
+    repeats_hash(&rows->repeats, chunk->values, rows->buckets, *at, chunk->rows, rows->hashes);
+    for (; *at < chunk->rows && !rows->other_class; *at += !rows->other_class) {
+        if (*at + ROWS_AHEAD < chunk->rows)
+            repeats_fetch(&rows->repeats, rows->hashes[*at + ROWS_AHEAD]);
+        extract->weight = weight_of(counted, *at);
+        TRY(add_row_once(rows, chunk, *at, extract, err));
+    }
+    return ERR_NONE;
+}
+
+static enum err_code add_rows(struct parquet_rows *rows, const struct chunk *chunk,
+                              const struct column *counted, uint64_t *at, struct extract *extract,
+                              struct err *err)
+{
+    for (; *at < chunk->rows && !rows->other_class; *at += !rows->other_class) {
+        extract->weight = weight_of(counted, *at);
+        TRY(add_row(rows, chunk, *at, extract, err));
+    }
     return ERR_NONE;
 }
 
@@ -312,23 +348,14 @@ enum err_code parquet_rows_add(struct parquet_rows *rows, struct duckdb *vectors
 {
     struct column counted = {.data = NULL};
     struct chunk chunk = {.rows = 0};
-    bool numbered;
 
     open_chunk(rows, vectors, extract->set->path_count, &chunk);
     if (rows->plan.rows.form == FORM_INT)
         counted =
             column_of(rows->api, rows->api->data_chunk_get_vector(vectors, rows->plan.rows.column));
-    numbered = number_rows(rows, &chunk);
-    for (; *at < chunk.rows; ++*at) {
-        extract->weight = weight_of(&counted, *at);
-        if (numbered)
-            TRY(add_row_once(rows, &chunk, *at, extract, err));
-        else
-            TRY(add_row(rows, &chunk, *at, extract, err));
-        if (rows->other_class)
-            break;
-    }
-    return ERR_NONE;
+    if (number_rows(rows, &chunk))
+        return add_rows_once(rows, &chunk, &counted, at, extract, err);
+    return add_rows(rows, &chunk, &counted, at, extract, err);
 }
 
 void parquet_rows_end(struct parquet_rows *rows, struct extract *extract)

@@ -13,13 +13,15 @@ struct parquet_rows {
     struct parquet_plan plan; /* of the object: set before parquet_rows_begin */
     struct texts texts;       /* of the object */
     struct repeats repeats;
-    int64_t class_uid;                       /* that the plan is made for, 0: any */
-    bool other_class;                        /* a row has another one: it was not taken */
-    bool repeat;                             /* rows that were met before are told */
-    size_t value_count;                      /* of what tells them: */
-    size_t value_paths[REPEAT_VALUES_MAX];   /* the paths, as in the set */
-    uint64_t met, new;                       /* rows so far */
-    uint32_t *numbers;                       /* of a chunk, for values that have none by SQL */
+    int64_t class_uid;                     /* that the plan is made for, 0: any */
+    bool other_class;                      /* a row has another one: it was not taken */
+    bool repeat;                           /* rows that were met before are told */
+    size_t value_count;                    /* of what tells them: */
+    size_t value_paths[REPEAT_VALUES_MAX]; /* the paths, as in the set */
+    uint64_t met, new;                     /* rows so far */
+    uint32_t *numbers;                     /* of a chunk, for values that have none by SQL */
+    int64_t *times, *buckets;              /* of a chunk's rows, where those are numbered */
+    uint64_t *hashes;
     int64_t bucket_at_ms, bucket, bucket_ms; /* the last row's: most rows are near the one before */
     struct cell cells[PLAN_PATHS_MAX];       /* of the row */
     struct cell *items[PLAN_PATHS_MAX];      /* buffers of lists */

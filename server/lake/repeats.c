@@ -10,9 +10,15 @@
 
 enum { SLOT_COUNT = REPEAT_WAYS << REPEAT_SET_BITS };
 
-static struct repeat *set_of(const struct repeats *repeats, uint64_t hash)
+static size_t set_of(uint64_t hash)
 {
-    return &repeats->slots[(hash >> (64 - REPEAT_SET_BITS)) * REPEAT_WAYS];
+    return (size_t)(hash >> (64 - REPEAT_SET_BITS)) * REPEAT_WAYS;
+}
+
+/* Never that of a free slot. */
+static uint64_t tag_of(uint64_t hash)
+{
+    return hash | 1;
 }
 
 void repeats_init(struct repeats *repeats)
@@ -20,13 +26,17 @@ void repeats_init(struct repeats *repeats)
     struct rng rng;
 
     rng_init(&rng, hash_seed());
-    *repeats = (struct repeats){.slots = own_array(SLOT_COUNT, sizeof *repeats->slots)};
+    *repeats = (struct repeats){
+        .tags = own_aligned(SLOT_COUNT, sizeof *repeats->tags),
+        .slots = own_aligned(SLOT_COUNT, sizeof *repeats->slots),
+    };
     for (size_t i = 0; i <= REPEAT_VALUES_MAX; i++)
         repeats->factors[i] = rng_u64(&rng) | 1;
 }
 
 void repeats_done(struct repeats *repeats)
 {
+    free(repeats->tags);
     free(repeats->slots);
     *repeats = (struct repeats){0};
 }
@@ -35,23 +45,51 @@ void repeats_begin(struct repeats *repeats, size_t value_count)
 {
     ASSERT(value_count <= REPEAT_VALUES_MAX);
     repeats->value_count = value_count;
-    repeats->object++; /* the slots of the one before are free */
+    (void)memset(repeats->tags, 0, SLOT_COUNT * sizeof *repeats->tags);
 }
 
-struct repeat *repeats_find(const struct repeats *repeats, const uint32_t *values, int64_t bucket,
-                            uint64_t *ret_hash)
+void repeats_hash(const struct repeats *repeats, const uint32_t *const *columns,
+                  const int64_t *buckets, size_t first, size_t end, uint64_t *ret)
 {
-    uint64_t hash = (uint64_t)bucket * repeats->factors[REPEAT_VALUES_MAX];
-    struct repeat *set;
+    for (size_t row = first; row < end; row++)
+        ret[row] = (uint64_t)buckets[row] * repeats->factors[REPEAT_VALUES_MAX];
+    for (size_t i = 0; i < repeats->value_count; i++) {
+        const uint32_t *values = columns[i];
+        uint64_t factor = repeats->factors[i];
+
+        for (size_t row = first; row < end; row++)
+            ret[row] += values[row] * factor;
+    }
+}
+
+void repeats_fetch(const struct repeats *repeats, uint64_t hash)
+{
+    size_t set = set_of(hash);
+
+    for (size_t i = set; i < set + REPEAT_WAYS; i++)
+        if (repeats->tags[i] == tag_of(hash)) {
+            __builtin_prefetch(&repeats->slots[i], 1);
+            __builtin_prefetch((const char *)&repeats->slots[i] + 64);
+        }
+}
+
+static bool is_same(const struct repeats *repeats, const struct repeat *met,
+                    const struct repeat_row *row)
+{
+    uint32_t differ = 0;
 
     for (size_t i = 0; i < repeats->value_count; i++)
-        hash += values[i] * repeats->factors[i];
-    *ret_hash = hash;
-    set = set_of(repeats, hash);
-    for (size_t i = 0; i < REPEAT_WAYS; i++)
-        if (set[i].hash == hash && set[i].object == repeats->object && set[i].bucket == bucket &&
-            memcmp(set[i].values, values, repeats->value_count * sizeof *values) == 0)
-            return &set[i];
+        differ |= met->values[i] ^ row->columns[i][row->row];
+    return differ == 0 && met->bucket == row->bucket;
+}
+
+struct repeat *repeats_find(const struct repeats *repeats, const struct repeat_row *row)
+{
+    size_t set = set_of(row->hash);
+
+    for (size_t i = set; i < set + REPEAT_WAYS; i++)
+        if (repeats->tags[i] == tag_of(row->hash) && is_same(repeats, &repeats->slots[i], row))
+            return &repeats->slots[i];
     return NULL;
 }
 
@@ -62,30 +100,31 @@ static void give(struct repeat *place, struct extract *extract)
     place->rows = 0;
 }
 
-void repeats_put(const struct repeats *repeats, uint64_t hash, const uint32_t *values,
-                 int64_t bucket, struct extract *extract)
+void repeats_put(const struct repeats *repeats, const struct repeat_row *row,
+                 struct extract *extract)
 {
-    struct repeat *set = set_of(repeats, hash);
-    struct repeat *place = &set[hash % REPEAT_WAYS];
+    size_t set = set_of(row->hash), at = set + row->hash % REPEAT_WAYS;
+    struct repeat *place;
 
-    for (size_t i = 0; i < REPEAT_WAYS; i++)
-        if (set[i].object != repeats->object)
-            place = &set[i];
-    if (place->object == repeats->object)
+    for (size_t i = set; i < set + REPEAT_WAYS; i++)
+        if (repeats->tags[i] == 0)
+            at = i;
+    place = &repeats->slots[at];
+    if (repeats->tags[at] != 0)
         give(place, extract);
-    place->hash = hash;
-    place->bucket = bucket;
+    repeats->tags[at] = tag_of(row->hash);
+    place->bucket = row->bucket;
     place->rows = 0;
     place->first_ms = INT64_MAX;
     place->last_ms = INT64_MIN;
-    place->object = repeats->object;
     place->outcome = extract->outcome;
-    (void)memcpy(place->values, values, repeats->value_count * sizeof *values);
+    for (size_t i = 0; i < repeats->value_count; i++)
+        place->values[i] = row->columns[i][row->row];
 }
 
 void repeats_end(const struct repeats *repeats, struct extract *extract)
 {
     for (size_t i = 0; i < SLOT_COUNT; i++)
-        if (repeats->slots[i].object == repeats->object)
+        if (repeats->tags[i] != 0)
             give(&repeats->slots[i], extract);
 }

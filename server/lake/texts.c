@@ -8,7 +8,12 @@
 #include "base/hash.h"
 #include "base/own.h"
 
-enum { SLOTS_FIRST = 1024, ITEMS_FIRST = 256, ITEM_COST = 64 /* with its slots, at most */ };
+enum {
+    SLOTS_FIRST = 1024,
+    ITEMS_FIRST = 256,
+    ITEM_COST = 64, /* with its slots, at most */
+    BLOCK_TEXTS = 64,
+};
 /* Odd, with as many ones as zeros, without a pattern: the first digits of the golden ratio and of
  * pi, in binary. */
 #define FACTOR_A UINT64_C(0x9e3779b97f4a7c15)
@@ -78,6 +83,14 @@ static uint32_t hash_of(const union duckdb_text *text, uint64_t seed)
     return (uint32_t)(hash >> 32);
 }
 
+/* Of more than twelve bytes. Up to sixteen are two words, which may overlap. */
+static bool same_far(const char *a, const char *b, size_t length)
+{
+    if (length > 16)
+        return memcmp(a, b, length) == 0;
+    return word_at(a) == word_at(b) && word_at(a + length - 8) == word_at(b + length - 8);
+}
+
 /* Length and the first four bytes are the first word, wherever the text lies. */
 static bool is_same(const union duckdb_text *a, const union duckdb_text *b)
 {
@@ -85,7 +98,7 @@ static bool is_same(const union duckdb_text *a, const union duckdb_text *b)
         return false;
     if (a->near.length <= DUCKDB_TEXT_NEAR_MAX)
         return word_at((const char *)a + 8) == word_at((const char *)b + 8);
-    return memcmp(a->far.bytes, b->far.bytes, a->far.length) == 0;
+    return same_far(a->far.bytes, b->far.bytes, a->far.length);
 }
 
 static void place(struct texts *texts, uint32_t hash, uint32_t number)
@@ -135,16 +148,58 @@ static uint32_t add(struct texts *texts, const union duckdb_text *text, uint32_t
     return texts->count++;
 }
 
-uint32_t texts_number(struct texts *texts, const union duckdb_text *text)
+static uint32_t number_of(struct texts *texts, const union duckdb_text *text, uint32_t hash)
 {
     size_t mask = texts->slot_count - 1;
-    uint32_t hash;
 
-    if (cell_is_blank(text->near.bytes, text->near.length))
-        return 0;
-    hash = hash_of(text, texts->seed);
     for (size_t at = hash & mask; texts->slots[at].number != 0; at = (at + 1) & mask)
         if (texts->slots[at].hash == hash && is_same(&texts->items[texts->slots[at].number], text))
             return texts->slots[at].number;
     return add(texts, text, hash);
+}
+
+uint32_t texts_number(struct texts *texts, const union duckdb_text *text)
+{
+    if (cell_is_blank(text->near.bytes, text->near.length))
+        return 0;
+    return number_of(texts, text, hash_of(text, texts->seed));
+}
+
+/* All hashes first, and memory asked for what they lead to: one look-up waits for two lines. */
+static void number_block(struct texts *texts, const union duckdb_text *const *from, size_t count,
+                         uint32_t *const *ret)
+{
+    uint32_t hashes[BLOCK_TEXTS];
+    size_t mask = texts->slot_count - 1;
+
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_of(from[i], texts->seed);
+        __builtin_prefetch(&texts->slots[hashes[i] & mask]);
+    }
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&texts->items[texts->slots[hashes[i] & mask].number]);
+    for (size_t i = 0; i < count; i++)
+        *ret[i] = number_of(texts, from[i], hashes[i]);
+}
+
+void texts_numbers(struct texts *texts, const union duckdb_text *from, const uint64_t *validity,
+                   size_t count, uint32_t *ret)
+{
+    const union duckdb_text *block[BLOCK_TEXTS];
+    uint32_t *to[BLOCK_TEXTS];
+    size_t held = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        ret[i] = 0;
+        if ((validity != NULL && (validity[i / 64] >> (i % 64) & 1) == 0) ||
+            cell_is_blank(from[i].near.bytes, from[i].near.length))
+            continue;
+        block[held] = &from[i];
+        to[held++] = &ret[i];
+        if (held == BLOCK_TEXTS) {
+            number_block(texts, block, held, to);
+            held = 0;
+        }
+    }
+    number_block(texts, block, held, to);
 }

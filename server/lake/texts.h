@@ -28,6 +28,9 @@ void texts_init(struct texts *texts);
 void texts_done(struct texts *texts); /* accepts a zeroed one */
 /* 0 for a text that is as good as a null, and when there is no room: then full is set. */
 uint32_t texts_number(struct texts *texts, const union duckdb_text *text);
+/* The numbers of a vector's texts; validity as DuckDB has it. */
+void texts_numbers(struct texts *texts, const union duckdb_text *from, const uint64_t *validity,
+                   size_t count, uint32_t *ret);
 /* The cell of a number. Its text stays until the next one is numbered. */
 static inline void texts_cell(const struct texts *texts, uint32_t number, struct cell *ret)
 {

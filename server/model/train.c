@@ -53,10 +53,14 @@ static enum err_code check_variety(const struct train_set *set, const struct tra
         return ERR_NONE;
     while (!entity->learned)
         entity++;
+    if (set->learned == 1)
+        return err_set(err, ERR_INVALID,
+                       "there is one pair only, of \"%.80s\": nothing can be learned from it",
+                       entity->name);
     if (!set->varied)
         return err_set(err, ERR_INVALID,
-                       "all %" PRIu64 " pairs are the same one, of \"%.80s\": nothing can be "
-                       "learned from it",
+                       "all %" PRIu64 " pairs are the same, of \"%.80s\": nothing can be learned "
+                       "from them",
                        set->learned, entity->name);
     if (options->hyper.shuffled_negative_sampling_rate > 0)
         return err_set(err, ERR_INVALID,

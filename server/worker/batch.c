@@ -24,6 +24,7 @@
 #include "worker/post.h"
 #include "worker/scorer.h"
 #include "worker/shadow.h"
+#include "worker/turns.h"
 #include "worker/windows.h"
 
 enum { UNSCORED_JSON_BYTES_MAX = 1024 };
@@ -355,8 +356,8 @@ static bool is_recorded_of_scorer(enum err_code code)
 
 static enum err_code store_object(const struct batch_context *context, const struct notice *notice,
                                   const struct object_info *info, const struct lake_result *lake,
-                                  struct arena *arena, struct worker_totals *totals,
-                                  struct err *err)
+                                  struct arena *arena, struct turn *turn,
+                                  struct worker_totals *totals, struct err *err)
 {
     struct batch batch = {.no_spec = lake->rows_unclaimed};
     struct ingest_result stored = {0};
@@ -378,7 +379,10 @@ static enum err_code store_object(const struct batch_context *context, const str
     for (size_t s = 0; s < lake->spec_count; s++)
         for (int i = 0; i < UNSCORED__MAX; i++)
             batch.unscored[i] += lake->specs[s].unscored[i];
+    if (context->set->endpoint != NULL)
+        turn_give(turn);
     code = score_pairs(context, lake, arena, &batch, &reason);
+    turn_give(turn);
     if (is_recorded_of_scorer(code))
         return record_failure(context, notice, info, &reason, totals, err);
     if (code != ERR_NONE) {
@@ -447,6 +451,7 @@ enum err_code batch_run(const struct batch_context *context, const struct notice
 {
     struct object_info info = {.size_bytes = notice->size_bytes};
     AUTO(fd_closep) int fd = -1;
+    AUTO(turn_give) struct turn turn = {.turns = context->turns};
     struct lake_result lake = {0};
     struct err reason = {0};
     const char *path = NULL;
@@ -463,10 +468,13 @@ enum err_code batch_run(const struct batch_context *context, const struct notice
         totals->repeated++;
         return ERR_NONE;
     }
-    if (code == ERR_NONE)
+    if (code == ERR_NONE) {
+        turn_take(&turn);
         code = lake_read(context->lake, path, arena, &lake, &reason);
+    }
     if (code == ERR_NONE)
-        return store_object(context, notice, &info, &lake, arena, totals, err);
+        return store_object(context, notice, &info, &lake, arena, &turn, totals, err);
+    turn_give(&turn);
     if (!is_recorded(code, fetched)) {
         *err = reason;
         return err_prefix(err, "reading %s", notice->key);

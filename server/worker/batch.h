@@ -13,6 +13,7 @@ struct model_set;
 struct notice;
 struct post_link;
 struct queue;
+struct turns;
 struct windows;
 struct writer;
 
@@ -27,6 +28,7 @@ struct batch_context {
     struct post_link *post;        /* where results go instead of the database, or NULL */
     uint64_t object_bytes_max;
     size_t explanation_bytes_max; /* of one object; what is flagged beyond goes without */
+    struct turns *turns;          /* to compute; NULL: at once */
     const atomic_bool *stop;
 };
 

@@ -23,6 +23,7 @@
 #include "worker/notice_store.h"
 #include "worker/post.h"
 #include "worker/pulse.h"
+#include "worker/turns.h"
 #include "worker/windows.h"
 
 /* An object's results: some 350 bytes for each of at most lake_options.pairs_max pairs. */
@@ -30,6 +31,7 @@
 /* Some 2 KiB each: enough for a hundred thousand findings of one object. */
 #define EXPLANATION_BYTES_MAX ((size_t)256 << 20)
 enum { RECEIVE_MAX = 4, RECEIVE_WAIT_MS = 1000, NOTICE_ARENA_BYTES_MAX = 1 << 20 };
+enum { HANDS_MORE = 1 };
 
 struct worker {
     const struct worker_options *options;
@@ -41,6 +43,7 @@ struct worker {
     struct pulse pulse;
     struct emf emf;
     struct endpoints_aws aws;
+    struct turns turns; /* of options->threads */
 
     pthread_mutex_t receive_lock; /* one thread waits at the queue */
     pthread_mutex_t lock;         /* guards what follows */
@@ -213,6 +216,7 @@ static enum err_code run_with(struct hand *hand, const struct model_set *set,
         .post = hand->post,
         .object_bytes_max = worker->options->object_bytes_max,
         .explanation_bytes_max = EXPLANATION_BYTES_MAX,
+        .turns = &worker->turns,
         .stop = worker->options->stop,
     };
     enum err_code code = open_for(hand, set, err);
@@ -316,16 +320,24 @@ static enum err_code end_learner(struct worker *worker, struct learner *learner,
     return learn_days(&learner->options, clock_now_ms(), &learned, err);
 }
 
+/* One object more in hand than are computed at once: while the store takes one, or S3 or the queue
+ * are waited for, no processor stands still. A function has one processor and few objects. */
+static int hand_count(const struct worker_options *options)
+{
+    return options->threads + (str_starts(options->queue_url, "lambda:") ? 0 : HANDS_MORE);
+}
+
 static enum err_code run_threads(struct worker *worker, struct err *err)
 {
-    pthread_t threads[WORKER_THREADS_MAX];
+    pthread_t threads[WORKER_THREADS_MAX + HANDS_MORE];
+    int hands = hand_count(worker->options);
     struct learner learner = {.started = false};
     enum err_code code;
     int started = 0;
 
     TRY(start_learner(worker, &learner, err));
     progress_start(&worker->progress, "scoring", "objects", 0);
-    for (; started < worker->options->threads; started++)
+    for (; started < hands; started++)
         if (pthread_create(&threads[started], NULL, thread_main, worker) != 0)
             break;
     for (int i = 0; i < started; i++)
@@ -378,6 +390,7 @@ static enum err_code open_named_queue(struct worker *worker, struct err *err)
 
     worker->queue_options = (struct queue_options){
         .once = options->once,
+        .takers = hand_count(options),
         .since_day_ms = options->since_ms,
         .until_day_ms = options->until_ms,
         .temp_dir = options->temp_dir,
@@ -446,6 +459,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     enum err_code code;
 
     emf_init(&worker.emf, options->emf);
+    turns_init(&worker.turns, options->threads);
     endpoints_aws_init(&worker.aws);
     code = open_shared(&worker, err);
 
@@ -461,6 +475,7 @@ enum err_code worker_run(const struct worker_options *options, struct worker_tot
     models_close(worker.models);
     endpoints_aws_done(&worker.aws);
     emf_done(&worker.emf);
+    turns_done(&worker.turns);
     *ret = worker.totals;
     return code;
 }
