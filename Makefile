@@ -135,7 +135,7 @@ $(CHART):
 TEST_LIBS := -lcmocka
 unit_tests = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/$(1)/*_test.c)))
 # What is one engine's alone runs on that engine.
-POSTGRES_ALONE := $(patsubst %,$(B)/tests/store/%_test,postgres postgres_plan postgres_citus)
+POSTGRES_ALONE := $(patsubst %,$(B)/tests/store/%_test,postgres postgres_cancel postgres_plan postgres_citus)
 # Runs all of them, and fails when one has.
 run_each = status=0; for t in $(1); do echo "== $$t"; $$t || status=1; done; exit $$status
 define unit_rule

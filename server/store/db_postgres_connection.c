@@ -216,16 +216,6 @@ int pg_wait_result(struct pg *pg, int64_t until_ms)
     }
 }
 
-void pg_cancel(struct pg *pg)
-{
-    char why[256];
-    PGcancel *request = PQgetCancel(pg->conn);
-
-    if (request != NULL && PQcancel(request, why, sizeof why) == 0)
-        log_debug("a query could not be cancelled", "why=%s", log_quote(why));
-    PQfreeCancel(request);
-}
-
 bool pg_is_failure(const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
