@@ -48,6 +48,8 @@ int observation_compare(const struct observation *a, const struct observation *b
 /* Pointers into that order, those of earlier days (by last_ms) first. */
 void observation_sort(struct observation **rows, size_t count);
 void observation_sort_pairs(struct observation **rows, size_t count); /* whatever the day */
+/* By address, then entity. */
+void observation_sort_addresses(struct observation **rows, size_t count);
 
 /* rows: 1 to CHUNK_ROWS_MAX, in order. Appends to ret, which was made for CHUNK_BYTES_MAX. */
 void chunk_encode(const struct observation *const *rows, size_t count, struct str *ret);

@@ -197,8 +197,9 @@ static enum err_code write_row(const struct own_statement *to, const struct para
 
 static int rows_at_once(const struct copied_table *table, int usual)
 {
-    bool large = strcmp(table->name, "observation_chunk") == 0 ||
-                 strcmp(table->name, "pair_chunk") == 0 || strcmp(table->name, "pair_source") == 0;
+    bool large =
+        strcmp(table->name, "observation_chunk") == 0 || strcmp(table->name, "pair_chunk") == 0 ||
+        strcmp(table->name, "address_chunk") == 0 || strcmp(table->name, "pair_source") == 0;
 
     return large ? LARGE_ROWS : usual;
 }

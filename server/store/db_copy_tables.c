@@ -17,6 +17,7 @@ const struct copied_table COPIED_TABLES[] = {
     {"pair_source", "chunk_id", "chunk_id", false},
     {"pair_run", "id", "id", true},
     {"pair_chunk", "id", "id", true},
+    {"address_chunk", "id", "id", true},
     {"rollup_hour", "hour_ms, spec_id, model_id", NULL, false},
     {"change", "seq", "seq", false},
     {"change_start", "seq", NULL, false},

@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/radix.h"
+#include "store/pair_code.h"
+
+#define ENTITY_KEY_MAX ((UINT64_C(1) << 30) - 1)
 
 /* Never in another order than ip_compare: half of the numbers for IPv4, half for what is above. */
 static uint32_t rank_of(const struct ip *ip)
@@ -101,4 +104,54 @@ void observation_sort(struct observation **rows, size_t count)
 void observation_sort_pairs(struct observation **rows, size_t count)
 {
     sort(rows, count, false);
+}
+
+/* ---- by address ---- */
+
+/* Never in another order than pair_compare's by address: what is below IPv4, IPv4, what is above;
+ * as much of the address as there is room for, and of IPv4 the lower part of the entity. */
+static uint64_t address_key(const struct observation *row)
+{
+    static const struct ip FIRST_V4 = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    uint64_t entity = row->entity_id > 0 ? (uint64_t)row->entity_id : 0, high = 0;
+
+    if (ip_is_v4(&row->ip))
+        return UINT64_C(1) << 62 | (uint64_t)ip_v4(&row->ip) << 30 |
+               (entity < ENTITY_KEY_MAX ? entity : ENTITY_KEY_MAX);
+    if (ip_compare(&row->ip, &FIRST_V4) < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof high; i++)
+        high = high << 8 | row->ip.bytes[i];
+    return UINT64_C(2) << 62 | high >> 2;
+}
+
+static int by_address(const void *a_, const void *b_)
+{
+    const struct observation *a = *(const struct observation *const *)a_,
+                             *b = *(const struct observation *const *)b_;
+    int order = pair_compare(PAIRS_BY_ADDRESS, a, b);
+
+    return order != 0 ? order : (a->first_ms > b->first_ms) - (a->first_ms < b->first_ms);
+}
+
+void observation_sort_addresses(struct observation **rows, size_t count)
+{
+    AUTO(own_freep) struct radix_item *items = own_array(2 * count + 1, sizeof *items);
+    AUTO(own_freep) struct observation **copy = own_array(count + 1, sizeof(struct observation *));
+    size_t end;
+
+    ASSERT(count <= UINT32_MAX);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = rows[i];
+        items[i] = (struct radix_item){address_key(rows[i]), (uint32_t)i};
+    }
+    radix_sort(items, items + count, count);
+    for (size_t i = 0; i < count; i++)
+        rows[i] = copy[items[i].index];
+    for (size_t i = 0; i < count; i = end) { /* those that the number does not tell apart */
+        for (end = i + 1; end < count && items[end].key == items[i].key;)
+            end++;
+        if (end - i > 1)
+            qsort(rows + i, end - i, sizeof(struct observation *), by_address);
+    }
 }

@@ -6,7 +6,13 @@
  * of PAIR_RUN_ROWS observations a run is made: every (entity, address, spec) of them once, with how
  * often it was seen, sorted, in chunks. PAIR_RUN_FAN runs of a level are merged into one of the
  * next level, in which a pair is once again. So a look-up reads one chunk of a few dozen runs,
- * however many observations there are (a log-structured merge: O'Neil et al. 1996).
+ * however many observations there are (a log-structured merge: O'Neil et al. 1996), and what is
+ * known of an entity is what lies side by side in each of them.
+ *
+ * With each step of such a run the same pairs are written as a run of their own in the order of
+ * addresses, which is read from when the first is whole; they are merged like the others, and tell
+ * what is known of an address. Both kinds hold the events of each entity, or address, by day, for
+ * the last PAIR_DAYS days (store/pair_code.h).
  *
  * Runs are made in steps of a bounded number of rows, each a transaction; until one is whole its
  * sources are read instead. A run outlives the observations that it was made of by as long as it
@@ -16,10 +22,11 @@
  * A source or run that is damaged would hold up the run that is made of it, and so all: it is set
  * apart (made into run -1). It stays where look-ups find it, which tell of the damage.
  *
- * The rows of a run's chunk are struct observation in the format of store/chunk.h, of which object
- * says how often the pair was seen, and score, percentile and model are of the last time. */
+ * The rows of a run's chunk are struct observation, of which object says how often the pair was
+ * seen, and score, percentile and model are of the last time. */
 #include "base/err.h"
 #include "base/ip.h"
+#include "store/pair_code.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,9 +41,13 @@ enum {
     PAIR_RUN_ROWS = 160000,
     PAIR_RUN_FAN = 8,
     PAIR_STEP_ROWS = 32000, /* of the sources or runs, read in one step */
-    PAIR_CHUNK_ROWS = 512,
+    PAIR_CHUNK_ROWS = 128,  /* pairs; a page of SQLite holds some of these */
+    PAIR_DAYS = 30,
     PAIR_SOURCES_MAX = 512, /* of one run */
 };
+/* The state of a run; 0: it is being made. */
+enum { PAIR_RUN_WHOLE = 1, PAIR_RUN_GONE = 2, PAIR_RUN_BESIDE = 3 };
+
 struct pair_sizes { /* tests have small ones */
     size_t run_rows, fan, step_rows, chunk_rows;
 };
@@ -81,9 +92,24 @@ struct pair_places {
 /* Of sources at most limit, which is not 0. */
 NODISCARD enum err_code pair_places(struct db *db, struct arena *arena, int64_t entity_id,
                                     size_t limit, struct pair_places *ret, struct err *err);
+/* The same of an address: every source, and the runs by address. */
+NODISCARD enum err_code pair_places_of_address(struct db *db, struct arena *arena, size_t limit,
+                                               struct pair_places *ret, struct err *err);
 /* The rows of the pair, none when it is not there. Of a source each is a sighting; of a run see
  * above. */
 NODISCARD enum err_code pair_read(struct db *db, struct arena *arena,
                                   const struct pair_place *place, int64_t entity_id,
                                   const struct ip *ip, const struct observation **ret,
                                   size_t *ret_count, struct err *err);
+
+struct pair_key { /* an entity, or an address */
+    enum pair_order order;
+    int64_t entity_id; /* by entity */
+    struct ip ip;      /* by address */
+};
+typedef void pair_visit(void *context, const struct observation *row, bool of_run);
+/* Every row of it at a place, those of days too when it is a run. ERR_TIMEOUT at until_mono_ms, in
+ * clock_mono_ms. */
+NODISCARD enum err_code pair_each(struct db *db, const struct pair_place *place,
+                                  const struct pair_key *key, int64_t until_mono_ms,
+                                  pair_visit *visit, void *context, struct err *err);

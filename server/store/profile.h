@@ -1,9 +1,9 @@
 #pragma once
-/* What is known of an entity or of an address, flagged or not, over the newest PROFILE_DAYS days of
- * data: when it was seen, and with whom. From the sightings of findings, the last rows of
- * observation, and the packed ones: of an entity those chunks alone that may hold it, of an address
- * all of them, because nothing is kept in the order of addresses. Newest days first, up to a
- * deadline; on one snapshot. */
+/* What is known of an entity or of an address, flagged or not: when it was seen and with whom, over
+ * all that is kept, and its events by day over the newest PROFILE_DAYS days of data. From findings,
+ * the last rows of observation, and the packed ones by their runs of pairs (store/pair_run.h), in
+ * which what is of one entity, or of one address, lies together. Newest first, up to a deadline; on
+ * one snapshot. */
 #include "base/err.h"
 #include "base/field.h"
 #include "base/ip.h"
@@ -15,7 +15,7 @@ struct arena;
 struct db;
 
 enum {
-    PROFILE_DAYS = 30,
+    PROFILE_DAYS = 30,            /* PAIR_DAYS, that is what runs of pairs keep */
     PROFILE_PARTNERS_MAX = 20000, /* told apart; more are counted in no partner */
     PROFILE_PARTNERS = 50,        /* given */
     PROFILE_NETWORKS = 20,
@@ -26,8 +26,8 @@ struct profile_partner { /* an address of the entity, or an entity of the addres
     const char *entity;
     struct ip ip;
     int64_t sightings, observations, first, last;
-    double percentile; /* the highest; NAN = unknown */
-    int64_t finding;   /* FIELD_NULL_INT: never flagged in these days */
+    double percentile; /* of the last sighting, of a finding its highest; NAN = unknown */
+    int64_t finding;   /* FIELD_NULL_INT: never flagged */
 };
 extern const struct field PROFILE_ADDRESS_FIELDS[], PROFILE_ENTITY_FIELDS[];
 
@@ -44,7 +44,7 @@ struct profile_spec {
 extern const struct field PROFILE_SPEC_FIELDS[];
 
 struct profile {
-    int64_t since, until;   /* the days looked at, UTC; until is the end of the last */
+    int64_t since, until;   /* of the days, UTC; until is the end of the last */
     bool partial;           /* the deadline came: from complete_since on all is there */
     int64_t complete_since; /* since, unless partial */
     int64_t sightings, observations, first, last; /* rows; events; FIELD_NULL_INT without any */

@@ -352,6 +352,7 @@ enum err_code writer_start(const char *database_url, struct writer **ret, struct
     writer = own_alloc(sizeof *writer);
     writer->db = TAKE(db);
     writer->keeper_db = TAKE(keeper_db);
+    writer->owed = 1; /* what an earlier process, or a migration, left to do */
     (void)pthread_mutex_init(&writer->lock, NULL);
     (void)pthread_cond_init(&writer->work, NULL);
     (void)pthread_cond_init(&writer->finished, NULL);

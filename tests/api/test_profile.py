@@ -20,7 +20,7 @@ class Profile(unittest.TestCase):
         few = [score("i-0", "10.1.0.3", f"{DAY}11T09:00:00.000Z", score=0.25, count=5, percentile=40),
                score(ROLE, "10.1.0.3", f"{DAY}11T10:00:00.000Z", score=0.5),
                score("i-0", "203.0.113.9", f"{DAY}12T09:00:00.000Z", score=7.5, percentile=99.5),
-               score("i-0", "198.51.100.1", "2026-01-05T09:00:00.000Z", score=0)]  # before these days
+               score("i-0", "198.51.100.1", "2026-01-05T09:00:00.000Z", score=0)]  # before the thirty days
         for rows in (packed, few):
             assert ingest.post("/api/v1/scores", batch(*rows, threshold=1.0)).status == 200
 
@@ -37,18 +37,19 @@ class Profile(unittest.TestCase):
     def test_an_entity(self):
         value = self.get("/api/v1/entities/i-0")
         self.assertEqual((value["since"], value["until"]), ("2026-02-11T00:00:00.000Z", f"{DAY}13T00:00:00.000Z"))
-        self.assertEqual((value["sightings"], value["observations"]), (MANY // 3 + 2, 2 * MANY // 3 + 6))
-        self.assertEqual(value["address_count"], MANY // 3 + 1, "10.1.0.3 came twice")
+        self.assertEqual((value["sightings"], value["observations"]), (MANY // 3 + 3, 2 * MANY // 3 + 7))
+        self.assertEqual(value["address_count"], MANY // 3 + 2, "10.1.0.3 came twice")
         first, second = value["addresses"][:2]
         self.assertEqual((first["ip"], first["percentile"]), ("203.0.113.9", 99.5))
         self.assertEqual(self.reader.get(f"/api/v1/findings/{first['finding']}").status, 200)
         self.assertEqual((second["ip"], second["sightings"], second["finding"]), ("10.1.0.3", 2, None))
         self.assertEqual(len(value["addresses"]), 50)
         self.assertEqual({n["network"] for n in value["networks"]},
-                         {"10.1.0.0/24", "10.1.1.0/24", "10.1.2.0/24", "203.0.113.0/24"})
+                         {"10.1.0.0/24", "10.1.1.0/24", "10.1.2.0/24", "203.0.113.0/24", "198.51.100.0/24"})
         self.assertEqual(sum(n["observations"] for n in value["networks"]), value["observations"])
         self.assertEqual([(day["day"][8:10], day["observations"], day["flagged"]) for day in value["days"]],
                          [("10", 2 * MANY // 3, 0), ("11", 5, 0), ("12", 1, 1)])
+        self.assertEqual(value["first"], "2026-01-05T09:00:00.000Z")
         self.assertEqual([spec["spec"] for spec in value["specs"]], ["vpc-egress"])
 
     def test_an_entity_whose_name_has_slashes(self):

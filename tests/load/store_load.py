@@ -47,7 +47,6 @@ MILLION, BODY_ROWS = 1000000, 10000
 ENTITIES, USUAL, FLAGGED_ONE_IN, FLAGGED_PAIRS = 5000, 40, 1000, 2000
 CALLERS, READS, PATCHES, CALLERS_NICE = 2, 300, 300, 10
 SPREAD_DAYS, LARGE_ROWS, LARGE_BODIES = 30, 100000, 5
-READS_OF_DAYS = 40  # of what reads thirty days of chunks: its tail is the worst but none
 SETTLE_S = 3  # until runs of pairs are made and the log is in the file
 FIRST_DAY = date(2026, 1, 1)
 TEMPLATE_DAY = b"2026-01-01"
@@ -149,7 +148,8 @@ class Reader:
             "summary": lambda: ["/api/v1/summary"],
             "lookup": lambda: [self.pair(draw)],
             "page": lambda: self.page(draw.choice(found)),
-            "entity": lambda: [f"/api/v1/entities/i-{draw.randrange(ENTITIES):017x}"],
+            "entity": lambda: self.profile("entities", "entity", self.usual(draw)[0]),
+            "address": lambda: self.profile("ips", "ip", self.usual(draw)[1]),
         }
 
     @staticmethod
@@ -158,11 +158,20 @@ class Reader:
         return [at, f"{at}/sightings", f"{at}/history", f"/api/v1/findings?entity={finding['entity']}&limit=50"]
 
     @staticmethod
-    def pair(draw):
+    def usual(draw):
+        """A pair seen every day: entity and address."""
         entity, number = draw.randrange(ENTITIES), draw.randrange(USUAL)
         address = (entity * 7919 + number * 104729) % (1 << 24)
-        return (f"/api/v1/lookup?entity=i-{entity:017x}"
-                f"&ip=10.{address >> 16}.{address >> 8 & 255}.{address & 255}")
+        return f"i-{entity:017x}", f"10.{address >> 16}.{address >> 8 & 255}.{address & 255}"
+
+    @classmethod
+    def pair(cls, draw):
+        entity, address = cls.usual(draw)
+        return f"/api/v1/lookup?entity={entity}&ip={address}"
+
+    @staticmethod
+    def profile(kind, key, value):
+        return [f"/api/v1/{kind}/{value}", f"/api/v1/findings?{key}={value}&sort=score&limit=50"]
 
     def timed(self, method, path, body=None, headers=None):
         began = time.monotonic()
@@ -173,10 +182,8 @@ class Reader:
 
     def reads(self):
         taken = {name: [] for name in self.requests}
-        for number in range(READS):
+        for _ in range(READS):
             for name, make in self.requests.items():
-                if name == "entity" and number >= READS_OF_DAYS:
-                    continue
                 taken[name].append(sum(self.timed("GET", path)[0] for path in make()))
         return {name: percentiles(values) for name, values in taken.items()}
 

@@ -1,157 +1,10 @@
-/* Runs of pairs: whatever was merged how far, a look-up tells what counting one by one tells. */
-#include "fixture.h"
-
-#include "base/hash.h"
-#include "store/observation_chunk.h"
-#include "store/pair.h"
-#include "store/pair_run.h"
-
-enum { ENTITIES = 7, ADDRESSES = 400, SPECS = 2, BATCH = 1200, ROUNDS = 40, STEPS_MAX = 10000 };
-static const struct pair_sizes SMALL = {
-    .run_rows = 2500, .fan = 3, .step_rows = 700, .chunk_rows = 16};
-static const char *const SPEC_NAMES[SPECS] = {"vpc-egress", "dns-answer"};
-
-static struct counted { /* one by one */
-    int64_t sightings, events, first, last;
-    double score;
-} counted[ENTITIES][ADDRESSES][SPECS];
-static struct scored_pair pairs[BATCH];
-static struct rng rng;
-
-static struct pair_progress progress;
-
-static enum err_code step_job(struct db *db, void *sizes, struct err *failure)
-{
-    return pair_step(db, sizes, &progress, failure);
-}
-
-static bool step_of(struct pair_sizes sizes)
-{
-    CHECK_OK(run_job(step_job, &sizes));
-    return progress.more;
-}
-
-static bool step(void)
-{
-    return step_of(SMALL);
-}
-
-static void merge_all(void)
-{
-    int steps = 0;
-
-    while (step())
-        CHECK(++steps < STEPS_MAX);
-}
-
-/* Every third address is of IPv6. */
-static struct ip address(size_t n)
-{
-    struct ip ip = {.bytes = {0x20, 0x01, 0x0d, 0xb8, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n}};
-
-    return n % 3 != 0 ? ip_from_v4(0x0a000000u + (uint32_t)n * 77) : ip;
-}
-
-static const char *entity(size_t n)
-{
-    static char names[ENTITIES][8];
-
-    (void)snprintf(names[n], sizeof names[n], "i-%d", (int)n);
-    return names[n];
-}
-
-static void count(size_t e, size_t a, size_t s, const struct scored_pair *pair)
-{
-    struct counted *c = &counted[e][a][s];
-
-    if (c->sightings++ == 0 || pair->first_ms < c->first)
-        c->first = pair->first_ms;
-    c->events += (int64_t)pair->count;
-    if (pair->last_ms > c->last) {
-        c->last = pair->last_ms;
-        c->score = pair->score;
-    }
-}
-
-/* Some addresses often, most seldom; times all different, on three days. */
-static void given_batch(int round)
-{
-    for (int i = 0; i < BATCH; i++) {
-        size_t e = (size_t)rng_below(&rng, ENTITIES), s = (size_t)rng_below(&rng, SPECS);
-        size_t a = (size_t)rng_below(&rng, rng_below(&rng, 2) == 0 ? 5 : ADDRESSES);
-        int64_t n = (int64_t)round * BATCH + i;
-
-        pairs[i] = usual(entity(e), "10.0.0.0");
-        pairs[i].spec = SPEC_NAMES[s];
-        pairs[i].ip = address(a);
-        pairs[i].first_ms = T0 + n + (int64_t)rng_below(&rng, 3) * DAY_MS;
-        pairs[i].last_ms = pairs[i].first_ms + (int64_t)rng_below(&rng, 1000) * BATCH * ROUNDS;
-        pairs[i].count = 1 + rng_below(&rng, 9);
-        pairs[i].score = -1 - (double)n / 7;
-        count(e, a, s, &pairs[i]);
-    }
-    (void)ingest(pairs, BATCH);
-}
-
-static struct pair_lookup look(size_t e, size_t a)
-{
-    struct ip ip = address(a);
-    struct pair_lookup found;
-
-    CHECK_OK(pair_look_up(store.reader, &store.arena, entity(e), &ip, clock_mono_ms() + 60000,
-                          &found, &err));
-    CHECK(!found.partial);
-    return found;
-}
-
-static void check_pair(size_t e, size_t a)
-{
-    struct pair_lookup found = look(e, a);
-    size_t specs = 0;
-
-    for (size_t s = 0; s < SPECS; s++) {
-        const struct counted *c = &counted[e][a][s];
-        const struct pair_seen *seen = NULL;
-
-        for (size_t i = 0; i < found.count; i++)
-            if (strcmp(found.items[i].spec, SPEC_NAMES[s]) == 0)
-                seen = &found.items[i];
-        specs += c->sightings > 0;
-        CHECK((seen != NULL) == (c->sightings > 0));
-        if (seen != NULL)
-            CHECK(seen->sightings == c->sightings && seen->observations == c->events &&
-                  seen->first == c->first && seen->last == c->last && seen->score == c->score);
-    }
-    CHECK(found.count == specs);
-}
-
-static void check_all(void)
-{
-    for (size_t e = 0; e < ENTITIES; e++)
-        for (size_t a = 0; a < ADDRESSES; a++)
-            check_pair(e, a);
-    arena_reset(&store.arena);
-}
-
-static const char *fault(void)
-{
-    static char text[256];
-
-    text[0] = '\0';
-    CHECK_OK(pair_check(store.reader, text, &err));
-    return text;
-}
-
-static int64_t held(void)
-{
-    return sql_int("SELECT COALESCE(CAST(SUM(sightings) AS BIGINT), 0) FROM pair_run"
-                   " WHERE state = 1") +
-           sql_int("SELECT COALESCE(CAST(SUM(rows) AS BIGINT), 0) FROM pair_source");
-}
+/* Runs of pairs: whatever was merged how far, a look-up tells what counting one by one tells, and
+ * so does what is known of an entity and of an address. */
+#include "pair_fixture.h"
 
 TEST(a_look_up_tells_what_counting_tells)
 {
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 5);
     given_model("m1");
     for (int round = 0; round < ROUNDS; round++) {
@@ -162,10 +15,14 @@ TEST(a_look_up_tells_what_counting_tells)
             check_pair((size_t)rng_below(&rng, ENTITIES), (size_t)rng_below(&rng, ADDRESSES));
         if (round % 10 == 9)
             check_all();
+        if (round % 10 == 4)
+            check_profiles();
     }
     merge_all();
     check_all();
-    CHECK(held() == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
+    check_profiles();
+    for (enum pair_order order = PAIRS_BY_ENTITY; order <= PAIRS_BY_ADDRESS; order++)
+        CHECK(held(order) == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
     CHECK(sql_int("SELECT MAX(level) FROM pair_run") >= 3);
     CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state <> 1") == 0);
     CHECK(sql_int("SELECT COUNT(*) FROM pair_chunk WHERE run_id NOT IN"
@@ -183,7 +40,7 @@ TEST(pairs_of_days_that_were_let_go_are_not_told)
     struct scored_pair old = usual("i-0", "192.0.2.1");
     int64_t gone;
 
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 6);
     given_model("m1");
     old.first_ms = old.last_ms = T0 - 5 * (int64_t)DAY_MS;
@@ -210,7 +67,7 @@ TEST(pairs_of_days_that_were_let_go_are_not_told)
 /* A run is made of chunks, one of which goes meanwhile. */
 TEST(a_chunk_may_go_while_a_run_is_made_of_it)
 {
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 7);
     given_model("m1");
     for (int round = 0; round < 5; round++)
@@ -229,7 +86,7 @@ TEST(many_runs_that_wait_are_merged_before_new_ones_are_made)
     static const struct pair_sizes ALONE = {
         .run_rows = 1, .fan = 1000, .step_rows = 700, .chunk_rows = 16};
 
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 8);
     given_model("m1");
     for (int round = 0; round < ROUNDS; round++)
@@ -242,7 +99,8 @@ TEST(many_runs_that_wait_are_merged_before_new_ones_are_made)
     (void)step();
     CHECK(sql_int("SELECT level FROM pair_run WHERE state = 0") == 2);
     CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NOT NULL") == (int)SMALL.fan);
-    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NOT NULL AND id <= 3") == 3);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NOT NULL AND id IN"
+                  " (SELECT id FROM pair_run WHERE by_address = 0 ORDER BY id LIMIT 3)") == 3);
     merge_all();
     check_all();
     CHECK(sql_int("SELECT COUNT(*) FROM pair_run") < 20);
@@ -275,7 +133,7 @@ static int merge_around_damage(void)
 /* The damage is repaired in the end, to see that nothing is told twice. */
 TEST(what_is_damaged_is_set_apart_and_the_rest_merged)
 {
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 9);
     given_model("m1");
     for (int round = 0; round < 10; round++)
@@ -288,10 +146,11 @@ TEST(what_is_damaged_is_set_apart_and_the_rest_merged)
     CHECK(sql_int("SELECT MAX(level) FROM pair_run") >= 2);
     for (int round = 10; round < 14; round++)
         given_batch(round);
-    while (sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NULL AND state = 1") < 2)
+    while (sql_int("SELECT COUNT(*) FROM pair_run WHERE into_id IS NULL AND state = 1"
+                   " AND by_address = 0") < 2)
         CHECK(step());
     sql_run("CREATE TABLE kept_pairs AS SELECT id, body FROM pair_chunk WHERE run_id ="
-            " (SELECT MIN(id) FROM pair_run WHERE state = 1 AND level = 1)");
+            " (SELECT MIN(id) FROM pair_run WHERE state = 1 AND level = 1 AND by_address = 0)");
     sql_run("UPDATE pair_chunk SET body = x'00' WHERE id IN (SELECT id FROM kept_pairs)");
     for (int round = 14; round < 24; round++)
         given_batch(round);
@@ -303,7 +162,92 @@ TEST(what_is_damaged_is_set_apart_and_the_rest_merged)
             " WHERE k.id = pair_chunk.id) WHERE id IN (SELECT id FROM kept_pairs)");
     check_all();
     CHECK_STR(fault(), "");
-    CHECK(held() == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
+    for (enum pair_order order = PAIRS_BY_ENTITY; order <= PAIRS_BY_ADDRESS; order++)
+        CHECK(held(order) == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
+}
+
+/* As if somebody had taken it away. */
+TEST(a_source_without_its_chunk_is_damage_that_is_told)
+{
+    struct ip ip = address(0);
+    struct profile profile;
+
+    forget();
+    rng_init(&rng, 11);
+    given_model("m1");
+    for (int round = 0; round < 5; round++)
+        given_batch(round);
+    CHECK_STR(fault(), "");
+    sql_run("DELETE FROM observation_chunk WHERE id = 3");
+    CHECK_STR(fault(), "1 pair_source name an observation_chunk that is missing");
+    CHECK_ERR(ERR_CORRUPT, profile_of_ip(store.reader, &store.arena, &ip, clock_mono_ms() + 60000,
+                                         &profile, &err));
+    CHECK_STR(err.text, "observation_chunk 3 is missing");
+    CHECK(merge_around_damage() == 1);
+    CHECK(sql_int("SELECT run_id FROM pair_source WHERE chunk_id = 3") == -1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state = 1") >= 2);
+}
+
+/* What migration 0013 does to a store of before. */
+TEST(runs_that_are_let_go_of_are_made_again_of_the_observations)
+{
+    forget();
+    rng_init(&rng, 12);
+    given_model("m1");
+    for (int round = 0; round < 10; round++)
+        given_batch(round);
+    merge_all();
+    sql_run("UPDATE pair_run SET state = 2");
+    sql_run("DELETE FROM pair_source");
+    sql_run("INSERT INTO pair_source (chunk_id, day_ms, rows, entity_low, entity_high, filter)"
+            " SELECT id, day_ms, rows, entity_low, entity_high, filter"
+            " FROM observation_chunk");
+    for (int steps = 0; steps < 30; steps++) {
+        if (steps % 10 == 1)
+            check_profiles();
+        (void)step();
+    }
+    merge_all();
+    check_all();
+    check_profiles();
+    for (enum pair_order order = PAIRS_BY_ENTITY; order <= PAIRS_BY_ADDRESS; order++)
+        CHECK(held(order) == sql_int("SELECT CAST(SUM(rows) AS BIGINT) FROM observation_chunk"));
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state <> 1") == 0);
+    CHECK_STR(fault(), "");
+}
+
+/* Days before the thirty newest are in no run, but for pairs that have just that day. */
+TEST(days_of_long_ago_go_when_runs_are_merged)
+{
+    static const struct pair_sizes ONE = {
+        .run_rows = BATCH, .fan = 2, .step_rows = 700, .chunk_rows = 16};
+
+    forget();
+    given_model("m1");
+    for (int64_t day = 0; day < 64; day++) {
+        for (int i = 0; i < BATCH; i++) {
+            pairs[i] = usual(entity((size_t)i % ENTITIES), "10.0.0.0");
+            pairs[i].ip = address((size_t)i % 100);
+            pairs[i].first_ms = pairs[i].last_ms = T0 + day * DAY_MS + i;
+            pairs[i].count = 1;
+        }
+        (void)ingest(pairs, BATCH);
+        while (step_of(ONE))
+            continue;
+        if (day % 9 == 8 || day == 63) {
+            struct ip ip = address(7);
+            struct profile profile;
+
+            CHECK_OK(profile_of_ip(store.reader, &store.arena, &ip, clock_mono_ms() + 60000,
+                                   &profile, &err));
+            CHECK(profile.sightings == (day + 1) * BATCH / 100);
+            for (int64_t i = 0; i < PROFILE_DAYS; i++)
+                CHECK(profile.events[i] == (PROFILE_DAYS - 1 - i <= day ? BATCH / 100 : 0));
+            arena_reset(&store.arena);
+        }
+    }
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state = 1") == 2);
+    CHECK_STR(fault(), "");
 }
 
 TEST(a_limit_of_sources_tells_the_day_it_cuts)
@@ -311,7 +255,7 @@ TEST(a_limit_of_sources_tells_the_day_it_cuts)
     struct pair_places found;
     int64_t entity_id, sources;
 
-    (void)memset(counted, 0, sizeof counted);
+    forget();
     rng_init(&rng, 10);
     given_model("m1");
     given_batch(0);
@@ -334,6 +278,9 @@ int main(void)
         STORE_TEST(a_chunk_may_go_while_a_run_is_made_of_it),
         STORE_TEST(many_runs_that_wait_are_merged_before_new_ones_are_made),
         STORE_TEST(what_is_damaged_is_set_apart_and_the_rest_merged),
+        STORE_TEST(a_source_without_its_chunk_is_damage_that_is_told),
+        STORE_TEST(runs_that_are_let_go_of_are_made_again_of_the_observations),
+        STORE_TEST(days_of_long_ago_go_when_runs_are_merged),
         STORE_TEST(a_limit_of_sources_tells_the_day_it_cuts),
     };
 

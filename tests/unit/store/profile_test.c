@@ -70,16 +70,44 @@ TEST(a_deadline_leaves_a_part_that_is_said_so)
     CHECK(profile.sightings == 0);
 }
 
-TEST(older_days_are_not_looked_at)
+TEST(older_days_count_and_are_in_no_day)
 {
     struct profile profile;
+    int64_t events = 0;
 
     given_model("m1");
     given_days(PROFILE_DAYS + 2);
     profile = profile_in(A_MINUTE_MS, "i-2", NULL);
-    CHECK(profile.sightings == PROFILE_DAYS * ROWS / 3);
-    CHECK(profile.first >= profile.since &&
-          profile.until - profile.since == INT64_C(1) * PROFILE_DAYS * DAY_MS);
+    CHECK(profile.sightings == (PROFILE_DAYS + 2) * ROWS / 3);
+    CHECK(profile.first == T0 + 2 && profile.first < profile.since);
+    CHECK(profile.until - profile.since == INT64_C(1) * PROFILE_DAYS * DAY_MS);
+    for (int i = 0; i < PROFILE_DAYS; i++)
+        events += profile.events[i];
+    CHECK(events == 2 * PROFILE_DAYS * ROWS / 3);
+}
+
+/* Once by their findings, with their sightings' days. */
+TEST(flagged_pairs_are_counted_once)
+{
+    struct scored_pair pair = flagged("i-1", "203.0.113.9");
+    struct profile profile;
+
+    given_model("m1");
+    given_days(1);
+    for (int64_t day = 0; day < 3; day++) {
+        pair.first_ms = pair.last_ms = T0 + day * DAY_MS;
+        pair.percentile = 99 - (double)day;
+        (void)ingest(&pair, 1);
+    }
+    profile = profile_in(A_MINUTE_MS, "i-1", NULL);
+    CHECK(profile.sightings == ROWS / 3 + 3 && profile.partner_count == 101);
+    CHECK(profile.partners[0].sightings == 3 && profile.partners[0].finding == 1);
+    CHECK(profile.partners[0].percentile == 99 && profile.partners[0].first == T0);
+    CHECK(profile.flagged[PROFILE_DAYS - 1] == (int64_t)pair.count &&
+          profile.events[PROFILE_DAYS - 1] == (int64_t)pair.count);
+    profile = profile_in(A_MINUTE_MS, NULL, "203.0.113.9");
+    CHECK(profile.sightings == 3 && profile.partner_count == 1);
+    CHECK_STR(profile.partners[0].entity, "i-1");
 }
 
 int main(void)
@@ -87,7 +115,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(an_entity_has_networks_and_an_address_entities),
         STORE_TEST(a_deadline_leaves_a_part_that_is_said_so),
-        STORE_TEST(older_days_are_not_looked_at),
+        STORE_TEST(older_days_count_and_are_in_no_day),
+        STORE_TEST(flagged_pairs_are_counted_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ export default [
       await page.getByText('the database is busy').waitFor();
       await page.unroute('**/api/v1/entities/*');
       await page.getByRole('button', { name: 'Try again' }).click();
-      await page.getByText('None in these days.').first().waitFor();
+      await page.getByText('None.', { exact: true }).first().waitFor();
     },
   },
 ];

@@ -79,7 +79,7 @@ class Pair {
 
   showOthers({ entities, entity_count: n, partial, complete_since: since }) {
     const others = entities.filter((e) => e.entity !== this.entity);
-    fill(this.others, parts.heading('Others seen with the address', partial ? `read back to ${format.date(since, 'utc')}` : 'newest thirty days of data'),
+    fill(this.others, parts.heading('Others seen with the address', partial ? `read back to ${format.date(since, 'utc')}` : null),
       others.length === 0 ? h('p.empty', null, 'Nobody else.')
         : parts.dataTable('Others seen with the address', ['Entity', 'Last seen', 'Events', visuallyHidden('Finding')], others.slice(0, 12).map((e) => h('tr', null,
           h('th.object-name', { scope: 'row' }, link(pairAddress(e.entity, this.ip), null, middle(e.entity, 14))),
@@ -89,7 +89,7 @@ class Pair {
   }
 
   showUsual({ networks, observations }) {
-    fill(this.usual, parts.heading('Usual networks of the entity', 'newest thirty days of data'),
+    fill(this.usual, parts.heading('Usual networks of the entity', 'by events'),
       networks.length === 0 ? h('p.empty', null, 'It was not seen at all.')
         : parts.dataTable('Usual networks of the entity', ['Network', 'Share', 'Events', 'Last seen'], networks.slice(0, 12).map((n) => h('tr', null,
           h('th.mono', { scope: 'row' }, n.network), h('td', null, format.share(n.observations / observations)), h('td', null, format.count(n.observations)),

@@ -77,7 +77,7 @@ class Profile {
     const [profile, found] = await Promise.all([this.kind.read(this.name, signal),
       api.findings({ ...this.kind.filter(this.name), sort: 'score', limit: FINDINGS_READ }, signal)]);
     this.partial.hidden = !profile.partial;
-    fill(this.partial, `There is more than could be read in time: the numbers below are whole from ${format.date(profile.complete_since, 'utc')} on.`);
+    fill(this.partial, `There is more than could be read in time: what was last seen before ${format.date(profile.complete_since, 'utc')} may be missing below.`);
     this.showTiles(profile, found);
     this.showFindings(found);
     this.showPartners(profile);
@@ -93,12 +93,11 @@ class Profile {
 
   showTiles(profile, { findings, next }) {
     const tile = (name, value, note) => h('div.tile', null, h('dt', null, name), h('dd', null, value, h('span.tile-note', null, note)));
-    const days = Math.round((Date.parse(profile.until) - Date.parse(profile.since)) / format.DAY);
     const open = findings.filter((f) => OPEN.includes(f.status)).length;
     const [n, word] = this.counted(profile);
     fill(this.tiles,
-      tile('Last seen', profile.last ? format.timeElement(profile.last) : 'never', profile.last ? [`since at least `, format.timeElement(profile.first, 'minute')] : `within ${days} days of data`),
-      tile('Events', format.count(profile.observations), `${format.plural(profile.sightings, 'sighting')} in ${days} days of data`),
+      tile('Last seen', profile.last ? format.timeElement(profile.last) : 'never', profile.last ? [`first `, format.timeElement(profile.first, 'minute')] : 'in all that is kept'),
+      tile('Events', format.count(profile.observations), format.plural(profile.sightings, 'sighting')),
       tile(word[0].toUpperCase() + word.slice(1), n, profile.specs.map((s) => s.spec).join(', ') || 'of no spec'),
       tile('Findings', `${format.count(findings.length)}${next ? '+' : ''}`, open ? `${format.count(open)}${next ? '+' : ''} open` : 'none open'));
   }
@@ -116,8 +115,9 @@ class Profile {
           h('td', null, parts.status(f), parts.verdict(f)))), { stacked: true }));
   }
 
-  async showEvents({ days, observations, since, until }) {
+  async showEvents({ days, since, until }) {
     if (days.length === 0) return this.events.none();
+    const observations = days.reduce((sum, day) => sum + day.observations, 0);
     this.events.say(`Events by day from ${format.date(since, 'utc')} to ${format.date(until, 'utc')}: ${format.count(observations)} in ${format.plural(days.length, 'day')} with any`);
     return this.events.show({ config: (colours) => eventsConfig(days, colours), table: () => eventsTable(days) });
   }
@@ -126,7 +126,7 @@ class Profile {
     const bar = (part) => h('span.share-bar', { 'aria-hidden': 'true' }, h('span', { style: { width: `${part * 100}%` } }));
     const part = (n) => (observations > 0 ? n.observations / observations : 0);
     fill(this.networks, parts.heading('Usual networks', 'by events'),
-      networks.length === 0 ? h('p.empty', null, 'None in these days.')
+      networks.length === 0 ? h('p.empty', null, 'None.')
         : parts.dataTable('Usual networks', ['Network', 'Share of its events', 'Events', 'Addresses', 'Last seen'], networks.map((n) => h('tr', null,
           h('th', { scope: 'row' }, link(queueAddress({ ip: n.network, status: 'all' }), { class: 'mono', 'aria-label': `Findings of ${n.network}` }, n.network)),
           h('td', null, bar(part(n)), format.share(part(n))), h('td', null, format.count(n.observations)), h('td', null, format.count(n.addresses)),
@@ -138,8 +138,8 @@ class Profile {
     const rows = profile[key];
     const [n] = this.counted(profile);
     fill(this.partners, parts.heading(title, rows.length < profile[this.kind.partners.count] ? `the ${rows.length} last seen of ${n}` : null),
-      rows.length === 0 ? h('p.empty', null, 'None in these days.')
-        : parts.dataTable(title, [title === 'Addresses' ? 'Address' : 'Entity', 'Last seen', 'First seen', 'Events', 'Highest percentile', 'Pair'], rows.map((row) => h('tr', null,
+      rows.length === 0 ? h('p.empty', null, 'None.')
+        : parts.dataTable(title, [title === 'Addresses' ? 'Address' : 'Entity', 'Last seen', 'First seen', 'Events', 'Percentile', 'Pair'], rows.map((row) => h('tr', null,
           h('th.object-name', { scope: 'row' }, link(place(row), mono ? { class: 'mono' } : null, middle(name(row), 14))),
           h('td', null, format.timeElement(row.last)), h('td', { dataset: { head: 'First seen' } }, format.timeElement(row.first)),
           h('td', { dataset: { head: 'Events' } }, format.count(row.observations)), h('td', { dataset: { head: 'Percentile' } }, format.percentile(row.percentile)),
