@@ -144,10 +144,10 @@ static bool is_decimal(double value, int digits, uint64_t *ret)
     whole = llrint(scaled);
     back = (double)whole / POWERS[digits];
     *ret = zigzag(whole) + 1;
-    return memcmp(&back, &value, sizeof back) == 0; /* -0 is none */
+    return back == value && (whole != 0 || !signbit(value)); /* -0 is none */
 }
 
-/* DIGITS_MAX + 1: some are not decimals. */
+/* As many as any of them needs; DIGITS_MAX + 1: some are not decimals. */
 static int digits_of(const struct observation *const *rows, size_t count, size_t offset)
 {
     int digits = 0;
@@ -159,6 +159,7 @@ static int digits_of(const struct observation *const *rows, size_t count, size_t
     return digits;
 }
 
+/* NULL: one is too large to have as many digits as another one needs. */
 static uint8_t *put_decimals(uint8_t *to, const struct observation *const *rows, size_t count,
                              size_t offset, int digits)
 {
@@ -166,7 +167,8 @@ static uint8_t *put_decimals(uint8_t *to, const struct observation *const *rows,
     for (size_t i = 0; i < count; i++) {
         uint64_t number;
 
-        (void)is_decimal(real_at(rows[i], offset), digits, &number);
+        if (!is_decimal(real_at(rows[i], offset), digits, &number))
+            return NULL;
         to = put(to, number);
     }
     return to;
@@ -176,10 +178,11 @@ static uint8_t *put_reals(uint8_t *to, const struct observation *const *rows, si
                           size_t offset)
 {
     int digits = digits_of(rows, count, offset);
+    uint8_t *end = digits <= DIGITS_MAX ? put_decimals(to, rows, count, offset, digits) : NULL;
     bool narrow = true;
 
-    if (digits <= DIGITS_MAX)
-        return put_decimals(to, rows, count, offset, digits);
+    if (end != NULL)
+        return end;
     for (size_t i = 0; i < count && narrow; i++)
         narrow = is_short(real_at(rows[i], offset));
     to = put(to, narrow ? 4 : 8);

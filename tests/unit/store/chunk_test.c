@@ -118,6 +118,18 @@ TEST(decimals_are_read_back_to_the_last_bit)
     }
 }
 
+TEST(a_large_decimal_is_kept_beside_a_fine_one)
+{
+    static const double LARGE[] = {5000.1, -1074, 1073741823, 2000};
+
+    for (size_t i = 0; i < ARRAY_LEN(LARGE); i++) {
+        given_rows(3, 1, false);
+        rows[0].score = rows[2].score = LARGE[i];
+        rows[1].score = 0.123456;
+        check_round_trip(3);
+    }
+}
+
 /* One row, written out as the format's comment has it; the first format knew of no unanswered. */
 TEST(a_chunk_of_the_first_format_is_read)
 {
@@ -233,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_is_read_back_is_what_was_written),
         STORE_TEST(decimals_are_read_back_to_the_last_bit),
+        STORE_TEST(a_large_decimal_is_kept_beside_a_fine_one),
         STORE_TEST(a_chunk_of_the_first_format_is_read),
         STORE_TEST(usual_rows_take_less_than_fifty_bytes),
         STORE_TEST(a_damaged_chunk_is_refused),
