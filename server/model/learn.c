@@ -252,7 +252,7 @@ static enum err_code fit_tree(const struct learning *learning, const struct surv
             break;
         event = prefix_event(survey->numbers[record->entity], &record->ip,
                              record->time_ms > 0 ? prefix_day(record->time_ms) : newest);
-        event.repeated = record->count > 1;
+        event.count = prefix_count(record->count);
         TRY(prefix_events_add(&events, &event, err));
     }
     TRY(prefix_fit(&events, 0, learning->options->half_life_days, &ret->model.parts.tree,

@@ -292,6 +292,8 @@ static enum err_code check_spec(const struct spec_part *spec, struct err *err)
     return check_sample(&spec->all, err);
 }
 
+static const double WEIGHT_MAX = (double)PREFIX_ENTITY_ADDRESSES_MAX * PREFIX_COUNT_MAX;
+
 /* An entity's addresses ascend, and what they weigh. */
 static bool entity_holds(const struct prefix_family *family, uint64_t start, uint64_t end)
 {
@@ -299,7 +301,7 @@ static bool entity_holds(const struct prefix_family *family, uint64_t start, uin
         float before = i > start ? family->weights[i - 1] : 0;
 
         if ((i > start && family->keys[i] <= family->keys[i - 1]) ||
-            !(family->weights[i] >= before) || family->weights[i] > PREFIX_ENTITY_ADDRESSES_MAX)
+            !(family->weights[i] >= before) || (double)family->weights[i] > WEIGHT_MAX)
             return false;
     }
     return true;

@@ -6,18 +6,31 @@
 const char *const DETECTOR_WORDS[] = {"prefix", "ip_insights", NULL};
 const char *const OPINION_WORDS[] = {"stranger", "impostor", "newcomer", "ip_insights", NULL};
 
-/* Of attackers, where entities keep apart, those who use the address of another. */
+/* Of attackers, where entities keep apart, those who use the address of another; before
+ * FORM_COUNTED. */
 #define IMPOSTORS_SHARE 0.25
 /* What is shared where nothing tells: others' use then speaks neither for an address nor against
  * it, for as many attackers would use it (s = (1 - 2s) / 4). */
 #define SHARED_UNKNOWN (1.0 / 6)
 enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
+/* What is not relied upon, however it is in what was held out: that nobody goes where others do, or
+ * everybody. */
+#define SHARED_LEAST 0.1
+#define SHARED_MOST  (2.0 / 3)
+/* What speaks for an address, or against it, because others go to the network that the entity knows
+ * there counts half: they may have it in common. */
+#define COMMON 0.5
+/* An address is out of the way when it has less than this of what the entity does. Bits for each
+ * halving of it. */
+#define RARE_SHARE 0.001
+#define RARE       0.5
 /* Of what is usual more comes from who is busy: of addresses used before, bits for each doubling of
  * what the entity was observed. */
 #define BUSY 0.25
-/* An address that has no neighbour of the entity in so much of its bits (a /12, a /24) lies alone.
- */
-#define ISLAND 0.375
+/* An address that has no neighbour of the entity in so much of its bits (a /10, a /20) lies alone;
+ * before FORM_COUNTED a /12, a /24. */
+#define ISLAND       0.3
+#define ISLAND_RATIO 0.375
 /* An entity of which so much is at addresses it used before is one that comes back to them. */
 #define RETURNS_ENOUGH 0.5
 /* Next to a threshold, what an opinion of another unit adds. */
@@ -31,37 +44,66 @@ static double evidence(const struct prefix_score *prefix, double shared)
     return prefix->entity + log2((1 - shared) * exp2(prefix->asn) + shared * exp2(prefix->below));
 }
 
-static bool lies_alone(const struct prefix_score *prefix)
+static bool lies_alone(enum model_form form, const struct prefix_score *prefix)
 {
-    return prefix->once && prefix->firm_bits < ISLAND * prefix->length;
+    double island = form == FORM_RATIO ? ISLAND_RATIO : ISLAND;
+
+    return prefix->once && prefix->firm_bits < island * prefix->length;
+}
+
+/* Of an address used before, what is taken off the most there can be, in bits of IPv4: it is seldom
+ * used, or others use it more than the entity does, so that somebody else would come by, too. */
+static double drawback(const struct prefix_score *prefix)
+{
+    double own = fmax(prefix->own_share, 1.0 / PREFIX_COUNT_MAX);
+    double ret = RARE * fmax(0, log2(RARE_SHARE / own));
+
+    return prefix->others_share > own ? ret + log2(prefix->others_share / own) : ret;
 }
 
 /* The bits for the pair, and once more those of the prefix known. An entity that comes back is
- * known by one sighting, and an address it used before is as usual as can be: how often or how
- * long ago does not make it more of a stranger; unless it was there one time only and never nearby.
- * One that hardly ever comes back is known by two: a single one may have been somebody else. */
-static double familiarity(const struct prefix_score *prefix, double shared, struct habit habit)
+ * known by one sighting, and an address it used before is as usual as can be, but for the drawback;
+ * unless it was there one time only and never nearby. One that hardly ever comes back is known by
+ * two: a single one may have been somebody else. */
+static double familiarity(enum model_form form, const struct prefix_score *prefix, double shared,
+                          struct habit habit)
 {
     double one = fmin(1, habit.returns / RETURNS_ENOUGH), most = 2.0 * prefix->length, bits;
 
     bits = evidence(prefix, shared) + prefix->firm_bits +
            one * (prefix->known_bits - prefix->firm_bits);
-    if (prefix->known_bits == prefix->length && !lies_alone(prefix)) {
-        most += BUSY * log2(1 + habit.observed) * prefix->length / PREFIX_BITS_V4;
+    if (prefix->known_bits == prefix->length && !lies_alone(form, prefix)) {
+        double more = BUSY * log2(1 + habit.observed);
+
+        if (form >= FORM_COUNTED)
+            more -= drawback(prefix);
+        most += more * prefix->length / PREFIX_BITS_V4;
         bits += one * (most - bits);
     }
     return bits;
 }
 
+static bool is_own_network(const struct prefix_score *prefix)
+{
+    return prefix->known_bits >=
+           (prefix->length == PREFIX_BITS_V4 ? PREFIX_NETWORK_BITS_V4 : PREFIX_NETWORK_BITS_V6);
+}
+
 /* How much likelier the address is for attackers, of whom some use somebody else's, than drawn by
  * chance; 0 where nobody else goes, and in a network that is the entity's own. */
-static double temptation(const struct prefix_score *prefix, double share)
+static double temptation(const struct prefix_score *prefix, double others, double share)
 {
-    int own = prefix->length == PREFIX_BITS_V4 ? PREFIX_NETWORK_BITS_V4 : PREFIX_NETWORK_BITS_V6;
-
-    if (prefix->others <= 0 || prefix->known_bits >= own || share <= 0)
+    if (others <= 0 || share <= 0 || is_own_network(prefix))
         return 0;
-    return log2(1 - share + share * exp2(prefix->others));
+    return log2(1 - share + share * exp2(others));
+}
+
+/* What others do, of which what is in common with the entity counts less. */
+static double others_apart(const struct prefix_score *prefix)
+{
+    double below = fmax(0, prefix->below);
+
+    return below + COMMON * fmax(0, prefix->others - below);
 }
 
 /* A bit of an IPv6 network's 64 counts half: a /64 is as much as an IPv4 address, a /48 as a /24.
@@ -71,12 +113,20 @@ static double scaled(const struct prefix_score *prefix, double bits)
     return bits * PREFIX_BITS_V4 / prefix->length;
 }
 
-static void ratio_scores(const struct prefix_score *prefix, double shared, struct habit habit,
-                         double ret[static OPINION__MAX])
+/* Of attackers, as many use somebody else's address as of pairs of which nothing tells: so others'
+ * use speaks for an address where more of what is new is shared, and against it where less is. */
+static void ratio_scores(enum model_form form, const struct prefix_score *prefix, double shared,
+                         struct habit habit, double ret[static OPINION__MAX])
 {
-    double familiar = familiarity(prefix, shared, habit);
-    double tempting = temptation(prefix, IMPOSTORS_SHARE * (1 - 2 * shared));
+    double relied = fmin(fmax(shared, SHARED_LEAST), SHARED_MOST), familiar, tempting;
 
+    if (form == FORM_RATIO) {
+        familiar = familiarity(form, prefix, shared, habit);
+        tempting = temptation(prefix, prefix->others, IMPOSTORS_SHARE * (1 - 2 * shared));
+    } else {
+        familiar = familiarity(form, prefix, relied, habit);
+        tempting = temptation(prefix, others_apart(prefix), SHARED_UNKNOWN);
+    }
     ret[OPINION_STRANGER] = -scaled(prefix, familiar);
     ret[OPINION_IMPOSTOR] = tempting > 0 ? scaled(prefix, tempting - familiar) : -INFINITY;
     ret[OPINION_NEWCOMER] = -scaled(prefix, prefix->others);
@@ -86,7 +136,7 @@ static void ratio_scores(const struct prefix_score *prefix, double shared, struc
 static void first_scores(const struct prefix_score *prefix, double shared,
                          double ret[static OPINION__MAX])
 {
-    double tempting = temptation(prefix, IMPOSTORS_SHARE * (1 - 4 * shared));
+    double tempting = temptation(prefix, prefix->others, IMPOSTORS_SHARE * (1 - 4 * shared));
     double familiar = prefix->known_bits == prefix->length
                           ? 2.0 * prefix->length
                           : evidence(prefix, shared) + prefix->known_bits;
@@ -102,7 +152,7 @@ void opinion_scores(enum model_form form, const struct prefix_score *prefix, dou
     if (form == FORM_FIRST)
         first_scores(prefix, shared, ret);
     else
-        ratio_scores(prefix, shared, habit, ret);
+        ratio_scores(form, prefix, shared, habit, ret);
     ret[OPINION_IP_INSIGHTS] = 0.0 - dot_product;
 }
 

@@ -11,7 +11,8 @@
  * are of one form, so a model keeps that which it was calibrated with. */
 enum model_form {
     FORM_FIRST = 1,
-    FORM_RATIO, /* how likely for this entity, against how likely for an attacker */
+    FORM_RATIO,   /* how likely for this entity, against how likely for an attacker */
+    FORM_COUNTED, /* the same, by how often an address was used */
     FORM__END
 };
 

@@ -16,6 +16,7 @@ struct prefix_event prefix_event(uint32_t entity, const struct ip *ip, uint16_t 
 
     event.key = prefix_key(ip, &length);
     event.family = length == PREFIX_BITS_V6;
+    event.count = 1;
     return event;
 }
 
@@ -24,6 +25,11 @@ uint16_t prefix_day(int64_t time_ms)
     int64_t day = time_ms / DAY_MS;
 
     return day < 0 ? 0 : day > PREFIX_DAY_MAX ? PREFIX_DAY_MAX : (uint16_t)day;
+}
+
+uint16_t prefix_count(uint64_t count)
+{
+    return count < PREFIX_COUNT_MAX ? (uint16_t)count : PREFIX_COUNT_MAX;
 }
 
 void prefix_events_init(struct prefix_events *events, struct spool_pool *pool,
@@ -73,34 +79,47 @@ static double weight_of(uint16_t day, uint16_t last, double half_life_days)
     return half_lives > PREFIX_HALF_LIVES_MAX ? 0 : exp2(-half_lives);
 }
 
-/* Of one entity and family: its events of distinct addresses, and never more than twice as many as
- * are kept. */
+/* Weights are added up in whole parts of one, for what the order of equal events must not change.
+ */
+static const double WEIGHT_PARTS = 1 << 20;
+
+/* An address, and what its events weigh. */
+struct use {
+    struct prefix_event event; /* first, for the comparisons; the latest day, all counts */
+    uint64_t parts;
+};
+/* Of one entity and family: what it uses, and never more than twice as many as are kept. */
 struct habits {
     size_t used;
     bool pruned; /* not in the order of their keys */
-    struct prefix_event events[2 * PREFIX_ENTITY_ADDRESSES_MAX];
+    struct use uses[2 * PREFIX_ENTITY_ADDRESSES_MAX];
 };
 
 static void keep_latest(struct habits *habits)
 {
-    qsort(habits->events, habits->used, sizeof *habits->events, by_day_down);
+    qsort(habits->uses, habits->used, sizeof *habits->uses, by_day_down);
     habits->used = PREFIX_ENTITY_ADDRESSES_MAX;
     habits->pruned = true;
 }
 
-/* Events come by key; of equal ones the latest day counts. */
-static void add_habit(struct habits *habits, const struct prefix_event *event)
+/* Events come by key. */
+static void add_habit(struct habits *habits, const struct prefix_event *event, double weight)
 {
-    struct prefix_event *last = habits->used > 0 ? &habits->events[habits->used - 1] : NULL;
+    struct use *last = habits->used > 0 ? &habits->uses[habits->used - 1] : NULL;
+    uint64_t parts = (uint64_t)(weight * WEIGHT_PARTS);
 
-    if (last != NULL && last->key == event->key) {
-        last->day = last->day > event->day ? last->day : event->day;
-        last->repeated = true;
+    if (last == NULL || last->event.key != event->key) {
+        if (habits->used == ARRAY_LEN(habits->uses))
+            keep_latest(habits);
+        habits->uses[habits->used++] = (struct use){*event, parts};
         return;
     }
-    if (habits->used == ARRAY_LEN(habits->events))
-        keep_latest(habits);
-    habits->events[habits->used++] = *event;
+    last->parts += parts;
+    if (event->day > last->event.day)
+        last->event.day = event->day;
+    last->event.count = event->count > PREFIX_COUNT_MAX - last->event.count
+                            ? PREFIX_COUNT_MAX
+                            : (uint16_t)(last->event.count + event->count);
 }
 
 /* The arrays of a family as they grow. */
@@ -110,8 +129,9 @@ struct growth {
     size_t used, capacity;
     double half_life_days;
     uint16_t today;
-    const uint16_t *last; /* struct prefix_events has it */
-    struct spool all;     /* struct prefix_event, once more */
+    const uint16_t *last; /* struct prefix_events has them */
+    bool by_address;
+    struct spool all; /* struct prefix_event, once more */
     struct habits habits;
 };
 
@@ -130,7 +150,14 @@ static void resize(struct growth *growth, size_t capacity)
 static void make_room(struct growth *growth)
 {
     if (growth->used + growth->habits.used >= growth->capacity)
-        resize(growth, growth->used + growth->used / 2 + ARRAY_LEN(growth->habits.events) + 1);
+        resize(growth, growth->used + growth->used / 2 + ARRAY_LEN(growth->habits.uses) + 1);
+}
+
+static double weight_of_use(const struct growth *growth, const struct use *use, uint16_t last)
+{
+    if (growth->by_address)
+        return weight_of(use->event.day, last, growth->half_life_days);
+    return fmin((double)use->parts / WEIGHT_PARTS, PREFIX_COUNT_MAX);
 }
 
 static enum err_code end_entity(struct growth *growth, uint64_t entity, struct err *err)
@@ -143,15 +170,15 @@ static enum err_code end_entity(struct growth *growth, uint64_t entity, struct e
     if (habits->used > PREFIX_ENTITY_ADDRESSES_MAX)
         keep_latest(habits);
     if (habits->pruned)
-        qsort(habits->events, habits->used, sizeof *habits->events, by_key);
+        qsort(habits->uses, habits->used, sizeof *habits->uses, by_key);
     make_room(growth);
     for (size_t i = 0; i < habits->used; i++) {
-        const struct prefix_event *event = &habits->events[i];
+        const struct prefix_event *event = &habits->uses[i].event;
         size_t at = growth->used++;
 
-        sum += weight_of(event->day, growth->last[entity], growth->half_life_days);
+        sum += weight_of_use(growth, &habits->uses[i], growth->last[entity]);
         arrays->keys[f][at] = event->key;
-        arrays->days[f][at] = (uint16_t)(event->day | (event->repeated ? 0 : PREFIX_ONCE));
+        arrays->days[f][at] = (uint16_t)(event->day | (event->count > 1 ? 0 : PREFIX_ONCE));
         arrays->weights[f][at] = (float)sum;
         TRY(spool_add(&growth->all, event, err));
     }
@@ -161,12 +188,14 @@ static enum err_code end_entity(struct growth *growth, uint64_t entity, struct e
     return ERR_NONE;
 }
 
-static bool is_remembered(const struct growth *growth, const struct prefix_event *event)
+/* What one more event weighs; 0 = it is forgotten. */
+static double weight_now(const struct growth *growth, const struct prefix_event *event)
 {
     uint16_t last = growth->last[event->entity];
 
-    return weight_of(event->day, last, growth->half_life_days) > 0 &&
-           weight_of(last, growth->today, growth->half_life_days) > 0;
+    if (weight_of(last, growth->today, growth->half_life_days) == 0)
+        return 0;
+    return event->count * weight_of(event->day, last, growth->half_life_days);
 }
 
 /* Of the events from the reader's place on those of the family. *next is the first one behind. */
@@ -175,10 +204,13 @@ static enum err_code fill(struct growth *growth, struct spool_reader *reader, co
 {
     for (uint64_t entity = 0; entity < entity_count; entity++) {
         for (const struct prefix_event *event; (event = *next) != NULL;) {
+            double weight;
+
             if (event->family != growth->family || event->entity != entity)
                 break;
-            if (is_remembered(growth, event))
-                add_habit(&growth->habits, event);
+            weight = weight_now(growth, event);
+            if (weight > 0)
+                add_habit(&growth->habits, event, weight);
             TRY(spool_next(reader, next, err));
         }
         TRY(end_entity(growth, entity, err));
@@ -209,12 +241,10 @@ static int by_key_order(const void *a, const void *b, void *unused)
 }
 
 /* Where the members of an event begin, as a little-endian machine has them. */
-static const uint8_t EVENT_DIGITS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14};
+static const uint8_t EVENT_DIGITS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 enum { KEY_DIGITS = 8 };
-_Static_assert(offsetof(struct prefix_event, key) == 0 &&
-                   offsetof(struct prefix_event, entity) == 8 &&
-                   offsetof(struct prefix_event, family) == 14,
-               "digits of an event");
+_Static_assert(offsetof(struct prefix_event, key) == 0 && offsetof(struct prefix_event, day) == 12,
+               "digits of an event: the family is the highest bit of the twelfth");
 
 static enum err_code fill_all(struct growth *growth, struct err *err)
 {
@@ -283,6 +313,7 @@ enum err_code prefix_fit(struct prefix_events *events, uint16_t today, double ha
     growth->half_life_days = half_life_days;
     growth->today = today;
     growth->last = events->last;
+    growth->by_address = events->by_address;
     *ret = (struct prefix_tree){.entity_count = events->entity_count};
     TRY(spool_sort(&events->spool, &order, err));
     spool_reader_init(&reader, &events->spool);

@@ -294,6 +294,22 @@ static inline void add_up(const struct trail *all, const struct trail *own,
     }
 }
 
+/* What the range that is left of a region weighs. */
+static inline double weight_left(const struct walk *walk)
+{
+    return (double)walk->under_high - (double)walk->under_low;
+}
+
+/* Of an address that the entity used. */
+static inline void note_shares(const struct search *search, struct prefix_score *ret)
+{
+    double own = weight_left(&search->own), all_own = search->own_trail.weights[0];
+    double all_others = search->family->weight - all_own;
+
+    ret->own_share = all_own > 0 ? own / all_own : 0;
+    ret->others_share = all_others > 0 ? fmax(0, weight_left(&search->all) - own) / all_others : 0;
+}
+
 static void judge(const struct prefix_tree *tree, const struct search *search, uint64_t entity,
                   struct prefix_score *ret, struct prefix_bits *bits)
 {
@@ -311,6 +327,8 @@ static void judge(const struct prefix_tree *tree, const struct search *search, u
         .once = own->known == length && (days[search->own.low] & PREFIX_ONCE) != 0,
     };
     add_up(all, own, ret, bits);
+    if (own->known == length)
+        note_shares(search, ret);
     if (tree->asn != NULL && entity < tree->entity_count && own->known < length)
         ret->asn = asn_evidence(tree->asn, v6, entity, search->own.key, own->known);
 }

@@ -57,7 +57,7 @@ static void fork_region(const uint64_t *keys, const float *weights, uint64_t cou
         uint8_t bit = (uint8_t)(apart != 0 ? __builtin_clzll(apart) : 0);
         uint32_t lower = 0;
 
-        ret[i] = (struct prefix_fork){.weight = weights != NULL ? weights[i - 1] : 0};
+        ret[i] = (struct prefix_fork){.weight = weights[i - 1]};
         if (apart == 0)
             continue; /* used by several entities */
         while (depth > 0 && ret[way[depth]].bit >= bit)
@@ -82,8 +82,25 @@ static void fork_own(struct prefix_family *family, uint64_t entity_count)
     }
 }
 
-static void index_all(struct prefix_family *family)
+/* What each entity's address weighs, in everyone's order: an entity's come in its own. */
+static float *spread_weights(const struct prefix_family *family, uint64_t entity_count)
 {
+    AUTO(own_freep) uint64_t *next = own_array(entity_count + 1, sizeof *next);
+    float *weights = own_array(family->count + 1, sizeof *weights);
+
+    for (uint64_t i = 0; i < family->count; i++) {
+        uint32_t entity = family->all_entities[i];
+        uint64_t start = family->starts[entity], at = start + next[entity]++;
+
+        if (at < family->starts[entity + 1])
+            weights[i] = family->weights[at] - (at > start ? family->weights[at - 1] : 0);
+    }
+    return weights;
+}
+
+static void index_all(struct prefix_family *family, uint64_t entity_count)
+{
+    AUTO(own_freep) float *weights = spread_weights(family, entity_count);
     uint64_t next = 0;
 
     family->all_starts =
@@ -91,17 +108,26 @@ static void index_all(struct prefix_family *family)
     family->all_forks = own_aligned(family->count, sizeof *family->all_forks);
     for (uint64_t top = 0; top < UINT64_C(1) << PREFIX_INDEX_BITS; top++) {
         uint64_t start = next;
+        double sum = 0;
 
         family->all_starts[top] = start;
-        while (next < family->count && family->all_keys[next] >> (64 - PREFIX_INDEX_BITS) == top)
-            next++;
-        fork_region(family->all_keys + start, NULL, next - start, family->all_forks + start);
+        while (next < family->count && family->all_keys[next] >> (64 - PREFIX_INDEX_BITS) == top) {
+            sum += (double)weights[next];
+            weights[next++] = (float)sum;
+        }
+        family->weight += sum;
+        if (next == start)
+            continue;
+        family->all_forks[start].weight = (float)sum;
+        fork_region(family->all_keys + start, weights + start, next - start,
+                    family->all_forks + start);
     }
     family->all_starts[UINT64_C(1) << PREFIX_INDEX_BITS] = next;
 }
 
 static void family_done(struct prefix_family *family)
 {
+    family->weight = 0;
     own_freep(&family->all_starts);
     own_freep(&family->forks);
     own_freep(&family->all_forks);
@@ -111,7 +137,7 @@ void prefix_tree_index(struct prefix_tree *tree)
 {
     for (int f = 0; f < PREFIX_FAMILIES; f++) {
         family_done(&tree->families[f]);
-        index_all(&tree->families[f]);
+        index_all(&tree->families[f], tree->entity_count);
         fork_own(&tree->families[f], tree->entity_count);
     }
 }

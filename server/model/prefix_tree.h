@@ -4,11 +4,11 @@
  *
  *   P(bit | prefix) = (c(prefix, bit) + b * Q(bit | prefix)) / (c(prefix) + b)
  *
- * c counts the entity's distinct addresses under the prefix, each weighing less the longer it was
- * not seen; b is how many of the prefix's two branches were used; Q is what is thought without the
- * entity: 1/2, or the same estimate over everyone. (Witten and Bell 1991, "The zero-frequency
- * problem", method C.) The sum of log2(P / (1/2)) over the bits is the score, in bits: above 0 the
- * address is likelier than a random draw.
+ * c counts how often the entity was seen under the prefix, the less the longer ago it was
+ * (everyone's c: distinct addresses); b is how many of the prefix's two branches were used; Q is
+ * what is thought without the entity: 1/2, or the same estimate over everyone. (Witten and Bell
+ * 1991, "The zero-frequency problem", method C.) The sum of log2(P / (1/2)) over the bits is the
+ * score, in bits: above 0 the address is likelier than a random draw.
  *
  * Addresses lie in order, so what is under a prefix is a range of them, which is narrowed where
  * they part. Those places are a tree, made when a model is loaded. Constant once made; any thread.
@@ -24,6 +24,7 @@ enum {
     PREFIX_BITS_V6 = 64,
     PREFIX_FAMILIES = 2,                /* 0 = IPv4, 1 = IPv6 */
     PREFIX_ENTITY_ADDRESSES_MAX = 4096, /* kept of an entity and family: the latest seen */
+    PREFIX_COUNT_MAX = UINT16_MAX,      /* an address does not weigh more */
     PREFIX_NETWORK_BITS_V4 = 24,
     PREFIX_NETWORK_BITS_V6 = 48,
     PREFIX_INDEX_BITS = 16,
@@ -62,6 +63,7 @@ struct prefix_family {
      */
     uint64_t *all_starts;
     struct prefix_fork *all_forks, *forks;
+    double weight; /* of all */
 };
 struct asn_index;
 struct asn_table;
@@ -73,16 +75,19 @@ struct prefix_tree {
 
 /* In bits; higher = more usual. */
 struct prefix_score {
-    double both;      /* by the entity's addresses, and everyone's where it has none */
-    double entity;    /* by the entity's alone */
-    double others;    /* by everyone else's alone */
-    double below;     /* the part of others beyond known_bits: where the entity is in a new place */
-    double asn;       /* by the entity's use of autonomous systems, beyond known_bits */
-    int length;       /* bits that count: 32 or 64 */
-    int known_bits;   /* longest prefix shared with an address of the entity, up to length */
-    int firm_bits;    /* with two of them, at most known_bits */
-    bool once;        /* the entity was seen at the address, one time only */
-    uint64_t bearers; /* other entities that used the address (IPv6: its /64) */
+    double both;    /* by the entity's addresses, and everyone's where it has none */
+    double entity;  /* by the entity's alone */
+    double others;  /* by everyone else's alone */
+    double below;   /* the part of others beyond known_bits: where the entity is in a new place */
+    double asn;     /* by the entity's use of autonomous systems, beyond known_bits */
+    int length;     /* bits that count: 32 or 64 */
+    int known_bits; /* longest prefix shared with an address of the entity, up to length */
+    int firm_bits;  /* with two of them, at most known_bits */
+    bool once;      /* the entity was seen at the address, one time only */
+    /* Of an address that the entity used: its share of what the entity does, and of what all others
+     * do, by weight. 0 of any other. */
+    double own_share, others_share;
+    uint64_t bearers;    /* other entities that used the address (IPv6: its /64) */
     uint64_t neighbours; /* addresses of other entities in its /24 (IPv6: /48) */
 };
 /* The three sums before they are summed; bit 0 is /1. */

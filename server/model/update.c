@@ -1,4 +1,5 @@
 /* Learning on: a model's prefix tree and what it knows of entities, with more pairs. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,33 @@ static bool is_forgotten(const struct update *update, const struct identity *ide
                    by_identity) != NULL;
 }
 
+static uint16_t last_day(const struct prefix_tree *tree, uint64_t entity)
+{
+    uint16_t last = 0;
+
+    for (int f = 0; f < PREFIX_FAMILIES; f++)
+        for (uint64_t i = tree->families[f].starts[entity];
+             i < tree->families[f].starts[entity + 1]; i++)
+            if (prefix_last_seen(tree->families[f].days[i]) > last)
+                last = prefix_last_seen(tree->families[f].days[i]);
+    return last;
+}
+
+/* How often an address was used, as of the day it was last: what it weighs, grown back. last: the
+ * entity's last day. */
+static uint16_t base_count(const struct update *update, const struct prefix_family *family,
+                           uint64_t start, uint64_t i, uint16_t last)
+{
+    uint16_t least = (family->days[i] & PREFIX_ONCE) != 0 ? 1 : 2;
+    double weight = (double)family->weights[i] - (i > start ? (double)family->weights[i - 1] : 0);
+    double age = last - prefix_last_seen(family->days[i]);
+
+    if (update->base->parts.form < FORM_COUNTED)
+        return least;
+    weight *= exp2(age / update->options->half_life_days);
+    return (uint16_t)fmin(fmax(weight + 0.5, least), PREFIX_COUNT_MAX);
+}
+
 static enum err_code add_base_events(const struct update *update, const struct model_parts *parts,
                                      struct prefix_events *events, struct err *err)
 {
@@ -118,12 +146,16 @@ static enum err_code add_base_events(const struct update *update, const struct m
 
         for (uint64_t entity = 0; entity < base->entity_count; entity++) {
             uint32_t index = (uint32_t)entity_find(parts, base->entity_hashes[entity]);
+            uint64_t start = family->starts[entity];
+            uint16_t last = last_day(&base->tree, entity);
 
-            for (uint64_t i = family->starts[entity]; i < family->starts[entity + 1]; i++) {
+            for (uint64_t i = start; i < family->starts[entity + 1]; i++) {
                 struct identity known = {base->entity_hashes[entity], family->keys[i], (uint16_t)f};
-                struct prefix_event event = {family->keys[i], index,
-                                             prefix_last_seen(family->days[i]), (uint8_t)f,
-                                             (family->days[i] & PREFIX_ONCE) == 0};
+                struct prefix_event event = {.key = family->keys[i],
+                                             .entity = index,
+                                             .family = (uint32_t)f & 1,
+                                             .day = prefix_last_seen(family->days[i]),
+                                             .count = base_count(update, family, start, i, last)};
 
                 if (!is_forgotten(update, &known))
                     TRY(prefix_events_add(events, &event, err));
@@ -150,9 +182,12 @@ static enum err_code add_events(struct update *update, struct prefix_events *eve
             return ERR_NONE;
         update->observations += record->count;
         known = identity_of(update->hashes[record->entity], &record->ip);
-        event = (struct prefix_event){known.key, update->numbers[record->entity],
-                                      record->time_ms > 0 ? prefix_day(record->time_ms) : today,
-                                      (uint8_t)known.family, record->count > 1};
+        event =
+            (struct prefix_event){.key = known.key,
+                                  .entity = update->numbers[record->entity],
+                                  .family = known.family & 1,
+                                  .day = record->time_ms > 0 ? prefix_day(record->time_ms) : today,
+                                  .count = prefix_count(record->count)};
         if (!is_forgotten(update, &known))
             TRY(prefix_events_add(events, &event, err));
     }
@@ -169,6 +204,7 @@ static enum err_code join_tree(struct update *update, struct learned *ret, struc
     update->last_ms = last.time_ms;
     today = prefix_day(last.time_ms);
     prefix_events_init(&events, &update->set->pool, parts->entity_count);
+    events.by_address = parts->form < FORM_COUNTED;
     TRY(add_base_events(update, parts, &events, err));
     TRY(add_events(update, &events, today, err));
     return prefix_fit(&events, today, update->options->half_life_days, &parts->tree, &ret->prefixes,

@@ -80,7 +80,7 @@ static struct prefix_tree tree_of(struct prefix_arrays *arrays)
     spool_pool_init(&pool, UINT64_MAX, "/tmp");
     prefix_events_init(&events, &pool, 2);
     for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++) {
-        struct prefix_event event = {.key = key_of(ADDRESSES[i]), .day = 20000};
+        struct prefix_event event = {.key = key_of(ADDRESSES[i]), .day = 20000, .count = 1};
 
         CHECK_OK(prefix_events_add(&events, &event, &err));
     }

@@ -116,8 +116,8 @@ TEST(short_foreign_and_newer_files_are_refused)
     image.bytes[0] = 'P';
     check_refused(&image, image.length, kit->path, "not a pairwatch model");
     image.bytes[0] = 'p';
-    header_of(&image)->version = 3;
-    check_refused(&image, image.length, kit->path, "format version 3");
+    header_of(&image)->version = 4;
+    check_refused(&image, image.length, kit->path, "format version 4");
 }
 
 TEST(a_flipped_bit_anywhere_is_refused)

@@ -107,13 +107,54 @@ TEST(the_explanation_adds_up)
 
 /* A pair of which the numbers are these, what is shared and how much the entity returns included;
  * the entity was observed three times. */
-static double scored(enum opinion opinion, const struct prefix_score *prefix, double shared,
-                     double returns)
+static double scored_by(enum model_form form, enum opinion opinion,
+                        const struct prefix_score *prefix, double shared, double returns)
 {
     double scores[OPINION__MAX];
 
-    opinion_scores(FORM_RATIO, prefix, shared, (struct habit){3, returns}, 0, scores);
+    opinion_scores(form, prefix, shared, (struct habit){3, returns}, 0, scores);
     return scores[opinion];
+}
+
+static double scored(enum opinion opinion, const struct prefix_score *prefix, double shared,
+                     double returns)
+{
+    return scored_by(FORM_RATIO, opinion, prefix, shared, returns);
+}
+
+static double counted(enum opinion opinion, const struct prefix_score *prefix, double shared)
+{
+    return scored_by(FORM_COUNTED, opinion, prefix, shared, 1);
+}
+
+TEST(an_address_used_before_is_less_usual_when_it_is_rare_or_others_own)
+{
+    struct prefix_score used = {.length = 32, .known_bits = 32, .own_share = 0.001};
+
+    CHECK(counted(OPINION_STRANGER, &used, 0) == -64.5);
+    used.own_share = 0.001 / 16;
+    CHECK(fabs(counted(OPINION_STRANGER, &used, 0) - (-64.5 + 2)) < 1e-9);
+    used.others_share = used.own_share * 8;
+    CHECK(fabs(counted(OPINION_STRANGER, &used, 0) - (-64.5 + 2 + 3)) < 1e-9);
+    CHECK(scored(OPINION_STRANGER, &used, 0, 1) == -64.5); /* a file of version 2 */
+    used.own_share = used.others_share = 0.25;
+    CHECK(counted(OPINION_STRANGER, &used, 0) == -64.5);
+}
+
+/* What others do is worth as many bits, for or against, however popular the address is. */
+TEST(what_others_do_is_relied_upon_within_bounds)
+{
+    for (int bits = 20; bits <= 28; bits += 4) {
+        struct prefix_score theirs = {.length = 32, .others = bits, .below = bits};
+
+        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 0) - log2(1.0 / 6 / 0.1)) < 1e-4);
+        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 1) - log2(1.0 / 6 / (2.0 / 3))) < 1e-4);
+        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 1.0 / 6)) < 1e-9);
+        theirs.below = 0; /* the entity is there, too */
+        theirs.known_bits = theirs.firm_bits = 16;
+        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 0.3) + 16 -
+                   log2(5.0 / 6 + exp2(bits / 2) / 6)) < 1e-9);
+    }
 }
 
 TEST(one_sighting_tells_of_an_entity_that_comes_back)
@@ -158,6 +199,9 @@ TEST(families_are_on_one_scale)
     v4.known_bits = 32;
     v6.known_bits = 64;
     CHECK(scored(OPINION_STRANGER, &v4, 0, 1) == scored(OPINION_STRANGER, &v6, 0, 1));
+    v4.own_share = v6.own_share = 1.0 / 4000;
+    v4.others_share = v6.others_share = 1.0 / 100;
+    CHECK(counted(OPINION_STRANGER, &v4, 0.4) == counted(OPINION_STRANGER, &v6, 0.4));
 }
 
 TEST(a_newcomer_is_flagged_by_its_own_threshold_and_ranks_among_all)
@@ -239,6 +283,8 @@ int main(void)
         cmocka_unit_test(the_explanation_adds_up),
         cmocka_unit_test(one_sighting_tells_of_an_entity_that_comes_back),
         cmocka_unit_test(what_others_do_speaks_for_an_address_and_against_it),
+        cmocka_unit_test(an_address_used_before_is_less_usual_when_it_is_rare_or_others_own),
+        cmocka_unit_test(what_others_do_is_relied_upon_within_bounds),
         cmocka_unit_test(families_are_on_one_scale),
         cmocka_unit_test(a_newcomer_is_flagged_by_its_own_threshold_and_ranks_among_all),
         cmocka_unit_test(thresholds_keep_their_rule),

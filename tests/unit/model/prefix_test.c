@@ -11,6 +11,7 @@ enum { TODAY = 20000, ENTITIES = 7, EVENTS = 300, HALF_LIFE = 10 };
 struct kit_tree {
     struct prefix_event events[EVENTS];
     size_t count;
+    bool by_address;
     struct prefix_tree tree;
     struct prefix_arrays arrays;
 };
@@ -30,7 +31,8 @@ static struct ip ip_of(const char *text)
 }
 
 static void fit_events(const struct prefix_event *events, size_t count, uint64_t entities,
-                       uint16_t today, struct prefix_tree *tree, struct prefix_arrays *arrays)
+                       uint16_t today, bool by_address, struct prefix_tree *tree,
+                       struct prefix_arrays *arrays)
 {
     AUTO(prefix_events_done) struct prefix_events added = {.last = NULL};
     struct spool_pool pool;
@@ -38,6 +40,7 @@ static void fit_events(const struct prefix_event *events, size_t count, uint64_t
 
     spool_pool_init(&pool, UINT64_MAX, "/tmp");
     prefix_events_init(&added, &pool, entities);
+    added.by_address = by_address;
     for (size_t i = 0; i < count; i++)
         CHECK_OK(prefix_events_add(&added, &events[i], &err));
     CHECK_OK(prefix_fit(&added, today, HALF_LIFE, tree, arrays, &err));
@@ -47,7 +50,7 @@ static void fit(struct kit_tree *kit)
 {
     kit_tree_done(kit);
     kit->arrays = (struct prefix_arrays){.starts = {NULL}};
-    fit_events(kit->events, kit->count, ENTITIES, TODAY, &kit->tree, &kit->arrays);
+    fit_events(kit->events, kit->count, ENTITIES, TODAY, kit->by_address, &kit->tree, &kit->arrays);
 }
 
 static void learn_at(struct kit_tree *kit, uint32_t entity, const char *text, int age)
@@ -82,8 +85,9 @@ static void learn_drawn(struct kit_tree *kit, uint64_t seed)
     while (kit->count < EVENTS) {
         struct ip ip = drawn_ip(&rng);
 
-        kit->events[kit->count++] = prefix_event((uint32_t)rng_below(&rng, ENTITIES - 1), &ip,
-                                                 (uint16_t)(TODAY - rng_below(&rng, 90)));
+        kit->events[kit->count] = prefix_event((uint32_t)rng_below(&rng, ENTITIES - 1), &ip,
+                                               (uint16_t)(TODAY - rng_below(&rng, 90)));
+        kit->events[kit->count++].count = (uint16_t)(1 + rng_below(&rng, 9));
     }
     fit(kit);
 }
@@ -91,7 +95,7 @@ static void learn_drawn(struct kit_tree *kit, uint64_t seed)
 /* What is under a prefix, by looking at every event. */
 struct counted {
     double weight;
-    uint64_t count;
+    uint64_t count; /* of addresses */
 };
 
 static int last_of(const struct kit_tree *kit, uint32_t entity)
@@ -104,6 +108,16 @@ static int last_of(const struct kit_tree *kit, uint32_t entity)
     return last;
 }
 
+static bool is_forgotten(const struct kit_tree *kit, const struct prefix_event *event)
+{
+    return last_of(kit, event->entity) - event->day > HALF_LIFE * PREFIX_HALF_LIVES_MAX;
+}
+
+static bool same_address(const struct prefix_event *a, const struct prefix_event *b)
+{
+    return a->entity == b->entity && a->key == b->key && a->family == b->family;
+}
+
 static struct counted count_under(const struct kit_tree *kit, bool (*of)(uint32_t, uint32_t),
                                   uint32_t entity, uint64_t key, uint16_t family, int bits)
 {
@@ -111,24 +125,17 @@ static struct counted count_under(const struct kit_tree *kit, bool (*of)(uint32_
 
     for (size_t i = 0; i < kit->count; i++) {
         const struct prefix_event *event = &kit->events[i];
-        uint16_t day = event->day;
+        double age = last_of(kit, event->entity) - event->day;
         bool first = true;
 
-        for (size_t j = 0; j < kit->count; j++) {
-            const struct prefix_event *other = &kit->events[j];
-
-            if (other->entity != event->entity || other->key != event->key ||
-                other->family != event->family)
-                continue;
-            first = first && j >= i;
-            day = other->day > day ? other->day : day;
-        }
-        if (!first || event->family != family || !of(event->entity, entity) ||
-            (bits > 0 && (event->key ^ key) >> (64 - bits) != 0) ||
-            last_of(kit, event->entity) - day > HALF_LIFE * PREFIX_HALF_LIVES_MAX)
+        if (event->family != family || !of(event->entity, entity) || is_forgotten(kit, event) ||
+            (bits > 0 && (event->key ^ key) >> (64 - bits) != 0))
             continue;
-        counted.weight += exp2(-(double)(last_of(kit, event->entity) - day) / HALF_LIFE);
-        counted.count++;
+        counted.weight += event->count * exp2(-age / HALF_LIFE);
+        for (size_t j = 0; j < i; j++)
+            first = first &&
+                    !(same_address(event, &kit->events[j]) && !is_forgotten(kit, &kit->events[j]));
+        counted.count += first;
     }
     return counted;
 }
@@ -173,6 +180,21 @@ static int longest_own(const struct kit_tree *kit, uint32_t entity,
     return bits;
 }
 
+static void check_shares(const struct kit_tree *kit, uint32_t entity,
+                         const struct prefix_event *asked, const struct prefix_score *score)
+{
+    double own = count_under(kit, is_own, entity, asked->key, asked->family, score->length).weight;
+    double others =
+        count_under(kit, is_other, entity, asked->key, asked->family, score->length).weight;
+
+    if (own > 0) {
+        own /= count_under(kit, is_own, entity, 0, asked->family, 0).weight;
+        others /= count_under(kit, is_other, entity, 0, asked->family, 0).weight;
+    }
+    CHECK(fabs(score->own_share - own) < 1e-5);
+    CHECK(own > 0 ? fabs(score->others_share - others) < 1e-5 : score->others_share == 0);
+}
+
 static void check_like_counting(const struct kit_tree *kit, uint32_t entity, const struct ip *ip)
 {
     struct prefix_event asked = prefix_event(entity, ip, 0);
@@ -190,6 +212,7 @@ static void check_like_counting(const struct kit_tree *kit, uint32_t entity, con
         others += log2(2 * share(kit, is_other, false, entity, &asked, bit, 0.5));
         sum += bits.entity[bit];
     }
+    check_shares(kit, entity, &asked, &score);
     CHECK(fabs(score.both - both) < 1e-4);
     CHECK(fabs(score.entity - alone) < 1e-4);
     CHECK(fabs(score.others - others) < 1e-4);
@@ -249,6 +272,8 @@ TEST(scores_of_many_are_those_of_each)
             CHECK(score.known_bits == scores[i].known_bits && score.length == scores[i].length &&
                   score.firm_bits == scores[i].firm_bits && score.once == scores[i].once &&
                   score.bearers == scores[i].bearers && score.neighbours == scores[i].neighbours);
+            CHECK(same_number(score.own_share, scores[i].own_share) &&
+                  same_number(score.others_share, scores[i].others_share));
         }
     }
 }
@@ -309,7 +334,7 @@ TEST(who_pauses_is_not_forgotten_but_who_stays_away)
     CHECK(away.known_bits == 0 && !prefix_knows(&kit.tree, 1));
     kit_tree_done(&kit);
     kit.arrays = (struct prefix_arrays){.starts = {NULL}};
-    fit_events(kit.events, kit.count, ENTITIES, 0, &kit.tree, &kit.arrays);
+    fit_events(kit.events, kit.count, ENTITIES, 0, false, &kit.tree, &kit.arrays);
     prefix_score(&kit.tree, 1, &ip, &kept, NULL);
     CHECK(kept.entity == paused.entity && kept.known_bits == 32);
 }
@@ -325,7 +350,7 @@ TEST(an_address_is_known_by_one_sighting_or_by_more)
     learn_at(&kit, 1, "203.0.113.4", 3);
     learn_at(&kit, 1, "203.0.113.4", 3);
     learn_at(&kit, 2, "203.0.113.4", 0);
-    kit.events[kit.count - 1].repeated = true;
+    kit.events[kit.count - 1].count = 2;
     fit(&kit);
     prefix_score(&kit.tree, 0, &ip, &score, NULL);
     CHECK(score.once);
@@ -337,6 +362,32 @@ TEST(an_address_is_known_by_one_sighting_or_by_more)
     }
     CHECK(prefix_nearest(&kit.tree, 0, &near, &nearest, &day) && day == TODAY);
     CHECK(prefix_nearest(&kit.tree, 1, &near, &nearest, &day) && day == TODAY - 3);
+}
+
+/* By address each counts once, however often it was seen; else not more often than a limit. */
+TEST(how_often_counts_or_does_not)
+{
+    AUTO(kit_tree_done) struct kit_tree kit = {.count = 0};
+    struct ip ip = ip_of("203.0.113.4");
+    struct prefix_score score;
+
+    learn_at(&kit, 0, "203.0.113.4", 0);
+    learn_at(&kit, 0, "203.0.113.4", HALF_LIFE);
+    kit.events[1].count = 6;
+    learn_at(&kit, 0, "17.0.0.1", 0);
+    learn_at(&kit, 1, "17.0.0.1", 0);
+    for (int i = 0; i < 3; i++) {
+        learn_at(&kit, 1, "203.0.113.4", 0);
+        kit.events[kit.count - 1].count = PREFIX_COUNT_MAX;
+    }
+    fit(&kit);
+    prefix_score(&kit.tree, 0, &ip, &score, NULL);
+    CHECK(fabs(score.own_share - 4.0 / 5) < 1e-6);
+    CHECK(fabs(score.others_share - PREFIX_COUNT_MAX / (PREFIX_COUNT_MAX + 1.0)) < 1e-6);
+    kit.by_address = true;
+    fit(&kit);
+    prefix_score(&kit.tree, 0, &ip, &score, NULL);
+    CHECK(score.own_share == 0.5 && score.others_share == 0.5 && !score.once);
 }
 
 TEST(families_are_apart_and_nat64_is_ipv4)
@@ -423,7 +474,7 @@ TEST(an_entity_keeps_its_latest_addresses)
 
         events[i] = prefix_event(0, &ip, (uint16_t)(i < OLD ? TODAY - 9 : TODAY));
     }
-    fit_events(events, MANY, 1, TODAY, &tree, &arrays);
+    fit_events(events, MANY, 1, TODAY, false, &tree, &arrays);
     CHECK(tree.families[0].count == PREFIX_ENTITY_ADDRESSES_MAX);
     for (uint32_t i = 0; i < MANY; i++) {
         struct ip ip = ip_from_v4(i * 2654435761u);
@@ -442,6 +493,7 @@ int main(void)
         cmocka_unit_test(forgets_with_its_half_life),
         cmocka_unit_test(who_pauses_is_not_forgotten_but_who_stays_away),
         cmocka_unit_test(an_address_is_known_by_one_sighting_or_by_more),
+        cmocka_unit_test(how_often_counts_or_does_not),
         cmocka_unit_test(families_are_apart_and_nat64_is_ipv4),
         cmocka_unit_test(the_nearest_address_shares_most),
         cmocka_unit_test(order_and_repetition_change_nothing),

@@ -81,6 +81,42 @@ static const struct scored VERSION_2[] = {
      OPINION_NEWCOMER, 0, 64501},
 };
 
+/* By how often addresses were used. */
+static const struct scored VERSION_3[] = {
+    {"vpc-egress", "i-001d35d6093216e3e", "124.200.115.18", 0.2380613386631012, -35.769203899262706,
+     OPINION_STRANGER, 0, 64500},
+    {"vpc-egress", "i-00309d094ba4d7d2e", "10.240.1.39", 0.97528529167175293, -35.769203899262706,
+     OPINION_STRANGER, 0, 64500},
+    {"vpc-egress", "i-00309d094ba4d7d2e", "54.81.244.0", 0.78378587961196899, -35.769203899262706,
+     OPINION_STRANGER, 0, 64500},
+    {"vpc-egress", "i-00309d094ba4d7d2e", "54.81.200.1", -2.6822371482849121, 1.7266227949965867,
+     OPINION_STRANGER, 1, 64500},
+    {"vpc-egress", "i-0031c2b59f0e1cb2d", "156.10.146.182", 1.4635460376739502, -35.75,
+     OPINION_STRANGER, 0, 64501},
+    {"vpc-egress", "i-001d35d6093216e3e", "156.10.146.182", 1.1848915815353394, 25.652651859492025,
+     OPINION_IMPOSTOR, 1, 64501},
+    {"vpc-egress", "i-001d35d6093216e3e", "203.0.113.9", -5.4392805099487305, 35.313654557471111,
+     OPINION_STRANGER, 1, 64501},
+    {"vpc-egress", "i-001d35d6093216e3e", "2001:db8::1", 0.030919415876269341, 30, OPINION_STRANGER,
+     1, 64502},
+    {"vpc-egress", "nobody", "192.0.2.7", -4.4962339401245117, 30.260922114034948, OPINION_NEWCOMER,
+     1, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "142.96.102.124",
+     0.7375221848487854, -65.848079355694694, OPINION_STRANGER, 0, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0018", "149.118.239.61",
+     0.95121622085571289, -65.626948660049678, OPINION_STRANGER, 0, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0018", "142.96.102.124",
+     0.33633303642272949, 1.2417027069861835, OPINION_IMPOSTOR, 1, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "203.0.113.9",
+     -4.2892999649047852, 5.5235743158222848, OPINION_STRANGER, 1, 64501},
+    {"cloudtrail-principal", "arn:aws:iam::111122223333:role/role-0003", "2001:db8::1",
+     0.1604534238576889, 0, OPINION_STRANGER, 0, 64502},
+    {"cloudtrail-principal", "nobody", "192.0.2.7", -4.4962339401245117, 0.15082921621113241,
+     OPINION_NEWCOMER, 1, 64501},
+    {"cloudtrail-principal", "nobody", "142.96.102.124", -0.73653531074523926, -14.904946816104358,
+     OPINION_NEWCOMER, 0, 64501},
+};
+
 static bool is_near(double a, double b)
 {
     return fabs(a - b) <= 1e-5 * (1 + fabs(b));
@@ -123,9 +159,16 @@ TEST(version_2)
                ARRAY_LEN(VERSION_2));
 }
 
+TEST(version_3)
+{
+    check_file("tests/data/model-3.model", "2d8e233773e16b03d58838eb8eb58570", VERSION_3,
+               ARRAY_LEN(VERSION_3));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(version_1), cmocka_unit_test(version_2)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(version_1), cmocka_unit_test(version_2),
+                                       cmocka_unit_test(version_3)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
