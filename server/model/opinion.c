@@ -16,10 +16,10 @@ enum { SHARED_ROUNDS = 100, SHARED_PRIOR = 4 };
 /* What is not relied upon, however it is in what was held out: that nobody goes where others do, or
  * everybody. */
 #define SHARED_LEAST 0.1
-#define SHARED_MOST  (2.0 / 3)
-/* What speaks for an address, or against it, because others go to the network that the entity knows
- * there counts half: they may have it in common. */
-#define COMMON 0.5
+#define SHARED_MOST  0.9
+/* That others, too, go to the network which the entity knows there counts less against an address
+ * than that they go on from there. */
+#define COMMON 0.25
 /* An address is out of the way when it has less than this of what the entity does. Bits for each
  * halving of it. */
 #define RARE_SHARE 0.001

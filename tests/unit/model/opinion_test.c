@@ -148,12 +148,12 @@ TEST(what_others_do_is_relied_upon_within_bounds)
         struct prefix_score theirs = {.length = 32, .others = bits, .below = bits};
 
         CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 0) - log2(1.0 / 6 / 0.1)) < 1e-4);
-        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 1) - log2(1.0 / 6 / (2.0 / 3))) < 1e-4);
+        CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 1) - log2(1.0 / 6 / 0.9)) < 1e-4);
         CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 1.0 / 6)) < 1e-9);
         theirs.below = 0; /* the entity is there, too */
         theirs.known_bits = theirs.firm_bits = 16;
         CHECK(fabs(counted(OPINION_IMPOSTOR, &theirs, 0.3) + 16 -
-                   log2(5.0 / 6 + exp2(bits / 2) / 6)) < 1e-9);
+                   log2(5.0 / 6 + exp2(bits / 4.0) / 6)) < 1e-9);
     }
 }
 
