@@ -1,6 +1,6 @@
 #pragma once
 /* The model file: little-endian. Its version is the form of its opinions (parts.h); the layout is
- * the same in both.
+ * the same in all.
  *   header: magic, version, number of sections, length of the file, then offset and length of each
  *   section; the sections, each at a multiple of 64; last the SHA-256 of all before it, whose first
  *   half is the model's id. Everything derives from the sections' lengths, which must agree. */
