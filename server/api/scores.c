@@ -207,7 +207,7 @@ static void write_receipt(struct json_writer *w, const struct ingest_result *res
 
 /* What storing a score costs: a flagged one is several statements. So much at a time, that nobody
  * waits long for the writer; a body of more is stored in parts, each a transaction. */
-enum { PART_COST_MAX = WRITER_BULK_ROWS, PAIR_COST = 1, FLAGGED_COST = 60 };
+enum { PART_COST_MAX = WRITER_BULK_ROWS, PAIR_COST = 1, FLAGGED_COST = 80 };
 enum { PART_WAIT_MS = 50, PART_WAIT_MS_MAX = 30000 }; /* for a writer that has much to do */
 #define PART_ARENA_BYTES_MAX ((size_t)PART_COST_MAX * sizeof(struct scored_pair) + 4096)
 
