@@ -10,7 +10,7 @@
 #include "base/crypto.h"
 #include "base/own.h"
 
-enum { PATH_BYTES_MAX = 4096, ARRAYS = 6, SAMPLES_AT_ONCE = 1 << 16 };
+enum { PATH_BYTES_MAX = 4096, ARRAYS = 3, SAMPLES_AT_ONCE = 1 << 16 };
 
 struct checkpoint {
     const char *path;
@@ -23,7 +23,7 @@ struct head {
     int64_t epochs;
     double mean_left, square_left, loss, accuracy;
 };
-static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '3'};
+static const char MAGIC[8] = {'p', 'w', 'c', 'h', 'e', 'c', 'k', '4'};
 
 struct array {
     float *floats;
@@ -35,10 +35,9 @@ static void arrays_of(const struct fit *fit, struct array ret[static ARRAYS])
     const struct fit_table *tables[] = {&fit->entities, &fit->prefixes, &fit->dense};
 
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-        size_t bytes = tables[i]->rows * tables[i]->stride * sizeof(float);
-
-        *ret++ = (struct array){tables[i]->values, bytes};
-        *ret++ = (struct array){tables[i]->moments, 2 * bytes};
+        /* values and moments are one array */
+        *ret++ = (struct array){tables[i]->values,
+                                3 * tables[i]->rows * tables[i]->stride * sizeof(float)};
     }
 }
 

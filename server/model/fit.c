@@ -17,28 +17,51 @@
 static const double MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999; /* as in kernel.c */
 static const float ROW_SPREAD = 0.1F, DENSE_SPREAD = 0.1F;
 
-static void table_init(struct fit_table *table, size_t rows, size_t dim)
+size_t fit_half(size_t stride)
 {
-    size_t stride = vector_stride(dim), floats = rows * stride;
+    return vector_stride(stride / FIT_PARTS);
+}
+
+/* Values and moments are one array, in one order or the other. */
+static void table_init(struct fit_table *table, size_t rows, size_t dim, bool by_halves)
+{
+    size_t stride = vector_stride(dim);
 
     *table = (struct fit_table){
-        .values = own_aligned(floats, sizeof(float)),
-        .moments = own_aligned(2 * floats, sizeof(float)),
+        .values = own_aligned(rows * 3 * stride, sizeof(float)),
         .rows = rows,
         .stride = stride,
+        .half = by_halves ? fit_half(stride) : 0,
     };
+    table->moments = by_halves ? NULL : table->values + rows * stride;
+}
+
+/* Of what was learned the values alone, one row behind the other. */
+static void table_pack(struct fit_table *table)
+{
+    size_t stride = table->stride, half = table->half, other = stride - half;
+
+    for (size_t row = 0; row < table->rows && half > 0; row++) {
+        float *packed = table->values + row * stride;
+
+        memmove(packed, fit_value(table, row, 0), half * sizeof *packed);
+        memmove(packed + half, fit_value(table, row, half), other * sizeof *packed);
+    }
+    table->values = own_resize(table->values, table->rows * stride, sizeof *table->values);
+    table->moments = NULL;
+    table->half = 0;
 }
 
 static void table_done(struct fit_table *table)
 {
     own_freep(&table->values);
-    own_freep(&table->moments);
 }
 
-static void fill_row(float *row, size_t dim, float spread, struct rng *rng)
+static void fill_row(const struct fit_table *table, size_t row, size_t dim, float spread,
+                     struct rng *rng)
 {
     for (size_t i = 0; i < dim; i++)
-        row[i] = spread * (float)(2 * rng_unit(rng) - 1);
+        *fit_value(table, row, i) = spread * (float)(2 * rng_unit(rng) - 1);
 }
 
 void fit_init(struct fit *fit, size_t entity_rows, size_t prefix_rows, const struct hyper *hyper,
@@ -51,16 +74,16 @@ void fit_init(struct fit *fit, size_t entity_rows, size_t prefix_rows, const str
     struct rng rng;
 
     rng_init(&rng, hash_mix(seed + 1));
-    table_init(&fit->entities, entity_rows, dim);
-    table_init(&fit->prefixes, prefix_rows, dim);
-    table_init(&fit->dense, dense_rows(&dense), dim);
+    table_init(&fit->entities, entity_rows, dim, false);
+    table_init(&fit->prefixes, prefix_rows, dim, true);
+    table_init(&fit->dense, dense_rows(&dense), dim, false);
     for (size_t row = 0; row < entity_rows; row++)
-        fill_row(fit->entities.values + row * dense.stride, dim, ROW_SPREAD, &rng);
+        fill_row(&fit->entities, row, dim, ROW_SPREAD, &rng);
     for (size_t row = 0; row < prefix_rows; row++)
-        fill_row(fit->prefixes.values + row * dense.stride, dim, ROW_SPREAD, &rng);
+        fill_row(&fit->prefixes, row, dim, ROW_SPREAD, &rng);
     for (size_t row = 0; row < fit->dense.rows; row++)
         if (row % (dim + 1) < dim) /* biases start at 0 */
-            fill_row(fit->dense.values + row * dense.stride, dim, spread, &rng);
+            fill_row(&fit->dense, row, dim, spread, &rng);
 }
 
 void fit_done(struct fit *fit)
@@ -276,5 +299,8 @@ enum err_code fit_run(const struct fit_input *input, const struct ip_encoder *en
     else
         work_off(&run, 0, FIT_PARTS - 1);
     fit_work_done(&run.work);
+    table_pack(&ret->entities);
+    table_pack(&ret->prefixes);
+    table_pack(&ret->dense);
     return code != ERR_NONE ? code : run.code;
 }

@@ -32,12 +32,15 @@ struct fit {
     double loss, accuracy; /* of the last epoch */
 };
 
-/* The encoder has the rows of `prefixes`. ERR_INVALID: it diverged, and what to lower;
- * ERR_CANCELLED: the watch had enough; those of reading samples. A checkpoint is written after each
- * epoch and gone on from when it is of the same samples, hyperparameters and seed. */
+/* The encoder has the rows of `prefixes`. *ret gets values alone, one row behind the other.
+ * ERR_INVALID: it diverged, and what to lower; ERR_CANCELLED: the watch had enough; those of
+ * reading samples. A checkpoint is written after each epoch and gone on from when it is of the same
+ * samples, hyperparameters and seed. */
 NODISCARD enum err_code fit_run(const struct fit_input *input, const struct ip_encoder *encoder,
                                 const struct fit_options *options, struct fit *ret,
                                 struct err *err);
+/* Of a row's floats, those of the first of two threads. */
+size_t fit_half(size_t stride);
 void fit_done(struct fit *fit); /* accepts a zeroed one */
 void fit_init(struct fit *fit, size_t entity_rows, size_t prefix_rows, const struct hyper *hyper,
               uint64_t seed);

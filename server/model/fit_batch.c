@@ -24,7 +24,7 @@ static struct share share_of(size_t count, int part)
 /* Each part has its own half of every row. */
 static struct span span_of(const struct fit_work *work, int part)
 {
-    size_t stride = work->fit->entities.stride, half = vector_stride(stride / FIT_PARTS);
+    size_t stride = work->fit->entities.stride, half = fit_half(stride);
 
     if (part == FIT_WHOLE)
         return (struct span){0, stride, stride};
@@ -169,7 +169,7 @@ void fit_prepare(struct fit_work *work, int part)
 
 static void expand(struct fit_work *work, int turn, int part)
 {
-    work->kernel->expand(batch_of(work, turn), work->fit->prefixes.values, work->vectors,
+    work->kernel->expand(batch_of(work, turn), &work->fit->prefixes, work->vectors,
                          span_of(work, part));
 }
 

@@ -23,30 +23,63 @@ static inline __attribute__((always_inline)) void fetch(const float *row, size_t
         __builtin_prefetch(row + i, FETCH_READ, FETCH_SECOND_CACHE);
 }
 
-LOOP expand(const struct batch *batch, const float *prefixes, float *vectors, struct span span)
+/* What a row has at one place of a span: the whole of it, or the halves. */
+struct parts {
+    size_t count;
+    struct span spans[2];
+};
+
+static inline __attribute__((always_inline)) struct parts parts_of(const struct fit_table *table,
+                                                                   struct span span)
 {
-    size_t stride = span.stride;
+    size_t half = table->half, end = span.first + span.width;
 
-    vectors += span.first;
-    prefixes += span.first;
-    memset(vectors + BATCH_ROOT_V4 * stride, 0, span.width * sizeof *vectors);
-    memset(vectors + BATCH_ROOT_V6 * stride, 0, span.width * sizeof *vectors);
+    if (half == 0 || end <= half || span.first >= half)
+        return (struct parts){1, {span}};
+    return (struct parts){
+        2, {{span.first, half - span.first, span.stride}, {half, end - half, span.stride}}};
+}
+
+LOOP expand_row(const struct batch *batch, const struct fit_table *prefixes, size_t slot,
+                float *vectors, struct span span)
+{
+    const float *parent = vectors + batch->parents[slot] * span.stride + span.first;
+    const float *row = fit_value(prefixes, batch->rows[slot], span.first);
+    const float *unseen = fit_value(prefixes, batch->levels[slot], span.first);
+    float *vector = vectors + slot * span.stride + span.first;
+
+    for (size_t i = 0; i < span.width; i += VECTOR_STEP)
+        *(vector_block *)(vector + i) =
+            *(const vector_block *)(parent + i) +
+            (*(const vector_block *)(row + i) - *(const vector_block *)(unseen + i));
+}
+
+LOOP expand_roots(const struct fit_table *prefixes, float *vectors, struct span span)
+{
+    float *v4 = vectors + BATCH_ROOT_V4 * span.stride + span.first;
+    float *v6 = vectors + BATCH_ROOT_V6 * span.stride + span.first;
+
+    memset(v4, 0, span.width * sizeof *v4);
+    memset(v6, 0, span.width * sizeof *v6);
     for (size_t level = 0; level < IP_LEVELS; level++)
-        vector_add(vectors + (level < IP_LEVELS_V4 ? BATCH_ROOT_V4 : BATCH_ROOT_V6) * stride,
-                   prefixes + level * stride, 1, span.width);
-    for (size_t slot = BATCH_ROOTS; slot < batch->node_count; slot++) {
-        const float *parent = vectors + batch->parents[slot] * stride;
-        const float *row = prefixes + batch->rows[slot] * stride;
-        const float *unseen = prefixes + batch->levels[slot] * stride;
-        float *vector = vectors + slot * stride;
+        vector_add(level < IP_LEVELS_V4 ? v4 : v6, fit_value(prefixes, level, span.first), 1,
+                   span.width);
+}
 
-        if (slot + ROWS_AHEAD < batch->node_count)
-            fetch(prefixes + batch->rows[slot + ROWS_AHEAD] * stride, span.width);
-        for (size_t i = 0; i < span.width; i += VECTOR_STEP)
-            *(vector_block *)(vector + i) =
-                *(const vector_block *)(parent + i) +
-                (*(const vector_block *)(row + i) - *(const vector_block *)(unseen + i));
-    }
+LOOP expand(const struct batch *batch, const struct fit_table *prefixes, float *vectors,
+            struct span span)
+{
+    struct parts parts = parts_of(prefixes, span);
+
+    for (size_t p = 0; p < parts.count; p++)
+        expand_roots(prefixes, vectors, parts.spans[p]);
+    for (size_t slot = BATCH_ROOTS; slot < batch->node_count; slot++)
+        for (size_t p = 0; p < parts.count; p++) {
+            if (slot + ROWS_AHEAD < batch->node_count)
+                fetch(fit_value(prefixes, batch->rows[slot + ROWS_AHEAD], parts.spans[p].first),
+                      parts.spans[p].width);
+            expand_row(batch, prefixes, slot, vectors, parts.spans[p]);
+        }
 }
 
 static inline __attribute__((always_inline)) void
@@ -111,12 +144,13 @@ LOOP spread_unseen(const struct batch *batch, float *gradient, struct span span)
                        gradient + batch->unseen_slots[level - 1] * span.stride, 1, span.width);
 }
 
-LOOP adam_row(const struct fit_table *table, uint32_t row, float *gradient, const struct step *step,
-              struct span span)
+LOOP adam_part(const struct fit_table *table, uint32_t row, float *gradient,
+               const struct step *step, struct span span)
 {
-    size_t at = row * table->stride + span.first;
-    float *value = table->values + at, *moments = table->moments + 2 * at;
+    float *value = fit_value(table, row, span.first);
+    float *moments = fit_moments(table, row, span.first);
 
+    gradient += span.first;
     for (size_t i = 0; i < span.width; i += VECTOR_STEP) {
         vector_block *v = (vector_block *)(value + i), *m = (vector_block *)(moments + 2 * i);
         vector_block *s = m + 1, *of = (vector_block *)(gradient + i);
@@ -131,41 +165,53 @@ LOOP adam_row(const struct fit_table *table, uint32_t row, float *gradient, cons
     }
 }
 
-static inline __attribute__((always_inline)) void fetch_row(const struct fit_table *table,
-                                                            uint32_t row, struct span span)
+LOOP adam_row(const struct fit_table *table, uint32_t row, float *gradient, const struct step *step,
+              const struct parts *parts)
 {
-    size_t at = row * table->stride + span.first;
+    for (size_t p = 0; p < parts->count; p++)
+        adam_part(table, row, gradient, step, parts->spans[p]);
+}
 
-    fetch(table->values + at, span.width);
-    fetch(table->moments + 2 * at, 2 * span.width);
+LOOP fetch_row(const struct fit_table *table, uint32_t row, const struct parts *parts)
+{
+    for (size_t p = 0; p < parts->count; p++) {
+        struct span span = parts->spans[p];
+
+        fetch(fit_value(table, row, span.first), span.width);
+        fetch(fit_moments(table, row, span.first), 2 * span.width);
+    }
 }
 
 LOOP climb(const struct batch *batch, const struct fit_table *prefixes, float *gradient,
            const struct step *step, struct span span)
 {
-    gradient += span.first;
-    spread_unseen(batch, gradient, span);
+    struct parts parts = parts_of(prefixes, span);
+    float *rows = gradient + span.first;
+
+    spread_unseen(batch, rows, span);
     for (size_t slot = batch->slot_count; slot-- > BATCH_ROOTS;) {
         if (slot >= BATCH_ROOTS + ROWS_AHEAD)
-            fetch_row(prefixes, batch->rows[slot - ROWS_AHEAD], span);
+            fetch_row(prefixes, batch->rows[slot - ROWS_AHEAD], &parts);
         if (slot >= BATCH_ROOTS + ROWS_AHEAD / 4)
-            fetch(gradient + (slot - ROWS_AHEAD / 4) * span.stride, span.width);
+            fetch(rows + (slot - ROWS_AHEAD / 4) * span.stride, span.width);
         if (slot < batch->node_count)
-            vector_add(gradient + batch->parents[slot] * span.stride, gradient + slot * span.stride,
-                       1, span.width);
-        adam_row(prefixes, batch->rows[slot], gradient + slot * span.stride, step, span);
+            vector_add(rows + batch->parents[slot] * span.stride, rows + slot * span.stride, 1,
+                       span.width);
+        adam_row(prefixes, batch->rows[slot], gradient + slot * span.stride, step, &parts);
     }
     for (size_t root = 0; root < BATCH_ROOTS; root++)
-        memset(gradient + root * span.stride, 0, span.width * sizeof *gradient);
+        memset(rows + root * span.stride, 0, span.width * sizeof *rows);
 }
 
 LOOP adam(const struct fit_table *table, const uint32_t *rows, size_t count, float *gradient,
           const struct step *step, struct span span)
 {
+    struct parts parts = parts_of(table, span);
+
     for (size_t i = 0; i < count; i++) {
         if (i + ROWS_AHEAD < count)
-            fetch_row(table, rows[i + ROWS_AHEAD], span);
-        adam_row(table, rows[i], gradient + i * span.stride + span.first, step, span);
+            fetch_row(table, rows[i + ROWS_AHEAD], &parts);
+        adam_row(table, rows[i], gradient + i * span.stride, step, &parts);
     }
 }
 
@@ -185,8 +231,9 @@ LOOP dots(const struct factors *factors, const struct factors *next, size_t stri
 }
 
 #define VARIANT(suffix, name_, target)                                                             \
-    target static void expand_##suffix(const struct batch *batch, const float *prefixes,           \
-                                       float *vectors, struct span span)                           \
+    target static void expand_##suffix(const struct batch *batch,                                  \
+                                       const struct fit_table *prefixes, float *vectors,           \
+                                       struct span span)                                           \
     {                                                                                              \
         expand(batch, prefixes, vectors, span);                                                    \
     }                                                                                              \

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/vector.h"
+
 struct batch;
 
 /* Floats first .. first + width - 1 of rows that are stride apart; all three of VECTOR_STEP. */
@@ -22,12 +24,32 @@ struct step {
     float rate, decay, scale, mean_bias, square_bias;
 };
 
-/* Rows that Adam moves. Its moments of VECTOR_STEP numbers are next to each other, the mean before
- * the square, so that a row is found at two places and not at three. */
+/* Rows that Adam moves, of stride floats, and their moments, of twice as many: those of VECTOR_STEP
+ * numbers are next to each other, the mean before the square. Either values and moments lie apart,
+ * half 0; or a row is found at one place, and what each of two threads needs of it, too: the first
+ * `half` values, their moments, the other values, theirs. */
 struct fit_table {
-    float *values, *moments; /* of stride and 2 * stride floats a row */
-    size_t rows, stride;
+    float *values, *moments;
+    size_t rows, stride, half;
 };
+
+/* Of number i of a row, and the mean of it. */
+static inline float *fit_value(const struct fit_table *table, size_t row, size_t i)
+{
+    if (table->half == 0)
+        return table->values + row * table->stride + i;
+    return table->values + 3 * row * table->stride + i + (i < table->half ? 0 : 2 * table->half);
+}
+
+static inline float *fit_moments(const struct fit_table *table, size_t row, size_t i)
+{
+    size_t of_block = i % VECTOR_STEP, before = 2 * (i - of_block);
+
+    if (table->half == 0)
+        return table->moments + 2 * row * table->stride + before + of_block;
+    return table->values + 3 * row * table->stride + before + of_block +
+           (i < table->half ? table->half : table->stride);
+}
 
 enum { FACTORS_MAX = 32 };
 
@@ -46,7 +68,8 @@ struct factors {
 struct kernel {
     const char *name;
     /* Vectors of the batch's nodes, from the prefix rows. */
-    void (*expand)(const struct batch *, const float *prefixes, float *vectors, struct span);
+    void (*expand)(const struct batch *, const struct fit_table *prefixes, float *vectors,
+                   struct span);
     /* The span's part of every sample's dot product. */
     void (*dot)(const struct batch *, const float *entities, const float *vectors, float *ret,
                 struct span);
