@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "model/parts.h"
+
 static struct trained *updated(const struct model *base, struct train_pair *pairs, size_t count,
                                const struct train_pair *forgotten, size_t forgotten_count,
                                const struct kit *kit)
@@ -162,6 +164,42 @@ TEST(a_spec_that_the_model_does_not_know_is_refused)
     CHECK_ERR(ERR_INVALID, train_update(base, &pair, 0, NULL, 0, &kit->options, &trained, &err));
 }
 
+/* Of whatever version: the model stays of it, and what an entity did is what it was. */
+TEST(a_model_of_each_version_learns_on)
+{
+    static const struct {
+        const char *path;
+        enum model_form form;
+    } FILES[] = {{"tests/data/model-1.model", FORM_FIRST},
+                 {"tests/data/model-2.model", FORM_RATIO},
+                 {"tests/data/model-3.model", FORM_COUNTED}};
+    AUTO(kit_freep) struct kit *kit = prefix_kit();
+
+    for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
+        AUTO(model_freep) struct model *base = NULL;
+        AUTO(trained_freep) struct trained *trained = NULL;
+        struct train_pair more = pair_of("i-001d35d6093216e3e", "203.0.113.9");
+        struct model_pair other = {"vpc-egress", "i-00309d094ba4d7d2e", {{0}}};
+        struct model_explanation before, after;
+        struct err err = {0};
+
+        CHECK_OK(model_load(FILES[i].path, &base, &err));
+        more.spec = "vpc-egress";
+        more.time_ms = base->parts.trained_until_ms;
+        trained = updated(base, &more, 1, NULL, 0, kit);
+        CHECK(trained_model(trained)->parts.form == FILES[i].form);
+        CHECK(kit_score(trained_model(trained), "vpc-egress", more.entity, "203.0.113.9")
+                  .known_bits == 32);
+        for (const char *const *ip = (const char *const[]){"10.240.1.39", "54.81.200.1", NULL};
+             *ip != NULL; ip++) {
+            CHECK(ip_parse(*ip, &other.ip));
+            model_explain(base, &other, &before);
+            model_explain(trained_model(trained), &other, &after);
+            CHECK(before.entity > 0 && fabs(before.entity - after.entity) < 0.02);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +209,7 @@ int main(void)
         cmocka_unit_test(an_entity_of_which_nothing_is_left_is_a_newcomer),
         cmocka_unit_test(few_pairs_keep_the_calibration_and_many_make_their_own),
         cmocka_unit_test(a_spec_that_the_model_does_not_know_is_refused),
+        cmocka_unit_test(a_model_of_each_version_learns_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
