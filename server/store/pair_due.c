@@ -11,6 +11,7 @@ enum {
 
 const struct pair_sizes PAIR_SIZES = {
     .run_rows = PAIR_RUN_ROWS,
+    .rest_rows = PAIR_REST_ROWS,
     .fan = PAIR_RUN_FAN,
     .step_rows = PAIR_STEP_ROWS,
     .chunk_rows = PAIR_CHUNK_ROWS,
@@ -40,19 +41,21 @@ static const struct field FREE_FIELDS[] = {
     FIELD_END,
 };
 
-/* *ret: the last of the sources that make a run; 0 while there are too few. */
-static enum err_code find_sources(struct db *db, size_t wanted, int64_t *ret, struct err *err)
+/* *ret: the last of the sources that make a run; 0 while there are too few. rest: of fewer, too. */
+static enum err_code find_sources(struct db *db, const struct pair_sizes *sizes, bool rest,
+                                  int64_t *ret, struct err *err)
 {
     AUTO(query_done) struct query q = {0};
-    struct free_row row;
+    struct free_row row = {.id = 0};
     size_t rows = 0, count = 0;
 
     *ret = 0;
     TRY(db_query(db, SQL_PAIR_SOURCES_FREE, PARAMS(P_INT(PAIR_SOURCES_MAX)), &q, err));
-    while (rows < wanted && query_next(&q, FREE_FIELDS, NULL, &row)) {
+    while (rows < sizes->run_rows && query_next(&q, FREE_FIELDS, NULL, &row)) {
         rows += (size_t)row.rows;
         count++;
-        if (rows >= wanted || count == PAIR_SOURCES_MAX)
+        if (rows >= sizes->run_rows || count == PAIR_SOURCES_MAX ||
+            (rest && rows >= sizes->rest_rows))
             *ret = row.id;
     }
     return query_end(&q, err);
@@ -91,8 +94,8 @@ static enum err_code is_crowded(struct db *db, const struct pair_sizes *sizes, b
 }
 
 /* Levels below that of the run that is being made, INT64_MAX: none is. */
-static enum err_code begin_next(struct db *db, const struct pair_sizes *sizes, int64_t making_level,
-                                struct err *err)
+static enum err_code begin_next(struct db *db, const struct pair_sizes *sizes, bool rest,
+                                int64_t making_level, struct err *err)
 {
     int64_t last_source = 0, id;
     struct ready_row ready;
@@ -103,7 +106,7 @@ static enum err_code begin_next(struct db *db, const struct pair_sizes *sizes, i
         return ERR_NONE;
     TRY(is_crowded(db, sizes, &crowded, err));
     if (!crowded)
-        TRY(find_sources(db, sizes->run_rows, &last_source, err));
+        TRY(find_sources(db, sizes, rest, &last_source, err));
     if (last_source != 0) {
         TRY(pair_run_add(db, 1, PAIRS_BY_ENTITY, FIELD_NULL_INT, &id, err));
         return db_exec(db, SQL_PAIR_SOURCES_CLAIM, PARAMS(P_INT(id), P_INT(last_source)), NULL,
@@ -145,8 +148,8 @@ static enum err_code sweep(struct db *db, bool *ret_more, struct err *err)
     return gone > 0 ? ERR_NONE : db_exec(db, SQL_PAIR_RUNS_SWEEP, NO_PARAMS, NULL, err);
 }
 
-enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, struct pair_progress *ret,
-                        struct err *err)
+enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool rest,
+                        struct pair_progress *ret, struct err *err)
 {
     AUTO(arena_done) struct arena arena = {0};
     struct run_row run;
@@ -154,7 +157,7 @@ enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, struct pa
     *ret = (struct pair_progress){0};
     TRY(sweep(db, &ret->more, err));
     TRY(find_making(db, &run, err));
-    TRY(begin_next(db, sizes, run.level, err));
+    TRY(begin_next(db, sizes, rest, run.level, err));
     TRY(find_making(db, &run, err));
     if (run.level == INT64_MAX)
         return ERR_NONE;

@@ -39,6 +39,7 @@ struct observation;
 
 enum {
     PAIR_RUN_ROWS = 160000,
+    PAIR_REST_ROWS = 16000, /* of a run that is made because nothing else is to do */
     PAIR_RUN_FAN = 8,
     PAIR_STEP_ROWS = 32000, /* of the sources or runs, read in one step */
     PAIR_CHUNK_ROWS = 128,  /* pairs; a page of SQLite holds some of these */
@@ -49,7 +50,7 @@ enum {
 enum { PAIR_RUN_WHOLE = 1, PAIR_RUN_GONE = 2, PAIR_RUN_BESIDE = 3 };
 
 struct pair_sizes { /* tests have small ones */
-    size_t run_rows, fan, step_rows, chunk_rows;
+    size_t run_rows, rest_rows, fan, step_rows, chunk_rows;
 };
 extern const struct pair_sizes PAIR_SIZES; /* those above */
 
@@ -69,8 +70,9 @@ struct pair_progress {
     bool more;                 /* something is left to do */
     struct pair_damage damage; /* with ERR_CORRUPT: for pair_set_apart, after a rollback */
 };
-/* Inside a writer's job: makes what is due a step further. */
-NODISCARD enum err_code pair_step(struct db *db, const struct pair_sizes *sizes,
+/* Inside a writer's job: makes what is due a step further. rest: fewer sources than make a run are
+ * due, too. */
+NODISCARD enum err_code pair_step(struct db *db, const struct pair_sizes *sizes, bool rest,
                                   struct pair_progress *ret, struct err *err);
 /* Inside a writer's job: the run that is being made is given up, and its parts are free again but
  * for the damaged one. */

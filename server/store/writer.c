@@ -2,6 +2,7 @@
  * and nothing is freed. */
 #include "store/writer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -42,6 +43,8 @@ struct writer {
     struct queue brief, bulk;
     unsigned brief_groups; /* since the last one of bulk */
     size_t owed;           /* rows to be read for the runs of pairs; 0: nothing is due */
+    bool rest;             /* and whatever is left is due */
+    bool rested;           /* nothing was stored in bulk since that was asked for */
     size_t callers; /* inside writer_run: they touch the writer once more after their job is done */
     bool stopping;
     bool has_thread, has_keeper; /* of those that start and stop it alone */
@@ -145,6 +148,8 @@ static void owe(struct writer *writer, struct job **jobs, size_t count)
         writer->owed += jobs[i]->rows * WRITER_PAIR_ROWS;
     if (writer->owed > WRITER_OWED_MAX)
         writer->owed = WRITER_OWED_MAX;
+    if (writer->owed > 0)
+        writer->rest = writer->rested = false;
 }
 
 static void finish_group(struct writer *writer, struct job **jobs, size_t count)
@@ -168,12 +173,13 @@ static void finish_group(struct writer *writer, struct job **jobs, size_t count)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-static enum err_code step_pairs(struct db *db, struct pair_progress *ret, struct err *err)
+static enum err_code step_pairs(struct db *db, bool rest, struct pair_progress *ret,
+                                struct err *err)
 {
     AUTO(tx_done) struct tx tx = {0};
 
     TRY(db_begin_unhurried(db, &tx, err));
-    TRY(pair_step(db, &PAIR_SIZES, ret, err));
+    TRY(pair_step(db, &PAIR_SIZES, rest, ret, err));
     return tx_commit(&tx, err);
 }
 
@@ -197,11 +203,11 @@ static void log_failure(struct writer *writer, const struct err *err)
 
 /* A step of the runs of pairs, for which nobody waits. When it fails the sources stay to be read;
  * the next bulk job has it tried again, or without what is damaged this goes on. */
-static void pay(struct writer *writer)
+static void pay(struct writer *writer, bool rest)
 {
     struct err err = {0}, apart = {0};
     struct pair_progress progress = {0};
-    enum err_code code = step_pairs(writer->db, &progress, &err);
+    enum err_code code = step_pairs(writer->db, rest, &progress, &err);
     bool more = progress.more;
 
     if (code != ERR_NONE) {
@@ -226,15 +232,40 @@ static bool is_pay_day(const struct writer *writer)
     return writer->owed >= PAIR_STEP_ROWS || writer->bulk.count == 0;
 }
 
+static void in_ms(struct timespec *ret, int ms)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, ret);
+    ret->tv_nsec += (long)(ms % 1000) * 1000000;
+    ret->tv_sec += ms / 1000 + ret->tv_nsec / 1000000000;
+    ret->tv_nsec %= 1000000000;
+}
+
+/* Under the lock. When nothing was to do for a while, what is left of the runs is. */
+static void pause_writer(struct writer *writer)
+{
+    struct timespec until;
+
+    if (writer->rested) {
+        (void)pthread_cond_wait(&writer->work, &writer->lock);
+        return;
+    }
+    in_ms(&until, WRITER_REST_MS);
+    if (pthread_cond_timedwait(&writer->work, &writer->lock, &until) != ETIMEDOUT)
+        return;
+    writer->rest = writer->rested = true;
+    writer->owed = 1;
+}
+
 /* 0 jobs: it stops, or *ret_pays. */
-static size_t wait_for_work(struct writer *writer, struct job **ret, bool *ret_pays)
+static size_t wait_for_work(struct writer *writer, struct job **ret, bool *ret_pays, bool *ret_rest)
 {
     size_t count = 0;
 
     (void)pthread_mutex_lock(&writer->lock);
     while (writer->brief.count + writer->bulk.count + writer->owed == 0 && !writer->stopping)
-        (void)pthread_cond_wait(&writer->work, &writer->lock);
+        pause_writer(writer);
     *ret_pays = is_pay_day(writer);
+    *ret_rest = writer->rest;
     if (!*ret_pays)
         count = take_group(writer, ret);
     (void)pthread_mutex_unlock(&writer->lock);
@@ -248,11 +279,11 @@ static void *writer_main(void *argument)
     thread_yield_to_others(WRITER_NICE);
     for (;;) {
         struct job *jobs[WRITER_GROUP_MAX];
-        bool pays;
-        size_t count = wait_for_work(writer, jobs, &pays);
+        bool pays, rest;
+        size_t count = wait_for_work(writer, jobs, &pays, &rest);
 
         if (pays)
-            pay(writer);
+            pay(writer, rest);
         else if (count > 0)
             finish_group(writer, jobs, count);
         else
@@ -265,10 +296,7 @@ static void pause_keeper(struct writer *writer)
 {
     struct timespec until;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)KEEPER_MS * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    in_ms(&until, KEEPER_MS);
     while (!writer->stopping &&
            pthread_cond_timedwait(&writer->committed, &writer->lock, &until) == 0)
         continue;
@@ -354,11 +382,11 @@ enum err_code writer_start(const char *database_url, struct writer **ret, struct
     writer->keeper_db = TAKE(keeper_db);
     writer->owed = 1; /* what an earlier process, or a migration, left to do */
     (void)pthread_mutex_init(&writer->lock, NULL);
-    (void)pthread_cond_init(&writer->work, NULL);
     (void)pthread_cond_init(&writer->finished, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&writer->committed, &monotonic);
+    (void)pthread_cond_init(&writer->work, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     code = start_threads(writer, err);
     if (code != ERR_NONE)

@@ -22,6 +22,7 @@ enum {
     WRITER_BRIEF_GROUPS = 2,
     WRITER_PAIR_ROWS = 6, /* read of what look-ups need for a row of bulk, at most */
     WRITER_OWED_MAX = 2000000,
+    WRITER_REST_MS = 2000, /* without anything to do: then less than a run is made one */
 };
 
 typedef enum err_code writer_job(struct db *db, void *argument, struct err *err);

@@ -12,7 +12,7 @@ enum { DAYS = 6 };
 static int64_t entity_events[7][DAYS], address_events[400][DAYS]; /* by day since T0's */
 enum { ENTITIES = 7, ADDRESSES = 400, SPECS = 2, BATCH = 1200, ROUNDS = 40, STEPS_MAX = 10000 };
 static const struct pair_sizes SMALL = {
-    .run_rows = 2500, .fan = 3, .step_rows = 700, .chunk_rows = 16};
+    .run_rows = 2500, .rest_rows = 1000, .fan = 3, .step_rows = 700, .chunk_rows = 16};
 static const char *const SPEC_NAMES[SPECS] = {"vpc-egress", "dns-answer"};
 
 static struct counted { /* one by one */
@@ -22,18 +22,20 @@ static struct counted { /* one by one */
 static struct scored_pair pairs[BATCH];
 static struct rng rng;
 
+static struct pair_progress progress;
+static bool rest;
+
 static inline void forget(void)
 {
+    rest = false;
     (void)memset(counted, 0, sizeof counted);
     (void)memset(entity_events, 0, sizeof entity_events);
     (void)memset(address_events, 0, sizeof address_events);
 }
 
-static struct pair_progress progress;
-
 static inline enum err_code step_job(struct db *db, void *sizes, struct err *failure)
 {
-    return pair_step(db, sizes, &progress, failure);
+    return pair_step(db, sizes, rest, &progress, failure);
 }
 
 static inline bool step_of(struct pair_sizes sizes)

@@ -216,6 +216,30 @@ TEST(runs_that_are_let_go_of_are_made_again_of_the_observations)
     CHECK_STR(fault(), "");
 }
 
+/* Less than a run, but not as little as leaves more to read than there was. */
+TEST(what_is_left_is_made_into_runs_when_nothing_else_is_to_do)
+{
+    forget();
+    rng_init(&rng, 13);
+    given_model("m1");
+    given_batch(0);
+    merge_all();
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run") == 0);
+    rest = true;
+    merge_all();
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE state = 1 AND by_address = 0") == 1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_source") == 0);
+    check_all();
+    check_profiles();
+    for (int i = 0; i < BATCH; i++)
+        pairs[i] = usual("i-0", "192.0.2.1");
+    (void)ingest(pairs, BATCH / 2);
+    CHECK(sql_int("SELECT SUM(rows) FROM pair_source") == BATCH / 2);
+    merge_all();
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_source") > 0);
+    CHECK_STR(fault(), "");
+}
+
 /* Days before the thirty newest are in no run, but for pairs that have just that day. */
 TEST(days_of_long_ago_go_when_runs_are_merged)
 {
@@ -280,6 +304,7 @@ int main(void)
         STORE_TEST(what_is_damaged_is_set_apart_and_the_rest_merged),
         STORE_TEST(a_source_without_its_chunk_is_damage_that_is_told),
         STORE_TEST(runs_that_are_let_go_of_are_made_again_of_the_observations),
+        STORE_TEST(what_is_left_is_made_into_runs_when_nothing_else_is_to_do),
         STORE_TEST(days_of_long_ago_go_when_runs_are_merged),
         STORE_TEST(a_limit_of_sources_tells_the_day_it_cuts),
     };

@@ -436,6 +436,27 @@ TEST(damage_that_the_runs_of_pairs_meet_is_told_and_set_apart)
     CHECK_HAS(told.text, "observation_chunk ");
 }
 
+TEST(less_than_a_run_of_pairs_is_made_one_when_nothing_else_is_to_do)
+{
+    enum { PAIRS = 20000, EACH = 5000 };
+    static struct scored_pair pairs[EACH];
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+
+    given_model("m1");
+    for (int from = 0; from < PAIRS; from += EACH) {
+        for (int i = 0; i < EACH; i++) {
+            pairs[i] = usual("i-0", "192.0.2.1");
+            pairs[i].ip = ip_from_v4(0x0a000000 + (uint32_t)(from + i));
+        }
+        (void)ingest(pairs, EACH);
+    }
+    CHECK_OK(writer_run_bulk(writer, do_nothing, NULL, 1, &err));
+    while (sql_int("SELECT COUNT(*) FROM pair_source") > 0 && clock_mono_ms() < until_ms)
+        clock_sleep_ms(1);
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_source") == 0);
+    CHECK(sql_int("SELECT CAST(SUM(pairs) AS BIGINT) FROM pair_run WHERE by_address = 0") == PAIRS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +472,7 @@ int main(void)
         WRITER_TEST(two_processes_write_in_turn),
         WRITER_TEST(damage_that_one_job_meets_is_told_although_others_succeed),
         WRITER_TEST(damage_that_the_runs_of_pairs_meet_is_told_and_set_apart),
+        WRITER_TEST(less_than_a_run_of_pairs_is_made_one_when_nothing_else_is_to_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
