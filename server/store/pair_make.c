@@ -235,7 +235,8 @@ static enum err_code write_beside(const struct making *making, struct making *be
     return pair_write(beside, &end, err);
 }
 
-static struct making beside_of(const struct making *making)
+/* Up to the point: what is behind it is read again by the next step. */
+static struct making beside_of(const struct making *making, const struct pair_point *through)
 {
     struct making ret = {.db = making->db,
                          .arena = making->arena,
@@ -251,8 +252,11 @@ static struct making beside_of(const struct making *making)
         (void)memcpy(ret.pairs.items, making->pairs.items,
                      ret.pairs.count * sizeof *ret.pairs.items);
     for (size_t i = 0; i < making->days.count; i++) {
-        struct observation *day = ARENA_NEW(making->arena, struct observation);
+        struct observation *day;
 
+        if (compare(making, making->days.items[i], through) > 0)
+            continue;
+        day = ARENA_NEW(making->arena, struct observation);
         *day = *making->days.items[i];
         pair_add_row(making, &ret.days, day);
     }
@@ -278,7 +282,7 @@ enum err_code pair_make_further(struct making *making, struct err *err)
     note_newest_of_rows(making);
     pair_join(making, &through);
     if (of_sources)
-        beside = beside_of(making);
+        beside = beside_of(making, &through);
     pair_join_days(making, &through);
     TRY(pair_write(making, &through, err));
     if (of_sources)

@@ -90,11 +90,12 @@ static inline void count(size_t e, size_t a, size_t s, const struct scored_pair 
     }
 }
 
-/* Some addresses often, most seldom; times all different, on three days. */
-static inline void given_batch(int round)
+/* Some addresses often, most seldom; times all different, on three days, many past midnight. */
+static inline void given_batch_of(int round, size_t first_entity, size_t entities)
 {
     for (int i = 0; i < BATCH; i++) {
-        size_t e = (size_t)rng_below(&rng, ENTITIES), s = (size_t)rng_below(&rng, SPECS);
+        size_t e = first_entity + (size_t)rng_below(&rng, entities);
+        size_t s = (size_t)rng_below(&rng, SPECS);
         size_t a = (size_t)rng_below(&rng, rng_below(&rng, 2) == 0 ? 5 : ADDRESSES);
         int64_t n = (int64_t)round * BATCH + i;
 
@@ -102,12 +103,17 @@ static inline void given_batch(int round)
         pairs[i].spec = SPEC_NAMES[s];
         pairs[i].ip = address(a);
         pairs[i].first_ms = T0 + n + (int64_t)rng_below(&rng, 3) * DAY_MS;
-        pairs[i].last_ms = pairs[i].first_ms + (int64_t)rng_below(&rng, 1000) * BATCH * ROUNDS;
+        pairs[i].last_ms = pairs[i].first_ms + (int64_t)rng_below(&rng, 2000) * BATCH * ROUNDS;
         pairs[i].count = 1 + rng_below(&rng, 9);
         pairs[i].score = -1 - (double)n / 7;
         count(e, a, s, &pairs[i]);
     }
     (void)ingest(pairs, BATCH);
+}
+
+static inline void given_batch(int round)
+{
+    given_batch_of(round, 0, ENTITIES);
 }
 
 static inline struct pair_lookup look(size_t e, size_t a)

@@ -34,6 +34,20 @@ TEST(a_look_up_tells_what_counting_tells)
     CHECK_HAS(fault(), "the pair_run ");
 }
 
+/* A chunk is read again by the step after, when this one comes to its first entity only. */
+TEST(a_step_that_ends_amid_a_chunk_tells_its_days_once)
+{
+    forget();
+    rng_init(&rng, 13);
+    given_model("m1");
+    given_batch_of(0, 0, 1);
+    given_batch_of(1, 0, 2);
+    given_batch_of(2, 1, 1);
+    merge_all();
+    CHECK(sql_int("SELECT COUNT(*) FROM pair_run WHERE by_address = 1") >= 2);
+    check_profiles();
+}
+
 /* What was let go of is not told, wherever it is kept. */
 TEST(pairs_of_days_that_were_let_go_are_not_told)
 {
@@ -298,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_look_up_tells_what_counting_tells),
+        STORE_TEST(a_step_that_ends_amid_a_chunk_tells_its_days_once),
         STORE_TEST(pairs_of_days_that_were_let_go_are_not_told),
         STORE_TEST(a_chunk_may_go_while_a_run_is_made_of_it),
         STORE_TEST(many_runs_that_wait_are_merged_before_new_ones_are_made),
