@@ -139,7 +139,7 @@ struct model_system {
     uint32_t number;
     const char *name;  /* "" when the table has none; as long as the model */
     bool known;        /* the entity used addresses of it */
-    double share;      /* of the entity's addresses */
+    double share;      /* of what the entity did, by weight */
     uint64_t entities; /* that used it, this one included */
     double evidence;   /* bits, beyond known_bits */
 };
