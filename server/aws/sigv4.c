@@ -1,6 +1,7 @@
 /* Canonical request → string to sign → signature. */
 #include "aws/sigv4.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,13 @@
 #include "base/str.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
-enum { DATE_DAY_BYTES = 8, SCOPE_BYTES_MAX = 512, SECRET_BYTES_MAX = 512, SEGMENTS_MAX = 256 };
+enum {
+    DATE_DAY_BYTES = 8,
+    SCOPE_BYTES_MAX = 512,
+    SECRET_BYTES_MAX = 512,
+    SEGMENTS_MAX = 256,
+    PARAMETER_BYTES = 16,
+};
 
 void sigv4_date(int64_t time_ms, char ret[static SIGV4_DATE_BYTES])
 {
@@ -263,28 +270,102 @@ static void sign(const struct sigv4_scope *scope, const char *secret, const stru
     explicit_bzero(first, sizeof first);
 }
 
+/* Of the canonical request of these; place: the scope's, in full. */
+static enum err_code sign_request(const struct sigv4_scope *scope,
+                                  const struct sigv4_request *request, const char *place,
+                                  const char *secret, struct str *ret_names,
+                                  char ret[static SHA256_HEX_BYTES], struct err *err)
+{
+    AUTO(str_done) struct str canonical = {0}, text = {0};
+    char digest[SHA256_HEX_BYTES];
+
+    str_init(&canonical, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&text, SIGV4_CANONICAL_BYTES_MAX);
+    if (strlen(secret) > SECRET_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "signing: the secret key is too long");
+    TRY(sigv4_canonical(scope, request, &canonical, ret_names, err));
+    sha256_hex(canonical.text, canonical.length, digest);
+    str_addf(&text, ALGORITHM "\n%s\n%s\n%s", scope->date, place, digest);
+    sign(scope, secret, &text, ret);
+    return ERR_NONE;
+}
+
+static enum err_code set_place(const struct sigv4_scope *scope, struct str *ret, struct err *err)
+{
+    str_init(ret, SCOPE_BYTES_MAX);
+    str_addf(ret, "%.*s/%s/%s/aws4_request", DATE_DAY_BYTES, scope->date, scope->region,
+             scope->service);
+    return str_check(ret, "the signing scope", err);
+}
+
 enum err_code sigv4_authorization(const struct sigv4_scope *scope,
                                   const struct sigv4_request *request, const char *key_id,
                                   const char *secret, struct arena *arena, const char **ret,
                                   struct err *err)
 {
-    AUTO(str_done) struct str canonical = {0}, names = {0}, text = {0}, place = {0};
-    char digest[SHA256_HEX_BYTES], signature[SHA256_HEX_BYTES];
+    AUTO(str_done) struct str names = {0}, place = {0};
+    char signature[SHA256_HEX_BYTES];
 
-    str_init(&canonical, SIGV4_CANONICAL_BYTES_MAX);
     str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
-    str_init(&text, SIGV4_CANONICAL_BYTES_MAX);
-    str_init(&place, SCOPE_BYTES_MAX);
-    if (strlen(secret) > SECRET_BYTES_MAX)
-        return err_set(err, ERR_INVALID, "signing: the secret key is too long");
-    TRY(sigv4_canonical(scope, request, &canonical, &names, err));
-    sha256_hex(canonical.text, canonical.length, digest);
-    str_addf(&place, "%.*s/%s/%s/aws4_request", DATE_DAY_BYTES, scope->date, scope->region,
-             scope->service);
-    TRY(str_check(&place, "the signing scope", err));
-    str_addf(&text, ALGORITHM "\n%s\n%s\n%s", scope->date, place.text, digest);
-    sign(scope, secret, &text, signature);
+    TRY(set_place(scope, &place, err));
+    TRY(sign_request(scope, request, place.text, secret, &names, signature, err));
     *ret = arena_printf(arena, ALGORITHM " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
                         key_id, place.text, names.text != NULL ? names.text : "", signature);
+    return ERR_NONE;
+}
+
+static void add_parameter(struct str *query, const char *name, const char *value)
+{
+    str_addf(query, "%sX-Amz-%s=", query->length > 0 ? "&" : "", name);
+    sigv4_encode(query, value, strlen(value), false);
+}
+
+/* What is signed in the query: all but the signature. */
+static enum err_code add_parameters(const struct sigv4_scope *scope,
+                                    const struct sigv4_request *request, const char *place,
+                                    const struct sigv4_query *with, struct str *ret,
+                                    struct err *err)
+{
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(str_done) struct str names = {0}, lines = {0}, credential = {0};
+    char expires[PARAMETER_BYTES];
+
+    arena_init(&arena, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&lines, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&credential, SCOPE_BYTES_MAX);
+    TRY(add_headers(&lines, &arena, request, &names, err));
+    str_addf(&credential, "%s/%s", with->key_id, place);
+    TRY(str_check(&names, "the names of headers", err));
+    TRY(str_check(&credential, "the credential", err));
+    (void)snprintf(expires, sizeof expires, "%d", with->expires_s);
+    str_add(ret, request->query != NULL ? request->query : "");
+    add_parameter(ret, "Algorithm", ALGORITHM);
+    add_parameter(ret, "Credential", credential.text);
+    add_parameter(ret, "Date", scope->date);
+    add_parameter(ret, "SignedHeaders", names.text != NULL ? names.text : "");
+    add_parameter(ret, "Expires", expires);
+    if (with->token != NULL)
+        add_parameter(ret, "Security-Token", with->token);
+    return str_check(ret, "the query", err);
+}
+
+enum err_code sigv4_query(const struct sigv4_scope *scope, const struct sigv4_request *request,
+                          const struct sigv4_query *with, struct arena *arena, const char **ret,
+                          struct err *err)
+{
+    AUTO(str_done) struct str query = {0}, names = {0}, place = {0};
+    struct sigv4_request whole = *request;
+    char signature[SHA256_HEX_BYTES];
+
+    str_init(&query, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
+    TRY(set_place(scope, &place, err));
+    TRY(add_parameters(scope, request, place.text, with, &query, err));
+    whole.query = query.text;
+    TRY(sign_request(scope, &whole, place.text, with->secret, &names, signature, err));
+    add_parameter(&query, "Signature", signature);
+    TRY(str_check(&query, "the query", err));
+    *ret = arena_strndup(arena, query.text, query.length);
     return ERR_NONE;
 }

@@ -1,6 +1,6 @@
 #pragma once
-/* AWS Signature Version 4 in the Authorization header (IAM user guide, "Create a signed AWS API
- * request"). Pure text and HMAC: no clock, no environment. Any thread. */
+/* AWS Signature Version 4 in the Authorization header or in the query (IAM user guide, "Create a
+ * signed AWS API request"). Pure text and HMAC: no clock, no environment. Any thread. */
 #include "base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +50,16 @@ NODISCARD enum err_code sigv4_authorization(const struct sigv4_scope *scope,
                                             const struct sigv4_request *request, const char *key_id,
                                             const char *secret, struct arena *arena,
                                             const char **ret, struct err *err);
+struct sigv4_query {
+    const char *key_id, *secret;
+    const char *token; /* of a session, signed with the rest; NULL = none */
+    int expires_s;     /* for so long the request is good */
+};
+/* The query of a request that is signed without a header, a presigned URL: the request's own, and
+ * X-Amz-… behind it. In arena. */
+NODISCARD enum err_code sigv4_query(const struct sigv4_scope *scope,
+                                    const struct sigv4_request *request,
+                                    const struct sigv4_query *with, struct arena *arena,
+                                    const char **ret, struct err *err);
 /* Percent-encodes everything but A-Z a-z 0-9 - _ . ~ and, when asked, "/". */
 void sigv4_encode(struct str *out, const char *text, size_t length, bool keep_slash);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 
 enum {
@@ -12,9 +13,10 @@ enum {
     NEW_ROWS_TRIED = 2048,
     ROWS_AHEAD = 12, /* that memory is asked for what a row is held against */
 };
-#define WEIGHT_MAX  INT64_C(1000000000000) /* events that a counted row may stand for */
-#define NO_TIME     INT64_MIN              /* the bucket of a row without one */
-#define NUMBERS_MAX INT64_C(0xfffffff0)    /* numbers that fit beside the null */
+#define WEIGHT_MAX   INT64_C(1000000000000) /* events that a counted row may stand for */
+#define NO_TIME      INT64_MIN              /* the bucket of a row without one */
+#define PLAIN_MS_MIN INT64_C(1000000000000) /* from here on no seconds are meant */
+#define NUMBERS_MAX  INT64_C(0xfffffff0)    /* numbers that fit beside the null */
 
 /* One column of a chunk, or of the items of its lists. */
 struct column {
@@ -274,16 +276,29 @@ static enum err_code add_row(struct parquet_rows *rows, const struct chunk *chun
     return extract_row(extract, rows->cells, err);
 }
 
-/* Most readers write a time as a number of milliseconds in the first column that may hold one. */
+/* Milliseconds as nearly every writer has them: a number, in the first column that may hold it. */
+static bool plain_time(const struct column *column, uint64_t row, int64_t *ret)
+{
+    if (column->data == NULL || !is_valid(column, row))
+        return false;
+    *ret = ((const int64_t *)column->data)[row];
+    return *ret >= PLAIN_MS_MIN && *ret <= TIME_MS_MAX;
+}
+
 static void set_times(struct parquet_rows *rows, const struct chunk *chunk,
                       const struct extract *extract, uint64_t first)
 {
     const struct spec_paths *times = &extract->set->specs[0]->roles[ROLE_TIME];
+    size_t path = times->count > 0 ? times->paths[0] : 0;
+    bool plain = times->count > 0 && rows->plan.columns[path].form == FORM_INT;
 
-    for (uint64_t row = first; row < chunk->rows; row++)
-        rows->buckets[row] = set_time(rows, chunk, times, row, &rows->times[row])
-                                 ? bucket_of(rows, rows->times[row])
-                                 : NO_TIME;
+    for (uint64_t row = first; row < chunk->rows; row++) {
+        int64_t *time_ms = &rows->times[row];
+        bool has = (plain && plain_time(&chunk->columns[path], row, time_ms)) ||
+                   set_time(rows, chunk, times, row, time_ms);
+
+        rows->buckets[row] = has ? bucket_of(rows, *time_ms) : NO_TIME;
+    }
 }
 
 static enum err_code add_row_once(struct parquet_rows *rows, const struct chunk *chunk,

@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/own.h"
 
-enum { SLOT_COUNT = REPEAT_WAYS << REPEAT_SET_BITS };
+enum { SLOT_COUNT = REPEAT_WAYS << REPEAT_SET_BITS, CACHE_LINE = 64 };
 
 static size_t set_of(uint64_t hash)
 {
@@ -62,15 +62,23 @@ void repeats_hash(const struct repeats *repeats, const uint32_t *const *columns,
     }
 }
 
+/* The place in its set whose tag is the row's; the first one when there is none. Without a branch,
+ * for no processor guesses which of them it is. */
+static inline size_t place_of(const struct repeats *repeats, uint64_t hash)
+{
+    size_t set = set_of(hash), at = 0;
+
+    for (size_t i = 1; i < REPEAT_WAYS; i++)
+        at = repeats->tags[set + i] == tag_of(hash) ? i : at;
+    return set + at;
+}
+
 void repeats_fetch(const struct repeats *repeats, uint64_t hash)
 {
-    size_t set = set_of(hash);
+    const char *slot = (const char *)&repeats->slots[place_of(repeats, hash)];
 
-    for (size_t i = set; i < set + REPEAT_WAYS; i++)
-        if (repeats->tags[i] == tag_of(hash)) {
-            __builtin_prefetch(&repeats->slots[i], 1);
-            __builtin_prefetch((const char *)&repeats->slots[i] + 64);
-        }
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + CACHE_LINE);
 }
 
 static bool is_same(const struct repeats *repeats, const struct repeat *met,
@@ -83,14 +91,15 @@ static bool is_same(const struct repeats *repeats, const struct repeat *met,
     return differ == 0 && met->bucket == row->bucket;
 }
 
+/* Of two rows with one tag, which no object is likely to have, only one is found: the other is
+ * taken apart each time, and counts as well. */
 struct repeat *repeats_find(const struct repeats *repeats, const struct repeat_row *row)
 {
-    size_t set = set_of(row->hash);
+    size_t at = place_of(repeats, row->hash);
 
-    for (size_t i = set; i < set + REPEAT_WAYS; i++)
-        if (repeats->tags[i] == tag_of(row->hash) && is_same(repeats, &repeats->slots[i], row))
-            return &repeats->slots[i];
-    return NULL;
+    if (repeats->tags[at] != tag_of(row->hash) || !is_same(repeats, &repeats->slots[at], row))
+        return NULL;
+    return &repeats->slots[at];
 }
 
 static void give(struct repeat *place, struct extract *extract)

@@ -68,7 +68,7 @@ static uint64_t hash_far(const char *bytes, size_t length, uint64_t seed)
                 word_at(bytes + length - 8) ^ state ^ FACTOR_A);
 }
 
-static uint32_t hash_of(const union duckdb_text *text, uint64_t seed)
+static inline uint32_t hash_of(const union duckdb_text *text, uint64_t seed)
 {
     const char *words = (const char *)text;
     uint64_t hash;

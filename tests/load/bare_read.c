@@ -1,6 +1,6 @@
-/* What fetching objects and reading their columns costs by itself: libcurl into memory, DuckDB's
- * stream over what came, nothing done with it. bare_read THREADS COLUMNS < URLS Prints the rows,
- * the seconds, and those of processors. */
+/* What fetching objects and reading their columns costs by itself: libcurl into memory, ahead of
+ * need as a worker does it, DuckDB's stream over what came, nothing done with it. bare_read THREADS
+ * COLUMNS < URLS Prints the rows, the seconds, and those of processors. */
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,11 +16,16 @@
 #include "base/str.h"
 #include "lake/duckdb_api.h"
 
-enum { URLS_MAX = 100000, URL_BYTES = 2048, THREADS_MAX = 32, SQL_BYTES = 8192 };
+enum { URLS_MAX = 100000, URL_BYTES = 2048, THREADS_MAX = 32, SQL_BYTES = 8192, AHEAD_MAX = 4 };
 
 static char *urls[URLS_MAX];
 static size_t url_count;
-static atomic_size_t next_url;
+/* Objects that were fetched, in their order; one thread fetches. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+static int fetched[AHEAD_MAX];
+static size_t fetched_count, taken_count;
+
 static _Atomic uint64_t rows;
 static const char *columns;
 
@@ -31,14 +36,52 @@ static size_t keep(char *bytes, size_t unit, size_t length, void *argument)
     return written < 0 ? 0 : (size_t)written;
 }
 
-static void fetch(CURL *curl, const char *url, int *fd)
+static int fetch(CURL *curl, const char *url)
 {
-    ASSERT(ftruncate(*fd, 0) == 0 && lseek(*fd, 0, SEEK_SET) == 0);
+    int fd = memfd_create("object", MFD_CLOEXEC);
+
+    ASSERT(fd >= 0);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, fd);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &fd);
     ASSERT(curl_easy_perform(curl) == CURLE_OK);
+    return fd;
+}
+
+static void *fetch_all(void *unused)
+{
+    CURL *curl = curl_easy_init();
+
+    (void)unused;
+    ASSERT(curl != NULL);
+    for (size_t i = 0; i < url_count; i++) {
+        int fd = fetch(curl, urls[i]);
+
+        (void)pthread_mutex_lock(&lock);
+        while (fetched_count - taken_count == AHEAD_MAX)
+            (void)pthread_cond_wait(&moved, &lock);
+        fetched[fetched_count++ % AHEAD_MAX] = fd;
+        (void)pthread_cond_broadcast(&moved);
+        (void)pthread_mutex_unlock(&lock);
+    }
+    curl_easy_cleanup(curl);
+    return NULL;
+}
+
+/* -1 when there is none left. */
+static int take(void)
+{
+    int fd = -1;
+
+    (void)pthread_mutex_lock(&lock);
+    while (taken_count == fetched_count && taken_count < url_count)
+        (void)pthread_cond_wait(&moved, &lock);
+    if (taken_count < url_count)
+        fd = fetched[taken_count++ % AHEAD_MAX];
+    (void)pthread_cond_broadcast(&moved);
+    (void)pthread_mutex_unlock(&lock);
+    return fd;
 }
 
 static void read_all(const struct duckdb_api *api, struct duckdb *connection, int fd)
@@ -67,23 +110,19 @@ static void *run(void *argument)
 {
     const struct duckdb_api *api = argument;
     struct duckdb *database = NULL, *connection = NULL, *config = NULL;
-    CURL *curl = curl_easy_init();
-    int fd = memfd_create("object", MFD_CLOEXEC);
 
-    ASSERT(curl != NULL && fd >= 0 && api->create_config(&config) == 0);
+    ASSERT(api->create_config(&config) == 0);
     ASSERT(api->set_config(config, "threads", "1") == 0);
     ASSERT(api->set_config(config, "enable_external_file_cache", "false") == 0);
     ASSERT(api->open_ext(NULL, &database, config, NULL) == 0);
     ASSERT(api->connect(database, &connection) == 0);
     api->destroy_config(&config);
-    for (size_t at; (at = atomic_fetch_add(&next_url, 1)) < url_count;) {
-        fetch(curl, urls[at], &fd);
+    for (int fd; (fd = take()) >= 0;) {
         read_all(api, connection, fd);
+        (void)close(fd);
     }
     api->disconnect(&connection);
     api->close(&database);
-    curl_easy_cleanup(curl);
-    (void)close(fd);
     return NULL;
 }
 
@@ -95,7 +134,7 @@ static double seconds_of(const struct timeval *time)
 int main(int argc, char **argv)
 {
     const struct duckdb_api *api;
-    pthread_t threads[THREADS_MAX];
+    pthread_t threads[THREADS_MAX], fetcher;
     struct rusage usage;
     char line[URL_BYTES];
     int64_t begun_ms, count = 0;
@@ -110,10 +149,12 @@ int main(int argc, char **argv)
         urls[url_count++] = own_strdup(line);
     }
     begun_ms = clock_mono_ms();
+    ASSERT(pthread_create(&fetcher, NULL, fetch_all, NULL) == 0);
     for (int64_t i = 0; i < count; i++)
         ASSERT(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)api) == 0);
     for (int64_t i = 0; i < count; i++)
         (void)pthread_join(threads[i], NULL);
+    (void)pthread_join(fetcher, NULL);
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)printf("%llu %.3f %.3f\n", (unsigned long long)rows,
                  (double)(clock_mono_ms() - begun_ms) / 1000.0,

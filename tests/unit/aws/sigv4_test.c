@@ -7,24 +7,34 @@
 
 #include "aws/sigv4.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/str.h"
 
-#define SUITE      "../shared/data/sigv4"
-#define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define DATA_FOLDER "../shared/data" /* unless PAIRWATCH_REFERENCE_DATA names another */
+#define EMPTY_HASH  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 enum { FILE_BYTES_MAX = 16 * 1024, SUITE_CASES_MIN = 20 };
 
 static const char KEY_ID[] = "AKIDEXAMPLE";
 static const char SECRET[] = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
+static const char *suite_folder(void)
+{
+    static char path[512];
+    const char *data = getenv("PAIRWATCH_REFERENCE_DATA");
+
+    (void)snprintf(path, sizeof path, "%s/sigv4", data != NULL ? data : DATA_FOLDER);
+    return path;
+}
+
 static const char *file_text(struct arena *arena, const char *folder, const char *name)
 {
-    char path[512], *text = arena_alloc(arena, FILE_BYTES_MAX);
+    char path[1024], *text = arena_alloc(arena, FILE_BYTES_MAX);
     FILE *file;
     size_t length;
 
-    (void)snprintf(path, sizeof path, SUITE "/%s/%s", folder, name);
+    (void)snprintf(path, sizeof path, "%s/%s/%s", suite_folder(), folder, name);
     file = fopen(path, "rb");
     if (file == NULL)
         return NULL;
@@ -55,7 +65,7 @@ struct suite_case {
     struct sigv4_header headers[SIGV4_HEADERS_MAX];
     struct sigv4_request request;
     struct sigv4_scope scope;
-    char hash[SHA256_HEX_BYTES];
+    char hash[SHA256_HEX_BYTES], date[SIGV4_DATE_BYTES];
 };
 
 static void read_request(struct suite_case *one, char *text)
@@ -97,49 +107,107 @@ static void add_header(struct suite_case *one, const char *name, const char *val
     one->headers[one->request.header_count++] = (struct sigv4_header){name, value};
 }
 
+static bool flag_of(const struct json *root, const char *name)
+{
+    bool flag = false;
+
+    return json_bool_of(json_member(root, name), &flag) && flag;
+}
+
+static void check_header(const char *name, struct suite_case *one, const struct json *root,
+                         struct arena *arena)
+{
+    AUTO(str_done) struct str canonical = {0}, names = {0};
+    const char *token = json_text_of(json_path(root, "credentials.token"));
+    const char *wanted, *authorization = NULL;
+    struct err err = {0};
+
+    add_header(one, "X-Amz-Date", one->scope.date);
+    if (token != NULL && !flag_of(root, "omit_session_token"))
+        add_header(one, "X-Amz-Security-Token", token);
+    if (flag_of(root, "sign_body"))
+        add_header(one, "x-amz-content-sha256", one->hash);
+    str_init(&canonical, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
+    CHECK_OK(sigv4_canonical(&one->scope, &one->request, &canonical, &names, &err));
+    wanted = file_text(arena, name, "header-canonical-request.txt");
+    if (strcmp(canonical.text, wanted) != 0)
+        print_error("case %s\n", name);
+    CHECK_STR(canonical.text, wanted);
+    CHECK_OK(sigv4_authorization(&one->scope, &one->request, KEY_ID, SECRET, arena, &authorization,
+                                 &err));
+    CHECK_CASE(name, strcmp(strstr(authorization, "Signature=") + strlen("Signature="),
+                            file_text(arena, name, "header-signature.txt")) == 0);
+}
+
+static void check_query(const char *name, struct suite_case *one, const struct json *root,
+                        struct arena *arena)
+{
+    static const char SIGNATURE[] = "&X-Amz-Signature=";
+    const char *signature = file_text(arena, name, "query-signature.txt"), *query = NULL;
+    struct sigv4_query with = {.key_id = KEY_ID, .secret = SECRET, .expires_s = 3600};
+    AUTO(str_done) struct str canonical = {0}, names = {0};
+    struct sigv4_request whole = one->request;
+    int64_t expires_s;
+    struct err err = {0};
+    char *end;
+
+    if (signature == NULL)
+        return;
+    if (json_int_of(json_member(root, "expiration_in_seconds"), &expires_s))
+        with.expires_s = (int)expires_s;
+    if (!flag_of(root, "omit_session_token"))
+        with.token = json_text_of(json_path(root, "credentials.token"));
+    CHECK_OK(sigv4_query(&one->scope, &one->request, &with, arena, &query, &err));
+    whole.query = arena_strdup(arena, query);
+    end = strstr((char *)(uintptr_t)whole.query, SIGNATURE);
+    CHECK(end != NULL);
+    *end = '\0';
+    str_init(&canonical, SIGV4_CANONICAL_BYTES_MAX);
+    str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
+    CHECK_OK(sigv4_canonical(&one->scope, &whole, &canonical, &names, &err));
+    CHECK_STR(canonical.text, file_text(arena, name, "query-canonical-request.txt"));
+    CHECK_CASE(name, strcmp(strstr(query, SIGNATURE) + sizeof SIGNATURE - 1, signature) == 0);
+}
+
+/* "2015-08-30T12:36:00Z" */
+static void set_scope(struct suite_case *one, const struct json *root)
+{
+    const char *region = json_text_of(json_member(root, "region"));
+    const char *service = json_text_of(json_member(root, "service"));
+    const char *timestamp = json_text_of(json_member(root, "timestamp"));
+    bool normalize = true;
+    int64_t time_ms;
+
+    one->scope.region = region != NULL ? region : "us-east-1";
+    one->scope.service = service != NULL ? service : "service";
+    CHECK(timestamp != NULL && time_parse(timestamp, &time_ms));
+    sigv4_date(time_ms, one->date);
+    one->scope.date = one->date;
+    one->scope.path_keep_dots =
+        json_bool_of(json_member(root, "normalize"), &normalize) && !normalize;
+}
+
 static void run_case(const char *name)
 {
     AUTO(arena_done) struct arena arena = {0};
     AUTO(json_doc_freep) struct json_doc *doc = NULL;
-    AUTO(str_done) struct str canonical = {0}, names = {0};
-    struct suite_case one = {.scope = {"us-east-1", "service", "20150830T123600Z", false, false}};
-    const char *context, *wanted, *token, *authorization = NULL;
-    const struct json *root;
-    bool flag = false;
+    struct suite_case one = {.scope = {.path_as_is = false}};
+    const char *context;
     struct err err = {0};
 
     arena_init(&arena, 1 << 20);
     context = file_text(&arena, name, "context.json");
     CHECK_OK(json_parse(context, strlen(context), &doc, &err));
-    root = json_root(doc);
+    set_scope(&one, json_root(doc));
     read_request(&one, (char *)(uintptr_t)file_text(&arena, name, "request.txt"));
-    add_header(&one, "X-Amz-Date", one.scope.date);
-    one.scope.path_keep_dots = json_bool_of(json_member(root, "normalize"), &flag) && !flag;
-    token = json_text_of(json_path(root, "credentials.token"));
-    flag = false;
-    (void)json_bool_of(json_member(root, "omit_session_token"), &flag);
-    if (token != NULL && !flag)
-        add_header(&one, "X-Amz-Security-Token", token);
-    flag = false;
-    if (json_bool_of(json_member(root, "sign_body"), &flag) && flag)
-        add_header(&one, "x-amz-content-sha256", one.hash);
-    str_init(&canonical, SIGV4_CANONICAL_BYTES_MAX);
-    str_init(&names, SIGV4_CANONICAL_BYTES_MAX);
-
-    CHECK_OK(sigv4_canonical(&one.scope, &one.request, &canonical, &names, &err));
-    wanted = file_text(&arena, name, "header-canonical-request.txt");
-    if (strcmp(canonical.text, wanted) != 0)
-        print_error("case %s\n", name);
-    CHECK_STR(canonical.text, wanted);
-    CHECK_OK(sigv4_authorization(&one.scope, &one.request, KEY_ID, SECRET, &arena, &authorization,
-                                 &err));
-    CHECK_CASE(name, strcmp(strstr(authorization, "Signature=") + strlen("Signature="),
-                            file_text(&arena, name, "header-signature.txt")) == 0);
+    check_query(name, &one, json_root(doc), &arena);
+    check_header(name, &one, json_root(doc), &arena);
 }
 
 TEST(the_suite_of_aws)
 {
-    DIR *folder = opendir(SUITE);
+    DIR *folder = opendir(suite_folder());
     struct dirent *entry;
     int count = 0;
 
