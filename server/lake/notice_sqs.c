@@ -32,7 +32,6 @@ enum {
     WAIT_ONCE_S = 1,
     VISIBILITY_SECONDS_MIN = 10, /* a shorter timeout is lengthened as soon as work begins */
     TROUBLE_PAUSE_MS = 5000,
-
 };
 
 static struct aws_link *take_link(struct sqs_source *source)

@@ -67,7 +67,7 @@ bool pg_is_failure(const PGresult *result);
 /* What a failed result, or a connection that gave none, means. */
 NODISCARD enum err_code pg_fail(struct pg *pg, const char *what, const PGresult *result,
                                 struct err *err);
-/* Asks the server to give up what it is doing; within two seconds, or without success. */
+/* Asks the server to give up what it is doing; within two seconds, or the connection is lost. */
 void pg_cancel(struct pg *pg);
 
 /* ---- statements and their values (db_postgres_value.c) ---- */

@@ -57,16 +57,20 @@ static void *cancel_main(void *argument)
     return NULL;
 }
 
-static void wait_for(struct cancel *cancel)
+/* False: it is late. */
+static bool wait_for(struct cancel *cancel)
 {
     struct timespec until;
+    bool done;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ASK_MS_MAX / 1000;
     (void)pthread_mutex_lock(&cancel->lock);
     while (!cancel->done && pthread_cond_timedwait(&cancel->changed, &cancel->lock, &until) == 0)
         continue;
+    done = cancel->done;
     (void)pthread_mutex_unlock(&cancel->lock);
+    return done;
 }
 
 static struct cancel *cancel_new(PGcancel *request)
@@ -84,23 +88,34 @@ static struct cancel *cancel_new(PGcancel *request)
     return cancel;
 }
 
+/* The thread has a hold of the cancel then. */
+static bool begin(struct cancel *cancel)
+{
+    pthread_t thread;
+
+    if (atomic_fetch_add(&under_way, 1) < CANCELS_LATE_MAX &&
+        pthread_create(&thread, NULL, cancel_main, cancel) == 0) {
+        (void)pthread_detach(thread);
+        return true;
+    }
+    (void)atomic_fetch_sub(&under_way, 1);
+    return false;
+}
+
 void pg_cancel(struct pg *pg)
 {
     PGcancel *request = PQgetCancel(pg->conn);
     struct cancel *cancel;
-    pthread_t thread;
 
     if (request == NULL)
         return;
     cancel = cancel_new(request);
-    if (atomic_fetch_add(&under_way, 1) < CANCELS_LATE_MAX &&
-        pthread_create(&thread, NULL, cancel_main, cancel) == 0) {
-        (void)pthread_detach(thread);
-        wait_for(cancel);
+    if (begin(cancel)) {
+        /* A late one would hit whatever the connection is asked next. */
+        pg->lost |= !wait_for(cancel);
     } else {
-        (void)atomic_fetch_sub(&under_way, 1);
-        log_debug("a query could not be cancelled", "why=%s", "too many are being cancelled");
-        let_go(cancel); /* for the thread that there is not */
+        log_debug("a query could not be cancelled", "why=%s", "too many are, or no thread is left");
+        cancel->holders = 1; /* there is no other */
     }
     let_go(cancel);
 }
