@@ -177,14 +177,13 @@ void pair_encode(enum pair_order order, const struct observation *const *rows, s
 
 /* ---- reading ---- */
 
-static void take_address(struct reader *r, const struct ip *before, struct ip *ret)
+/* before: the IPv4 address of the row before, or 0. */
+static void take_address(struct reader *r, uint32_t before, struct ip *ret)
 {
     uint64_t value = take(r);
 
     if ((value & 1) == 0) {
-        bool follows = before != NULL && ip_is_v4(before);
-
-        *ret = ip_from_v4((uint32_t)(value >> 1) + (follows ? ip_v4(before) : 0));
+        *ret = ip_from_v4((uint32_t)(value >> 1) + before);
         return;
     }
     if (r->end - r->at < (ptrdiff_t)sizeof ret->bytes) {
@@ -209,10 +208,13 @@ static void take_specs(struct reader *r, struct observation *rows, size_t count)
 
 static void take_by_address(struct reader *r, struct observation *rows, size_t count)
 {
+    uint32_t before = 0;
     int64_t first;
 
-    for (size_t i = 0; i < count; i++)
-        take_address(r, i > 0 ? &rows[i - 1].ip : NULL, &rows[i].ip);
+    for (size_t i = 0; i < count; i++) {
+        take_address(r, before, &rows[i].ip);
+        before = ip_is_v4(&rows[i].ip) ? ip_v4(&rows[i].ip) : 0;
+    }
     for (size_t i = 0; i < count; i++)
         rows[i].entity_id = sum_of(i > 0 ? rows[i - 1].entity_id : 0, (uint64_t)take_signed(r));
     take_specs(r, rows, count);
