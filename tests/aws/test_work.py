@@ -103,7 +103,7 @@ class WorkTest(Lake):
         queue = self.emulator.queue("failing")
         self.fill(queue)
         before = self.emulator.referee()["failed"]
-        self.emulator.fail(0.3)
+        self.emulator.fail(0.1)
         try:
             self.work("failing", queue)
         finally:
