@@ -198,7 +198,24 @@ static void log_failure(struct writer *writer, const struct err *err)
     if (strcmp(err->text, writer->logged.text) == 0)
         return;
     writer->logged = *err;
-    log_warn("pairs are not merged", "reason=%s", log_quote(err->text));
+    log_warn("what the store does when it has time fails", "reason=%s", log_quote(err->text));
+}
+
+/* Pages that merged runs left are taken by what is stored next, but when nothing is. */
+static enum err_code step_space(struct db *db, bool *ret_more, struct err *err)
+{
+    AUTO(tx_done) struct tx tx = {0};
+    struct db_space space;
+
+    TRY(db_space(db, &space, err));
+    *ret_more = space.free > WRITER_SPACE_PAGES &&
+                (space.file_bytes - space.used_bytes) * WRITER_SPARE_SHARE > space.used_bytes;
+    if (!*ret_more)
+        return ERR_NONE;
+    TRY(db_begin_unhurried(db, &tx, err));
+    TRY(db_release(db, WRITER_SPACE_PAGES, &space, err));
+    *ret_more = space.released > 0;
+    return tx_commit(&tx, err);
 }
 
 /* A step of the runs of pairs, for which nobody waits. When it fails the sources stay to be read;
@@ -210,6 +227,8 @@ static void pay(struct writer *writer, bool rest)
     enum err_code code = step_pairs(writer->db, rest, &progress, &err);
     bool more = progress.more;
 
+    if (code == ERR_NONE && rest && !more)
+        code = step_space(writer->db, &more, &err);
     if (code != ERR_NONE) {
         log_failure(writer, &err);
         more = code == ERR_CORRUPT && progress.damage.run_id != 0 &&

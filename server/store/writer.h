@@ -23,6 +23,10 @@ enum {
     WRITER_PAIR_ROWS = 6, /* read of what look-ups need for a row of bulk, at most */
     WRITER_OWED_MAX = 2000000,
     WRITER_REST_MS = 2000, /* without anything to do: then less than a run is made one */
+    /* and so many pages at a time are given back to the file system, while more than this part of
+     * those in use is free */
+    WRITER_SPACE_PAGES = 256,
+    WRITER_SPARE_SHARE = 32,
 };
 
 typedef enum err_code writer_job(struct db *db, void *argument, struct err *err);

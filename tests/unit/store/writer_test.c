@@ -457,6 +457,27 @@ TEST(less_than_a_run_of_pairs_is_made_one_when_nothing_else_is_to_do)
     CHECK(sql_int("SELECT CAST(SUM(pairs) AS BIGINT) FROM pair_run WHERE by_address = 0") == PAIRS);
 }
 
+TEST(space_is_given_back_when_nothing_else_is_to_do)
+{
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    struct db_space before_, after_;
+
+    if (store.postgres != NULL)
+        return; /* it does so by itself */
+    sql_run("CREATE TABLE large (bytes BLOB)");
+    sql_run("INSERT INTO large VALUES (zeroblob(30000000))");
+    sql_run("DELETE FROM large");
+    CHECK_OK(db_space(store.reader, &before_, &err));
+    CHECK(before_.free > 2 * WRITER_SPACE_PAGES);
+    CHECK_OK(writer_run_bulk(writer, do_nothing, NULL, 1, &err));
+    do {
+        clock_sleep_ms(1);
+        CHECK_OK(db_space(store.reader, &after_, &err));
+    } while (after_.free > WRITER_SPACE_PAGES && clock_mono_ms() < until_ms);
+    CHECK(after_.free <= WRITER_SPACE_PAGES);
+    CHECK(after_.file_bytes < before_.file_bytes / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +494,7 @@ int main(void)
         WRITER_TEST(damage_that_one_job_meets_is_told_although_others_succeed),
         WRITER_TEST(damage_that_the_runs_of_pairs_meet_is_told_and_set_apart),
         WRITER_TEST(less_than_a_run_of_pairs_is_made_one_when_nothing_else_is_to_do),
+        WRITER_TEST(space_is_given_back_when_nothing_else_is_to_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
