@@ -42,7 +42,7 @@ enum {
     PAIR_REST_ROWS = 16000, /* of a run that is made because nothing else is to do */
     PAIR_RUN_FAN = 8,
     PAIR_STEP_ROWS = 32000, /* of the sources or runs, read in one step */
-    PAIR_CHUNK_ROWS = 128,  /* pairs; a page of SQLite holds some of these */
+    PAIR_CHUNK_ROWS = 128,  /* pairs; a page of SQLite holds three of these */
     PAIR_DAYS = 30,
     PAIR_SOURCES_MAX = 512, /* of one run */
 };

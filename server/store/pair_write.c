@@ -3,7 +3,10 @@
 #include "store/db.h"
 #include "store/pair_making.h"
 
-enum { PAIR_WEIGHT = 4, DAY_WEIGHT = 1 }; /* of a row in a chunk: about its bytes */
+/* Of a row in a chunk, and what a chunk may weigh for each of chunk_rows. A row by address is
+ * shorter: so chunks of either order have some 2,500 bytes at 128, and three fill a page of
+ * SQLite. */
+enum { PAIR_WEIGHT = 16, DAY_WEIGHT = 4, ENTITY_CHUNK_WEIGHT = 16, ADDRESS_CHUNK_WEIGHT = 19 };
 
 static enum err_code add_chunk(struct making *making, const struct observation *const *rows,
                                size_t count, struct err *err)
@@ -24,10 +27,11 @@ static enum err_code add_chunk(struct making *making, const struct observation *
 static size_t end_of_chunk(const struct making *making, size_t from)
 {
     struct observation **rows = making->pairs.items;
+    size_t most = making->order == PAIRS_BY_ENTITY ? ENTITY_CHUNK_WEIGHT : ADDRESS_CHUNK_WEIGHT;
     size_t end = from, weight = 0;
 
     while (end < making->pairs.count && end - from < CHUNK_ROWS_MAX &&
-           (weight < PAIR_WEIGHT * making->sizes->chunk_rows ||
+           (weight < most * making->sizes->chunk_rows ||
             pair_compare(making->order, rows[end - 1], rows[end]) == 0))
         weight += rows[end++]->spec_id == PAIR_DAY ? DAY_WEIGHT : PAIR_WEIGHT;
     return end;
