@@ -177,7 +177,7 @@ static void set_scope(struct suite_case *one, const struct json *root)
     const char *service = json_text_of(json_member(root, "service"));
     const char *timestamp = json_text_of(json_member(root, "timestamp"));
     bool normalize = true;
-    int64_t time_ms;
+    int64_t time_ms = 0;
 
     one->scope.region = region != NULL ? region : "us-east-1";
     one->scope.service = service != NULL ? service : "service";
