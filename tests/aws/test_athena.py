@@ -26,7 +26,7 @@ class AthenaTest(unittest.TestCase):
         cls.folder = temp_folder("athena")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.url = None
-        cls.run_program("simulate", "--entities", "30", "--days", "3", "--seed", "5", "--out", "lake")
+        cls.run_program("simulate", "--entities", "30", "--days", "3", "--seed", "5", "--start", "2026-11-21", "--out", "lake")
         route53 = cls.folder / "lake" / "aws" / "ROUTE53" / "1.0" / "region=x" / "accountId=1" / "eventDay=20261120"
         route53.mkdir(parents=True)
         cls.sql(f"""COPY (SELECT 4003 AS class_uid, 1795132800000 + 60000 * i AS time, {{'instance_uid': 'i-' || (i % 5)}} AS src_endpoint,
