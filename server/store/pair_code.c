@@ -177,6 +177,16 @@ void pair_encode(enum pair_order order, const struct observation *const *rows, s
 
 /* ---- reading ---- */
 
+static void take_whole_address(struct reader *r, struct ip *ret)
+{
+    if (r->end - r->at < (ptrdiff_t)sizeof ret->bytes) {
+        r->broken = true;
+        return;
+    }
+    (void)memcpy(ret->bytes, r->at, sizeof ret->bytes);
+    r->at += sizeof ret->bytes;
+}
+
 /* before: the IPv4 address of the row before, or 0. */
 static void take_address(struct reader *r, uint32_t before, struct ip *ret)
 {
@@ -186,12 +196,7 @@ static void take_address(struct reader *r, uint32_t before, struct ip *ret)
         *ret = ip_from_v4((uint32_t)(value >> 1) + before);
         return;
     }
-    if (r->end - r->at < (ptrdiff_t)sizeof ret->bytes) {
-        r->broken = true;
-        return;
-    }
-    (void)memcpy(ret->bytes, r->at, sizeof ret->bytes);
-    r->at += sizeof ret->bytes;
+    take_whole_address(r, ret);
 }
 
 static void take_specs(struct reader *r, struct observation *rows, size_t count)
@@ -245,12 +250,7 @@ static void take_day_address(struct reader *r, uint32_t *before, struct ip *ret)
         *ret = ip_from_v4(*before);
         return;
     }
-    if (r->end - r->at < (ptrdiff_t)sizeof ret->bytes) {
-        r->broken = true;
-        return;
-    }
-    (void)memcpy(ret->bytes, r->at, sizeof ret->bytes);
-    r->at += sizeof ret->bytes;
+    take_whole_address(r, ret);
 }
 
 static void take_days(struct reader *r, struct observation *rows, size_t count)
