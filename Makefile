@@ -300,4 +300,5 @@ clean: ## removes build/; node_modules stay
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find build -path build/arm64-root -prune -o -name '*.d' -print 2>/dev/null)
+# This profile's alone: another one's may be written at this moment.
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
